@@ -1,0 +1,1 @@
+"""People and their addresses: what a person is, nothing that happens to them."""
