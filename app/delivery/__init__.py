@@ -1,0 +1,1 @@
+"""How a mail leaves: mailings, messages, wire format, transports, retries."""

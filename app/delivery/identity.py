@@ -1,0 +1,74 @@
+"""Names that a mail carries on the wire: Message-ID, return path, unsubscribe mailbox.
+
+A message is (mailing_no, n). None of these names holds a personal value, and all are the same on every
+attempt. Local parts are lower-case base32 and hyphens, because hosts fold the case of local parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from base64 import b32encode
+from collections.abc import Sequence
+from typing import Final, Literal
+
+Purpose = Literal["b", "u"]
+"""``b``: bounces (the envelope sender), ``u``: the mailto of List-Unsubscribe."""
+
+_DIGITS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_MAC_BYTES: Final = 10
+_LOCAL = re.compile(r"([bu])-([a-z2-7]{1,13})-([a-z2-7]{1,13})-([a-z2-7]{16})")
+
+
+def message_id(mailing_no: int, n: int, domain: str) -> str:
+    """The Message-ID with its angle brackets, the same for every attempt."""
+    return f"<m.{mailing_no}.{n}@{domain}>"
+
+
+def return_path(mailing_no: int, n: int, key: bytes, domain: str, *, purpose: Purpose = "b") -> str:
+    """A mailbox that names one message and proves that we made it: ``b-<mailing>-<n>-<mac>@domain``.
+
+    Args:
+        mailing_no: below 2**63, as all bigints.
+        n: below 2**63.
+        key: the key of the purpose, 16 bytes or more.
+        domain: a subdomain of From's domain, so that SPF aligns.
+        purpose: which mailbox.
+    """
+    name = f"{purpose}-{_base32(mailing_no)}-{_base32(n)}"
+    return f"{name}-{_mac(name, key)}@{domain}"
+
+
+def read_return_path(
+    address: str, keys: Sequence[bytes], *, purpose: Purpose = "b"
+) -> tuple[int, int] | None:
+    """The (mailing_no, n) that a mailbox names, or None where no key made it. Case does not count."""
+    found = _LOCAL.fullmatch(address.partition("@")[0].lower())
+    if found is None or found[1] != purpose:
+        return None
+    name, mac = found[0][:-17], found[4]
+    if not any(hmac.compare_digest(_mac(name, key), mac) for key in keys):
+        return None
+    return _number(found[2]), _number(found[3])
+
+
+def _mac(name: str, key: bytes) -> str:
+    digest = hmac.digest(key, name.encode(), hashlib.sha256)
+    return b32encode(digest[:_MAC_BYTES]).decode().lower()
+
+
+def _base32(number: int) -> str:
+    text = ""
+    while True:
+        number, digit = divmod(number, 32)
+        text = _DIGITS[digit] + text
+        if not number:
+            return text
+
+
+def _number(text: str) -> int:
+    value = 0
+    for digit in text:
+        value = value * 32 + _DIGITS.index(digit)
+    return value
