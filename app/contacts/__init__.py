@@ -1,1 +1,1 @@
-"""People and their addresses: what a person is, nothing that happens to them."""
+"""People: their addresses and what they told about themselves. What happens to them stands elsewhere."""

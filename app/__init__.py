@@ -1,0 +1,16 @@
+"""Nod: email marketing that can prove why it may write to a person.
+
+The rooms, in the order of the flow (each may use those named after it, never those before it):
+
+``home`` first run and overview · ``people`` the list and a person's page · ``forms`` signup ·
+``preferences`` confirm, choose, leave · ``delivery`` the outbox and its senders · ``content`` MJML and merging ·
+``consent`` interests, the ledger, permissions: may we write? · ``contacts`` who a person is ·
+``accounts`` workspaces, users, sessions · ``kernel`` what all stand on.
+
+A signup flows: forms → consent (asked) → delivery (one system mail) → preferences (confirm) → consent (yes)
+→ ``gate_sql`` → delivery again, whose workers ask the gate at the last moment.
+"""
+
+from app.factory import create_app
+
+__all__ = ["create_app"]

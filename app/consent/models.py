@@ -1,0 +1,251 @@
+"""Tables of permission.
+
+Append-only: texts, events, leaves, seals, signatures (the application's role cannot change them, a trigger is
+the second lock) and personal (only the function ``consent_erase`` deletes there).
+Projection: requests, permissions, reach, suppressions. Every veto is a column on a row that sending locks.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.db import Base
+
+Instant = DateTime(timezone=True)
+
+
+class Interest(Base):
+    """A list that people choose."""
+
+    __tablename__ = "interests"
+    __table_args__ = (UniqueConstraint("workspace_id", "name"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    name: Mapped[str] = mapped_column(Text(collation="C"))
+    description: Mapped[str] = mapped_column(Text, server_default="")
+    pace: Mapped[str] = mapped_column(Text, server_default="")
+    position: Mapped[int] = mapped_column(Integer, server_default="0")
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    archived_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class PurposeText(Base):
+    """What a purpose means, in words; a change is a new version."""
+
+    __tablename__ = "purposes"
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ConsentText(Base):
+    """A wording exactly as shown, stored once."""
+
+    __tablename__ = "consent_texts"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "kind", "language", "sha256"),
+        UniqueConstraint("workspace_id", "kind", "language", "version"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    kind: Mapped[str] = mapped_column(Text(collation="C"))
+    language: Mapped[str] = mapped_column(Text(collation="C"))
+    version: Mapped[int] = mapped_column(Integer)
+    body: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ConsentEvent(Base):
+    """One event of the ledger. ``body`` is what is hashed; the other columns repeat it for look-ups."""
+
+    __tablename__ = "consent_events"
+    __table_args__ = (
+        Index("ix_consent_events_contact", "workspace_id", "contact_id", "received_at"),
+        Index("ix_consent_events_request", "request_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
+    kind: Mapped[str] = mapped_column(Text(collation="C"))
+    request_id: Mapped[UUID | None] = mapped_column(Uuid)
+    received_at: Mapped[datetime] = mapped_column(Instant)
+    commitment: Mapped[bytes | None] = mapped_column(LargeBinary)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ConsentPersonal(Base):
+    """The personal part of an event; commitment = SHA-256(salt ‖ body)."""
+
+    __tablename__ = "consent_personal"
+    __table_args__ = (Index("ix_consent_personal_contact", "workspace_id", "contact_id"),)
+
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("consent_events.id"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
+    salt: Mapped[bytes] = mapped_column(LargeBinary)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ConsentUnsealed(Base):
+    """Events that no seal holds yet."""
+
+    __tablename__ = "consent_unsealed"
+    __table_args__ = (Index("ix_consent_unsealed_workspace", "workspace_id", "event_id"),)
+
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("consent_events.id"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    inserted_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ConsentLeaf(Base):
+    """Which event is which leaf of which seal."""
+
+    __tablename__ = "consent_leaves"
+
+    workspace_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    seal_no: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("consent_events.id"), unique=True)
+
+
+class ConsentSeal(Base):
+    """A Merkle root over some events, chained to the seal before it."""
+
+    __tablename__ = "consent_seals"
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    count: Mapped[int] = mapped_column(Integer)
+    root: Mapped[bytes] = mapped_column(LargeBinary)
+    prev: Mapped[bytes] = mapped_column(LargeBinary)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ConsentSignature(Base):
+    """The last seal of a day, signed (Ed25519)."""
+
+    __tablename__ = "consent_signatures"
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    seal_no: Mapped[int]
+    seal_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
+    signed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ConsentRequest(Base):
+    """A question put to a person, until it is answered, cancelled or too old."""
+
+    __tablename__ = "consent_requests"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'confirmed', 'cancelled', 'expired')", name="state"),
+        Index("ix_consent_requests_contact", "workspace_id", "contact_id", "created_at"),
+        Index("ix_consent_requests_open", "expires_at", postgresql_where="state = 'open'"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("consent_events.id"))
+    channel: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text(collation="C"))
+    interests: Mapped[list[str]] = mapped_column(JSONB)
+    tracking: Mapped[str | None] = mapped_column(Text)
+    shown: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    language: Mapped[str] = mapped_column(Text)
+    form_id: Mapped[UUID | None] = mapped_column(Uuid)
+    nonce: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    done_at: Mapped[datetime | None] = mapped_column(Instant)
+    suspect_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When a link that no person sees was followed: one more tap is asked for."""
+
+
+class Permission(Base):
+    """May we write to this person for this purpose, on this channel, about this interest?"""
+
+    __tablename__ = "permissions"
+    __table_args__ = (
+        UniqueConstraint(
+            "workspace_id", "contact_id", "purpose", "channel", "interest_id",
+            name="uq_permissions_subject", postgresql_nulls_not_distinct=True,
+        ),
+        CheckConstraint("state IN ('asked', 'yes', 'no')", name="state"),
+        CheckConstraint("level IS NULL OR level IN ('none', 'aggregate', 'individual')", name="level"),
+        Index("ix_permissions_interest", "workspace_id", "interest_id", "state"),
+    )  # fmt: skip
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
+    purpose: Mapped[str] = mapped_column(Text(collation="C"))
+    channel: Mapped[str] = mapped_column(Text(collation="C"))
+    interest_id: Mapped[UUID | None] = mapped_column(ForeignKey("interests.id"))
+    state: Mapped[str] = mapped_column(Text(collation="C"))
+    level: Mapped[str | None] = mapped_column(Text(collation="C"))
+    basis: Mapped[str] = mapped_column(Text(collation="C"), server_default="consent")
+    valid_until: Mapped[datetime | None] = mapped_column(Instant)
+    paused_until: Mapped[datetime | None] = mapped_column(Instant)
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("consent_events.id"))
+    """The event that made it what it is."""
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Reach(Base):
+    """Whether a person may be reached on a channel at all."""
+
+    __tablename__ = "reach"
+    __table_args__ = (UniqueConstraint("workspace_id", "contact_id", "channel", name="uq_reach_subject"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
+    channel: Mapped[str] = mapped_column(Text(collation="C"))
+    suppressed_at: Mapped[datetime | None] = mapped_column(Instant)
+    suppressed_reason: Mapped[str | None] = mapped_column(Text)
+    objected_at: Mapped[datetime | None] = mapped_column(Instant)
+    erased_at: Mapped[datetime | None] = mapped_column(Instant)
+    event_id: Mapped[UUID | None] = mapped_column(ForeignKey("consent_events.id"))
+    """The event behind the newest veto."""
+
+
+class Suppression(Base):
+    """A keyed hash of an address that must not come back by import or API; no person stands behind it any more."""
+
+    __tablename__ = "suppressions"
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    channel: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    address_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    reason: Mapped[str] = mapped_column(Text(collation="C"))
+    created_at: Mapped[datetime] = mapped_column(Instant)

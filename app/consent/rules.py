@@ -1,0 +1,163 @@
+"""Pure decisions about permission, and the words for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class Channel(StrEnum):
+    """How a person is reached."""
+
+    EMAIL = "email"
+    POST = "post"
+    PHONE = "phone"
+    SMS = "sms"
+    WEB = "web"
+
+
+class Purpose(StrEnum):
+    """What for."""
+
+    MARKETING = "marketing"
+    TRACKING = "tracking"
+
+
+class State(StrEnum):
+    """Where a permission stands."""
+
+    ASKED = "asked"
+    YES = "yes"
+    NO = "no"
+
+
+class Word(StrEnum):
+    """What people read: the state, or never where an objection, a bounce, a complaint or an erasure stands above it."""
+
+    YES = "yes"
+    ASKED = "asked"
+    NO = "no"
+    NEVER = "never"
+
+
+class Level(StrEnum):
+    """How far a person lets us see opens and clicks."""
+
+    NONE = "none"
+    AGGREGATE = "aggregate"
+    INDIVIDUAL = "individual"
+
+
+class Basis(StrEnum):
+    """The legal ground of a permission."""
+
+    CONSENT = "consent"
+    SOFT_OPT_IN = "soft_opt_in"
+    CONTRACT = "contract"
+    IMPLIED_CASL = "implied_casl"
+    LEGITIMATE_INTEREST_POST = "legitimate_interest_post"
+    LEGAL = "legal"
+
+
+class Kind(StrEnum):
+    """What an event of the ledger says."""
+
+    REQUESTED = "requested"
+    DOI_MAIL_SENT = "doi_mail_sent"
+    CONFIRMED = "confirmed"
+    RE_CONFIRMED = "re_confirmed"
+    CHANGED = "changed"
+    WITHDRAWN = "withdrawn"
+    OBJECTED = "objected"
+    EXPIRED = "expired"
+    IMPORTED = "imported"
+    CORRECTED = "corrected"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+    ERASED = "erased"
+
+
+class Reason(StrEnum):
+    """Why an address is suppressed. Complaints and "never" are one-way."""
+
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    NEVER = "never"
+    ERASED = "erased"
+
+
+class RequestState(StrEnum):
+    """Where a question to a person stands."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who acts: ``person``, ``staff``, ``api_key`` or ``system``, and the id of the latter ones."""
+
+    kind: str = "person"
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The act itself, personal: kept behind the commitment and deleted with the person."""
+
+    ip: str = ""
+    user_agent: str = ""
+    http_method: str = ""
+    token_id: str = ""
+    seconds_since_mail: int | None = None
+    verdict: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What stood before the person's eyes."""
+
+    language: str = "en"
+    text_ids: tuple[UUID, ...] = ()
+    form_id: UUID | None = None
+    form_version: int | None = None
+    page_sha256: str = ""
+    page_url: str = ""
+    referrer: str = ""
+    boxes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One permission and the reach above it, as the gate sees them."""
+
+    state: State
+    valid_until: datetime | None = None
+    paused_until: datetime | None = None
+    suppressed_at: datetime | None = None
+    objected_at: datetime | None = None
+    erased_at: datetime | None = None
+
+
+def may_write(standing: Standing, now: datetime) -> bool:
+    """The gate as a pure rule; ``queries.gate_sql`` says the same in SQL, and a test compares them."""
+    if standing.suppressed_at or standing.objected_at or standing.erased_at:
+        return False
+    if standing.valid_until is not None and standing.valid_until <= now:
+        return False
+    if standing.paused_until is not None and standing.paused_until > now:
+        return False
+    return standing.state is State.YES
+
+
+def word_for(standing: Standing, now: datetime) -> Word:
+    """The word that people read for a permission."""
+    if standing.suppressed_at or standing.objected_at or standing.erased_at:
+        return Word.NEVER
+    if standing.state is State.YES and standing.valid_until is not None and standing.valid_until <= now:
+        return Word.NO
+    return Word(standing.state.value)

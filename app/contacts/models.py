@@ -1,0 +1,87 @@
+"""Tables of people. Narrow and apart from permission: a profile write never touches a row that sending locks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, DateTime, ForeignKey, Index, Integer, Text, UniqueConstraint, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.db import Base
+
+
+class Contact(Base):
+    """One person within one workspace. After erasure the row stays, empty, so that counts stay true."""
+
+    __tablename__ = "contacts"
+    __table_args__ = (
+        Index("ix_contacts_workspace_id_created_at_id", "workspace_id", "created_at", "id"),
+        Index(
+            "ix_contacts_search",
+            text("(lower(first_name || ' ' || last_name)) gin_trgm_ops"),
+            postgresql_using="gin",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    first_name: Mapped[str] = mapped_column(Text, server_default="")
+    last_name: Mapped[str] = mapped_column(Text, server_default="")
+    language: Mapped[str] = mapped_column(Text, server_default="en")
+    fields: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    @property
+    def name(self) -> str:
+        """First and last name, as far as known."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+class ContactAddress(Base):
+    """Where a person is reached on a channel; one current address a channel."""
+
+    __tablename__ = "addresses"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "channel", "key"),
+        UniqueConstraint("contact_id", "channel"),
+        Index("ix_addresses_folded", "workspace_id", "channel", "folded"),
+        Index("ix_addresses_search", text("address gin_trgm_ops"), postgresql_using="gin"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
+    channel: Mapped[str] = mapped_column(Text, server_default="email")
+    raw: Mapped[str] = mapped_column(Text)
+    """As typed."""
+    address: Mapped[str] = mapped_column(Text(collation="C"))
+    """Normalised; what mail is sent to."""
+    key: Mapped[str] = mapped_column(Text(collation="C"))
+    """Identity of the mailbox: the address without the case of its local part."""
+    folded: Mapped[str] = mapped_column(Text(collation="C"))
+    """For limits and finding doubles, never for sending."""
+    domain: Mapped[str] = mapped_column(Text(collation="C"))
+    needs_smtputf8: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class CustomField(Base):
+    """A typed field that a workspace adds to its people."""
+
+    __tablename__ = "custom_fields"
+    __table_args__ = (UniqueConstraint("workspace_id", "key"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    key: Mapped[str] = mapped_column(Text(collation="C"))
+    label: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    choices: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
+    position: Mapped[int] = mapped_column(Integer, server_default="0")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    archived_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

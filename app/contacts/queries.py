@@ -1,0 +1,56 @@
+"""Reads about people; every one within a workspace."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.contacts.models import Contact, ContactAddress, CustomField
+from app.kernel.db import session
+from app.kernel.errors import NotFound
+
+
+def get_contact(workspace_id: UUID, contact_id: UUID) -> Contact:
+    """The person.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    query = select(Contact).where(Contact.workspace_id == workspace_id, Contact.id == contact_id)
+    found = session().execute(query).scalar_one_or_none()
+    if found is None:
+        raise NotFound("This person is not here.")
+    return found
+
+
+def find_address(workspace_id: UUID, contact_id: UUID, channel: str = "email") -> ContactAddress | None:
+    """Where the person is reached on a channel; None once erased or never known."""
+    query = select(ContactAddress).where(
+        ContactAddress.workspace_id == workspace_id,
+        ContactAddress.contact_id == contact_id,
+        ContactAddress.channel == channel,
+    )
+    return session().execute(query).scalar_one_or_none()
+
+
+def find_by_key(workspace_id: UUID, key: str, channel: str = "email") -> Contact | None:
+    """The person with this mailbox (``Address.key``)."""
+    query = (
+        select(Contact)
+        .join(ContactAddress, ContactAddress.contact_id == Contact.id)
+        .where(
+            ContactAddress.workspace_id == workspace_id,
+            ContactAddress.channel == channel,
+            ContactAddress.key == key,
+        )
+    )
+    return session().execute(query).scalar_one_or_none()
+
+
+def list_fields(workspace_id: UUID, *, include_archived: bool = False) -> list[CustomField]:
+    """The workspace's own fields, in their order."""
+    query = select(CustomField).where(CustomField.workspace_id == workspace_id)
+    if not include_archived:
+        query = query.where(CustomField.archived_at.is_(None))
+    return list(session().execute(query.order_by(CustomField.position, CustomField.key)).scalars())

@@ -1,0 +1,137 @@
+"""Pure decisions about people: masking an address, reading a typed field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+
+KEY = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
+MAX_TEXT = 1000
+MAX_NAME = 80
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class FieldKind(StrEnum):
+    """What a custom field holds."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    DATE = "date"
+    CHOICE = "choice"
+    MULTI_CHOICE = "multi_choice"
+    BOOLEAN = "boolean"
+    COUNTRY = "country"
+    MONEY = "money"
+
+
+FieldValue = str | bool | list[str] | None
+
+
+def mask(address: str) -> str:
+    """An address as a page shows it that a forwarded mail can open: ``m•••@ex….org``."""
+    local, _, domain = address.rpartition("@")
+    name, _, ending = domain.rpartition(".")
+    return f"{local[:1]}•••@{name[:2]}….{ending}" if name else f"{local[:1]}•••"
+
+
+def clean_name(raw: str) -> str:
+    """A name on one line, trimmed.
+
+    Raises:
+        ValueError: longer than 80 characters or with a control character in it.
+    """
+    name = " ".join(raw.split(" ")).strip()
+    if _CONTROL.search(name):
+        raise ValueError("Write the name on one line.")
+    if len(name) > MAX_NAME:
+        raise ValueError(f"Write at most {MAX_NAME} characters.")
+    return name
+
+
+def read_field(kind: FieldKind, raw: str | Sequence[str], choices: Sequence[str] = ()) -> FieldValue:
+    """The stored form of what somebody wrote; numbers and money stay exact decimal text, dates ISO 8601.
+
+    Returns:
+        None for an empty value.
+
+    Raises:
+        ValueError: says how to write it.
+    """
+    if kind is FieldKind.MULTI_CHOICE:
+        return _several([raw] if isinstance(raw, str) else list(raw), choices)
+    value = (raw if isinstance(raw, str) else next(iter(raw), "")).strip()
+    if not value:
+        return None
+    if kind is FieldKind.CHOICE:
+        return _one_of(value, choices)
+    return _READERS[kind](value)
+
+
+def _text(value: str) -> str:
+    if len(value) > MAX_TEXT:
+        raise ValueError(f"Write at most {MAX_TEXT} characters.")
+    if "\x00" in value:
+        raise ValueError("Remove the characters that cannot be read.")
+    return value
+
+
+def _number(value: str) -> str:
+    try:
+        number = Decimal(value.replace(" ", "").replace(",", "."))
+    except InvalidOperation:
+        raise ValueError("Write a number, like 12 or 3.5.") from None
+    if not number.is_finite() or abs(number.adjusted()) > 30:
+        raise ValueError("Write a number, like 12 or 3.5.")
+    return format(number, "f")
+
+
+def _date(value: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise ValueError("Write a date, like 2026-11-22.") from None
+
+
+def _boolean(value: str) -> bool:
+    if value.lower() in {"1", "yes", "true", "on"}:
+        return True
+    if value.lower() in {"0", "no", "false", "off"}:
+        return False
+    raise ValueError("Write yes or no.")
+
+
+def _country(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2}", value):
+        raise ValueError("Write the country's two letters, like DE.")
+    return value.upper()
+
+
+def _money(value: str) -> str:
+    match = re.fullmatch(r"(-?[0-9]{1,15}(?:\.[0-9]{1,4})?)\s*([A-Za-z]{3})", value)
+    if not match:
+        raise ValueError("Write amount and currency, like 12.50 EUR.")
+    return f"{match.group(1)} {match.group(2).upper()}"
+
+
+def _one_of(value: str, choices: Sequence[str]) -> str:
+    if value not in choices:
+        raise ValueError("Choose one of the values offered.")
+    return value
+
+
+def _several(values: Sequence[str], choices: Sequence[str]) -> list[str] | None:
+    chosen = [_one_of(value.strip(), choices) for value in values if value.strip()]
+    return sorted(set(chosen), key=list(choices).index) or None
+
+
+_READERS: dict[FieldKind, Callable[[str], FieldValue]] = {
+    FieldKind.TEXT: _text,
+    FieldKind.NUMBER: _number,
+    FieldKind.DATE: _date,
+    FieldKind.BOOLEAN: _boolean,
+    FieldKind.COUNTRY: _country,
+    FieldKind.MONEY: _money,
+}

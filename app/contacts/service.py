@@ -1,0 +1,192 @@
+"""The verbs about people. Nothing here gives or takes a permission."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from app.contacts import queries
+from app.contacts.addresses import Address
+from app.contacts.models import Contact, ContactAddress, CustomField
+from app.contacts.rules import KEY, FieldKind, FieldValue, clean_name, read_field
+from app.kernel import clock
+from app.kernel.db import session
+from app.kernel.errors import BadInput, Conflict, NotFound
+from app.kernel.ids import uuid7
+
+EMAIL = "email"
+
+
+def find_or_create(workspace_id: UUID, address: Address, *, language: str = "en") -> tuple[Contact, bool]:
+    """The person with this address, made when new; the unique key is (workspace, channel, address key).
+
+    Both cases run the same statements, so that an answer's time does not tell which it was. A known
+    person's data stays as it is: whoever typed the address has proved nothing yet.
+
+    Returns:
+        The person, and whether they are new.
+    """
+    contact_id = uuid7()
+    now = clock.now()
+    session().execute(
+        insert(Contact).values(
+            id=contact_id, workspace_id=workspace_id, language=language, created_at=now, updated_at=now
+        )
+    )
+    made = session().execute(
+        insert(ContactAddress)
+        .values(
+            id=uuid7(), workspace_id=workspace_id, contact_id=contact_id, channel=EMAIL, raw=address.raw,
+            address=address.address, key=address.key, folded=address.folded, domain=address.domain,
+            needs_smtputf8=address.needs_smtputf8, created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["workspace_id", "channel", "key"])
+        .returning(ContactAddress.contact_id)
+    ).scalar_one_or_none()  # fmt: skip
+    session().execute(delete(Contact).where(Contact.id == contact_id, made is None))
+    found = (
+        session()
+        .execute(
+            select(Contact)
+            .join(ContactAddress, ContactAddress.contact_id == Contact.id)
+            .where(
+                ContactAddress.workspace_id == workspace_id,
+                ContactAddress.channel == EMAIL,
+                ContactAddress.key == address.key,
+            )
+        )
+        .scalar_one()
+    )
+    return found, made is not None
+
+
+def update_profile(
+    workspace_id: UUID,
+    contact_id: UUID,
+    *,
+    first_name: str | None = None,
+    last_name: str | None = None,
+    language: str | None = None,
+) -> None:
+    """Change what is given.
+
+    Raises:
+        BadInput: names the field that does not fit.
+    """
+    contact = queries.get_contact(workspace_id, contact_id)
+    faults: dict[str, str] = {}
+    for key, raw in (("first_name", first_name), ("last_name", last_name)):
+        if raw is None:
+            continue
+        try:
+            setattr(contact, key, clean_name(raw))
+        except ValueError as error:
+            faults[key] = str(error)
+    if faults:
+        raise BadInput("The name does not fit.", fields=faults)
+    if language is not None:
+        contact.language = language
+    contact.updated_at = clock.now()
+
+
+def read_fields(workspace_id: UUID, raw: Mapping[str, str | Sequence[str]]) -> dict[str, FieldValue]:
+    """Typed values of a workspace's own fields.
+
+    Raises:
+        BadInput: names each field that is unknown or does not fit.
+    """
+    known = {field.key: field for field in queries.list_fields(workspace_id)}
+    values: dict[str, FieldValue] = {}
+    faults: dict[str, str] = {}
+    for key, text in raw.items():
+        field = known.get(key)
+        if field is None:
+            faults[key] = "There is no such field."
+            continue
+        try:
+            values[key] = read_field(FieldKind(field.kind), text, field.choices)
+        except ValueError as error:
+            faults[key] = str(error)
+    if faults:
+        raise BadInput("Some fields do not fit.", fields=faults)
+    return values
+
+
+def set_fields(workspace_id: UUID, contact_id: UUID, raw: Mapping[str, str | Sequence[str]]) -> None:
+    """Set custom fields; an empty value removes one.
+
+    Raises:
+        BadInput: as ``read_fields``.
+    """
+    values = read_fields(workspace_id, raw)
+    contact = queries.get_contact(workspace_id, contact_id)
+    merged: dict[str, Any] = {**contact.fields, **values}
+    contact.fields = {key: value for key, value in merged.items() if value is not None}
+    contact.updated_at = clock.now()
+
+
+def define_field(
+    workspace_id: UUID, label: str, kind: str, *, key: str = "", choices: Sequence[str] = ()
+) -> CustomField:
+    """Add a field of a kind that then never changes; the unique key is (workspace, key).
+
+    Raises:
+        BadInput: label, key, kind or choices do not fit.
+        Conflict: the key is taken.
+    """
+    label = label.strip()
+    key = key or re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:40]
+    offered = list(dict.fromkeys(choice.strip() for choice in choices if choice.strip()))
+    faults = {}
+    if not 1 <= len(label) <= 80:
+        faults["label"] = "Write a label of at most 80 characters."
+    if not KEY.match(key):
+        faults["key"] = "Use small letters, digits and underscores, beginning with a letter."
+    if kind not in list(FieldKind):
+        faults["kind"] = "Choose one of the kinds offered."
+    elif kind in {FieldKind.CHOICE, FieldKind.MULTI_CHOICE} and len(offered) < 2:
+        faults["choices"] = "Write at least two choices, one a line."
+    if faults:
+        raise BadInput("The field does not fit.", fields=faults)
+    field_id = uuid7()
+    made = session().execute(
+        insert(CustomField)
+        .values(
+            id=field_id, workspace_id=workspace_id, key=key, label=label, kind=kind, choices=offered,
+            position=len(queries.list_fields(workspace_id, include_archived=True)), created_at=clock.now(),
+        )
+        .on_conflict_do_nothing(index_elements=["workspace_id", "key"])
+        .returning(CustomField)
+    ).scalar_one_or_none()  # fmt: skip
+    if made is None:
+        raise Conflict(f"There is a field with the key {key} already. Choose another one.")
+    return made
+
+
+def archive_field(workspace_id: UUID, field_id: UUID) -> None:
+    """Take a field out of forms and pages; what people told stays until they are erased."""
+    query = select(CustomField).where(CustomField.workspace_id == workspace_id, CustomField.id == field_id)
+    field = session().execute(query).scalar_one_or_none()
+    if field is None:
+        raise NotFound("This field is not here.")
+    field.archived_at = field.archived_at or clock.now()
+
+
+def erase(workspace_id: UUID, contact_id: UUID) -> None:
+    """Empty the person's row and delete the addresses; the id stays, so that sums stay true."""
+    contact = queries.get_contact(workspace_id, contact_id)
+    now = clock.now()
+    contact.first_name = contact.last_name = ""
+    contact.fields = {}
+    contact.erased_at = contact.erased_at or now
+    contact.updated_at = now
+    session().execute(
+        delete(ContactAddress).where(
+            ContactAddress.workspace_id == workspace_id, ContactAddress.contact_id == contact_id
+        )
+    )

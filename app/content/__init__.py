@@ -1,0 +1,1 @@
+"""What a mail says: MJML, merge tags, system mails, checks."""

@@ -1,0 +1,48 @@
+"""The bell over Dramatiq: tells a worker to look, and gives up at once when Redis is away."""
+
+from __future__ import annotations
+
+import logging
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+
+from app.kernel import redis as kernel_redis
+
+log = logging.getLogger(__name__)
+NAMESPACE = "nod"
+
+
+def make_broker(redis_url: str, middleware: list[dramatiq.Middleware] | None = None) -> RedisBroker:
+    """A broker on our Redis; without middleware it only enqueues."""
+    return RedisBroker(
+        url=redis_url,
+        middleware=middleware or [],
+        namespace=NAMESPACE,
+        socket_connect_timeout=0.5,
+        socket_timeout=5.0,
+    )
+
+
+class RedisBell:
+    """Rings by enqueuing a message that carries a name and nothing else."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._broker = make_broker(redis_url)
+
+    def ring(self, queue: str, actor: str, argument: str) -> None:
+        """Enqueue; when Redis is away the workers' own poll finds the rows."""
+        message: dramatiq.Message[None] = dramatiq.Message(
+            queue_name=queue, actor_name=actor, args=(argument,), kwargs={}, options={}
+        )
+
+        def enqueue(_: object) -> bool:
+            self._broker.declare_queue(queue)
+            try:
+                self._broker.enqueue(message)
+            except dramatiq.errors.ConnectionError as error:
+                raise OSError(str(error)) from error
+            return True
+
+        if kernel_redis.attempt(enqueue) is None:
+            log.warning("Redis is away: nobody was woken for %s, the workers will look by themselves", queue)

@@ -1,0 +1,78 @@
+"""The database: one metadata, one session per context, one way to open a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import BigInteger, Date, DateTime, LargeBinary, MetaData, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from app.kernel import jobs
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Every table's parent. Text is compared byte by byte, so embedded and system servers agree."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012  read by SQLAlchemy
+        str: Text(),
+        int: BigInteger(),
+        bytes: LargeBinary(),
+        datetime: DateTime(timezone=True),
+        date: Date(),
+        UUID: Uuid(),
+        dict[str, Any]: JSONB(),
+        list[str]: JSONB(),
+    }
+
+
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+
+def session() -> Session:
+    """The session of this request, job or command."""
+    return db.session()
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One unit of work: leaving it commits, raising rolls back, then the bells are rung.
+
+    The edge (request, actor, command) opens it; services compose inside and never commit. Inside another
+    one it joins that. None may stay open over the network.
+    """
+    current = session()
+    if current.info.get("in_transaction"):
+        yield current
+        return
+    current.info["in_transaction"] = True
+    try:
+        yield current
+        current.commit()
+    except BaseException:
+        current.rollback()
+        jobs.forget_rings(current.info)
+        raise
+    finally:
+        current.info.pop("in_transaction", None)
+        current.info.pop("now", None)
+    jobs.ring_all(current.info)
+
+
+def release() -> None:
+    """Give the connection back, for long work between two transactions."""
+    db.session.remove()

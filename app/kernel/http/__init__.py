@@ -1,0 +1,1 @@
+"""The edge: guards, CSRF, headers, and the one place where a problem becomes an answer."""

@@ -1,0 +1,107 @@
+"""Words in the reader's language: PO files read once at start, English where a word is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime, format_time
+from babel.messages.pofile import read_po
+
+DEFAULT = "en"
+FOLDER = Path(__file__).parent.parent / "translations"
+NAMES = {"en": "English", "de": "Deutsch"}
+_language: ContextVar[str] = ContextVar("language", default=DEFAULT)
+_catalogues: dict[str, tuple[dict[str, tuple[str, ...]], Callable[[int], int]]] = {}
+
+
+def languages() -> tuple[str, ...]:
+    """The languages that public pages speak, English first."""
+    return tuple(NAMES)
+
+
+def use(language: str) -> None:
+    """Choose the language of this request or mail; an unknown one becomes English."""
+    _language.set(language if language in NAMES else DEFAULT)
+
+
+def current() -> str:
+    """The language in use."""
+    return _language.get()
+
+
+def best(accept_language: str) -> str:
+    """The language of ours that a browser's Accept-Language asks for first."""
+    wanted: list[tuple[float, str]] = []
+    for part in accept_language.split(",")[:20]:
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            weight = float(quality) if quality else 1.0
+        except ValueError:
+            continue
+        wanted.append((-weight, tag.lower().split("-")[0]))
+    return next((tag for _, tag in sorted(wanted, key=lambda item: item[0]) if tag in NAMES), DEFAULT)
+
+
+def gettext(message: str) -> str:
+    """The message in the language in use."""
+    strings, _ = _catalogue(_language.get())
+    found = strings.get(message)
+    return found[0] if found and found[0] else message
+
+
+def ngettext(singular: str, plural: str, n: int) -> str:
+    """The form for n."""
+    strings, index = _catalogue(_language.get())
+    found = strings.get(singular)
+    if found and len(found) > 1 and found[index(n)]:
+        return found[index(n)]
+    return singular if n == 1 else plural
+
+
+def _catalogue(language: str) -> tuple[dict[str, tuple[str, ...]], Callable[[int], int]]:
+    if language not in _catalogues:
+        _catalogues[language] = _read(language)
+    return _catalogues[language]
+
+
+def _read(language: str) -> tuple[dict[str, tuple[str, ...]], Callable[[int], int]]:
+    path = FOLDER / language / "LC_MESSAGES" / "messages.po"
+    if not path.exists():
+        return {}, _two_forms
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    strings: dict[str, tuple[str, ...]] = {}
+    for message in catalogue:
+        if not message.id or message.fuzzy:
+            continue
+        key = message.id if isinstance(message.id, str) else message.id[0]
+        value = message.string
+        strings[key] = (value,) if isinstance(value, str) else tuple(value)
+    return strings, _two_forms
+
+
+def _two_forms(n: int) -> int:
+    return 0 if n == 1 else 1
+
+
+def day(moment: datetime, zone: str = "UTC") -> str:
+    """A date in full: 22 November 2026."""
+    return format_date(moment.astimezone(ZoneInfo(zone)), format="long", locale=_babel())
+
+
+def minute(moment: datetime, zone: str = "UTC") -> str:
+    """Hour and minute: 09:14."""
+    return format_time(moment.astimezone(ZoneInfo(zone)), format="HH:mm", locale=_babel())
+
+
+def instant(moment: datetime, zone: str = "UTC") -> str:
+    """Date and time in full."""
+    return format_datetime(moment.astimezone(ZoneInfo(zone)), format="d MMMM y, HH:mm", locale=_babel())
+
+
+def _babel() -> str:
+    return "en_GB" if _language.get() == "en" else _language.get()

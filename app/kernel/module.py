@@ -1,0 +1,118 @@
+"""The manifest of a domain: what it adds to the house, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from app.kernel import events, jobs
+
+if TYPE_CHECKING:
+    import click
+    from flask import Blueprint, Flask
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """One line of the main menu."""
+
+    label: str
+    endpoint: str
+    icon: str
+    permission: str
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One thing that happened with a person.
+
+    ``permission_state`` is yes, asked, no or never where the entry is about permission, else None.
+    """
+
+    at: datetime
+    icon: str
+    title: str
+    detail: str = ""
+    permission_state: str | None = None
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineSource:
+    """Where entries of a person's timeline come from: ``read(workspace_id, contact_id, before, limit)``, newest first."""
+
+    kind: str
+    label: str
+    read: Callable[[UUID, UUID, datetime | None, int], list[TimelineEntry]]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPanel:
+    """A panel on a person's page: ``context(workspace_id, contact_id)`` feeds ``template``; column main or side."""
+
+    name: str
+    template: str
+    context: Callable[[UUID, UUID], Mapping[str, Any]]
+    column: str = "side"
+    order: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalData:
+    """Where a domain keeps what belongs to a person.
+
+    ``export(workspace_id, contact_id)`` gives plain data; ``erase`` removes it. ``tables`` names every table
+    with a contact in it, so that a forgotten one fails a test.
+    """
+
+    name: str
+    tables: tuple[str, ...]
+    export: Callable[[UUID, UUID], Any]
+    erase: Callable[[UUID, UUID], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """All that a domain offers; every part is optional but the name."""
+
+    name: str
+    blueprints: tuple[Blueprint, ...] = ()
+    cli: tuple[click.Command, ...] = ()
+    handlers: Mapping[type, tuple[Callable[[Any], None], ...]] = field(default_factory=dict)
+    jobs: tuple[jobs.Job, ...] = ()
+    menu: tuple[MenuItem, ...] = ()
+    timeline_sources: tuple[TimelineSource, ...] = ()
+    person_panels: tuple[PersonPanel, ...] = ()
+    personal_data: tuple[PersonalData, ...] = ()
+    system_mails: tuple[Any, ...] = ()
+    """``delivery.service.SystemMail``; typed Any since the kernel knows no mail."""
+    on_install: Callable[[Flask], None] | None = None
+
+
+_installed: dict[str, Module] = {}
+
+
+def install(app: Flask, modules: Iterable[Module]) -> None:
+    """Wire every module into the application, in the order of the registry."""
+    for module in modules:
+        _installed[module.name] = module
+        for blueprint in module.blueprints:
+            app.register_blueprint(blueprint)
+        for command in module.cli:
+            app.cli.add_command(command)
+        for event_type, handlers in module.handlers.items():
+            for handler in handlers:
+                events.subscribe(event_type, handler)
+        for job in module.jobs:
+            jobs.register(job)
+        if module.on_install:
+            module.on_install(app)
+
+
+def installed() -> tuple[Module, ...]:
+    """The modules of this process, lowest first."""
+    return tuple(_installed.values())
