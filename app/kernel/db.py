@@ -11,7 +11,7 @@ from uuid import UUID
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, Date, DateTime, LargeBinary, MetaData, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from app.kernel import jobs
 
@@ -27,17 +27,21 @@ NAMING = {
 class Base(DeclarativeBase):
     """Every table's parent. Text is compared byte by byte, so embedded and system servers agree."""
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012  read by SQLAlchemy
-        str: Text(),
-        int: BigInteger(),
-        bytes: LargeBinary(),
-        datetime: DateTime(timezone=True),
-        date: Date(),
-        UUID: Uuid(),
-        dict[str, Any]: JSONB(),
-        list[str]: JSONB(),
-    }
+    # One registry that holds both: Flask-SQLAlchemy copies this class, and SQLAlchemy 2.1 refuses the copy
+    # when the types stand beside the registry.
+    registry = registry(
+        metadata=MetaData(naming_convention=NAMING),
+        type_annotation_map={
+            str: Text(),
+            int: BigInteger(),
+            bytes: LargeBinary(),
+            datetime: DateTime(timezone=True),
+            date: Date(),
+            UUID: Uuid(),
+            dict[str, Any]: JSONB(),
+            list[str]: JSONB(),
+        },
+    )
 
 
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
