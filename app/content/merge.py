@@ -1,0 +1,414 @@
+"""The merge language: what an author may write between ``{{ }}`` and ``{% %}``, and nothing else.
+
+Jinja only parses. We walk its tree against an allow-list and run it ourselves: output of declared names,
+dotted look-up in plain dicts, listed filters, comparison, ``if``, and ``for`` over declared lists. No Python
+object is ever reached, no call, no arithmetic, no attribute. What runs is bounded in output, loops and time.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
+
+from app.content.filters import FILTERS, as_text
+from app.content.variables import Kind, Shape, Variable, shape
+from app.kernel.errors import BadInput
+
+SOURCE_CHARACTERS: Final = 512 * 1024
+OUTPUT_OCTETS: Final = 2 * 1024 * 1024
+LOOP_ROUNDS: Final = 1_000
+LOOP_DEPTH: Final = 2
+SECONDS: Final = 1.0
+
+Target = Literal["html", "text", "header"]
+"""``html`` escapes, also inside quoted attributes; ``header`` is one line; ``text`` is as it is."""
+
+_Scope = Mapping[str, Any]
+_Value = Callable[[_Scope, "_Run"], Any]
+_Write = Callable[[_Scope, "_Run"], None]
+
+_LINK_PLACE = re.compile(r"\b(?:href|src|action|background)\s*=\s*[\"']?\s*$", re.IGNORECASE)
+_LINK = re.compile(r"(?:https?://|mailto:|tel:|sms:)[^\s\x00-\x1f]*", re.IGNORECASE)
+_BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+    "lt": lambda a, b: a < b,
+    "lteq": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "gteq": lambda a, b: a >= b,
+    "in": lambda a, b: a in b,
+    "notin": lambda a, b: a not in b,
+}
+_WORDS: Final[dict[type[nodes.Node], str]] = {
+    nodes.Call: "A merge tag cannot call anything.",
+    nodes.Getitem: "Square brackets cannot be used in a merge tag. Write names with dots.",
+    nodes.Include: "“include” cannot be used in a mail.",
+    nodes.Import: "“import” cannot be used in a mail.",
+    nodes.FromImport: "“import” cannot be used in a mail.",
+    nodes.Extends: "“extends” cannot be used in a mail.",
+    nodes.Assign: "“set” cannot be used in a mail.",
+    nodes.AssignBlock: "“set” cannot be used in a mail.",
+    nodes.Macro: "“macro” cannot be used in a mail.",
+    nodes.BinExpr: "A merge tag cannot calculate.",
+}
+_NO_SHAPE: Final[Shape] = {}
+_environment = Environment(keep_trailing_newline=True, autoescape=True)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MergeError:
+    """A fault in a template: line and column count from 1, the message is one or two sentences."""
+
+    line: int
+    column: int
+    message: str
+
+
+class MergeRefused(BadInput):
+    """A template that cannot be used; `errors` says where and why, in the order of the lines."""
+
+    title = "A merge tag does not work"
+
+    def __init__(self, errors: list[MergeError]) -> None:
+        first = errors[0]
+        super().__init__(f"Line {first.line}, column {first.column}: {first.message}")
+        self.errors = errors
+
+
+class MergeStopped(BadInput):
+    """A template that grew too large or ran too long for one person."""
+
+    title = "This mail grew too large"
+
+
+def check(source: str, declared: Iterable[Variable], target: Target = "html") -> list[MergeError]:
+    """Every fault of a template, in the order of its lines; empty when it can be used."""
+    try:
+        prepare(source, target, declared)
+    except MergeRefused as refused:
+        return refused.errors
+    return []
+
+
+def prepare(source: str, target: Target, declared: Iterable[Variable]) -> Template:
+    """Read a template once; the result renders as often as needed and is safe in threads.
+
+    Raises:
+        MergeRefused: with every fault.
+    """
+    if len(source) > SOURCE_CHARACTERS:
+        raise MergeRefused([MergeError(1, 1, "This mail is larger than 512 KB.")])
+    reader = _Reader(source, target)
+    try:
+        tree = _environment.parse(source)
+        write = reader.block(tree.body, shape(declared), 0)
+    except TemplateSyntaxError as error:
+        raise MergeRefused(
+            [reader.at(error.lineno, "", error.message or "This tag cannot be read.")]
+        ) from error
+    except (RecursionError, ValueError, OverflowError) as error:
+        raise MergeRefused(
+            [MergeError(1, 1, "A tag is nested too deeply or holds a huge number.")]
+        ) from error
+    if reader.errors:
+        raise MergeRefused(sorted(set(reader.errors)))
+    return Template(write, target)
+
+
+class Template:
+    """A checked template."""
+
+    __slots__ = ("_target", "_write")
+
+    def __init__(self, write: _Write, target: Target) -> None:
+        self._write = write
+        self._target = target
+
+    def render(self, values: Mapping[str, Any], language: str = "en") -> str:
+        """Merge values, a tree of plain dicts, lists and plain values; what is missing is empty.
+
+        Raises:
+            MergeStopped: over 2 MiB, over 1,000 rounds of a loop, or over one second.
+        """
+        run = _Run(language)
+        self._write(values, run)
+        text = "".join(run.parts)
+        return _BLANKS.sub(" ", text).strip() if self._target == "header" else text
+
+
+class _Run:
+    """One rendering and what it has used up."""
+
+    __slots__ = ("_octets", "_until", "language", "parts")
+
+    def __init__(self, language: str) -> None:
+        self.parts: list[str] = []
+        self.language = language
+        self._octets = 0
+        self._until = time.monotonic() + SECONDS
+
+    def add(self, text: str) -> None:
+        self._octets += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        if self._octets > OUTPUT_OCTETS:
+            raise MergeStopped("The merged mail is larger than 2 MB. Show less, or loop over less.")
+        self.parts.append(text)
+
+    def tick(self) -> None:
+        if time.monotonic() > self._until:
+            raise MergeStopped("Merging took longer than a second. Loop over less.")
+
+
+def _write_nothing(_scope: _Scope, _run: _Run) -> None:
+    return None
+
+
+def _no_value(_scope: _Scope, _run: _Run) -> Any:
+    return None
+
+
+class _Reader:
+    """Turns a tree into functions, noting every fault on the way."""
+
+    def __init__(self, source: str, target: Target) -> None:
+        self._lines = source.split("\n")
+        self._target = target
+        self._before = ""
+        self.errors: list[MergeError] = []
+
+    def at(self, line: int | None, word: str, message: str) -> MergeError:
+        """An error at the first place of the line that holds the word, else at its first tag."""
+        line = line or 1
+        text = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+        tag = min((place for place in (text.find("{{"), text.find("{%")) if place >= 0), default=0)
+        place = text.find(word, tag) if word else -1
+        return MergeError(line, (place if place >= 0 else tag) + 1, message)
+
+    def _refuse(self, node: nodes.Node, word: str, message: str) -> None:
+        self.errors.append(self.at(node.lineno, word, message))
+
+    def block(self, body: Sequence[nodes.Node], names: Shape, depth: int) -> _Write:
+        """A list of statements."""
+        writes = [self._statement(node, names, depth) for node in body]
+
+        def write(scope: _Scope, run: _Run) -> None:
+            for one in writes:
+                one(scope, run)
+
+        return write
+
+    def _statement(self, node: nodes.Node, names: Shape, depth: int) -> _Write:
+        if isinstance(node, nodes.Output):
+            return self.block(node.nodes, names, depth)
+        if isinstance(node, nodes.TemplateData):
+            return self._data(node.data)
+        if isinstance(node, nodes.If):
+            return self._if(node, names, depth)
+        if isinstance(node, nodes.For):
+            return self._for(node, names, depth)
+        if isinstance(node, nodes.Expr):
+            return self._output(node, names)
+        self._refuse(node, "", _words(node))
+        return _write_nothing
+
+    def _data(self, text: str) -> _Write:
+        self._before = text[-200:]
+        return lambda _scope, run: run.add(text)
+
+    def _output(self, node: nodes.Expr, names: Shape) -> _Write:
+        place = self._before
+        self._before = "x"
+        kind, value = self._expression(node, names)
+        if not isinstance(kind, Kind):
+            several = (
+                "a list: use it with “for”" if isinstance(kind, list) else "a group: choose one of its parts"
+            )
+            self._refuse(node, _word(node), f"“{_dotted(node)}” is {several}.")
+            return _write_nothing
+        if self._target != "html":
+            return lambda scope, run: run.add(as_text(value(scope, run)))
+        if kind is Kind.URL:
+            return lambda scope, run: run.add(html.escape(_link(value(scope, run))))
+        if _LINK_PLACE.search(place):
+            self._refuse(node, _word(node), f"“{_dotted(node)}” is no link, so a link cannot begin with it.")
+        return lambda scope, run: run.add(html.escape(as_text(value(scope, run))))
+
+    def _if(self, node: nodes.If, names: Shape, depth: int) -> _Write:
+        branches = [
+            (self._expression(branch.test, names)[1], self.block(branch.body, names, depth))
+            for branch in (node, *node.elif_)
+        ]
+        otherwise = self.block(node.else_, names, depth)
+
+        def write(scope: _Scope, run: _Run) -> None:
+            for test, body in branches:
+                if test(scope, run):
+                    body(scope, run)
+                    return
+            otherwise(scope, run)
+
+        return write
+
+    def _for(self, node: nodes.For, names: Shape, depth: int) -> _Write:
+        kind, value = self._expression(node.iter, names)
+        if not isinstance(kind, list):
+            self._refuse(node, _word(node.iter), f"“{_dotted(node.iter)}” is not a list.")
+            return _write_nothing
+        if node.test is not None or node.recursive or not isinstance(node.target, nodes.Name):
+            self._refuse(node, "for", "Write a loop as “for item in list”, nothing more.")
+            return _write_nothing
+        if depth >= LOOP_DEPTH:
+            self._refuse(node, "for", "Loops can stand two deep, not deeper.")
+            return _write_nothing
+        target = node.target.name
+        if target in names:
+            self._refuse(node, target, f"“{target}” is already a name. Choose another one for the loop.")
+        body = self.block(node.body, {**names, target: kind[0]}, depth + 1)
+        otherwise = self.block(node.else_, names, depth)
+
+        def write(scope: _Scope, run: _Run) -> None:
+            rows = value(scope, run)
+            rows = rows if isinstance(rows, list | tuple) else ()
+            if len(rows) > LOOP_ROUNDS:
+                raise MergeStopped("A loop has more than 1,000 rounds. Loop over less.")
+            for row in rows:
+                run.tick()
+                body({**scope, target: row}, run)
+            if not rows:
+                otherwise(scope, run)
+
+        return write
+
+    def _expression(self, node: nodes.Node, names: Shape) -> tuple[Any, _Value]:
+        """The kind of an expression (Kind, Shape or list) and the function that finds its value."""
+        if isinstance(node, nodes.Const):
+            constant = node.value
+            return Kind.TEXT, lambda _scope, _run: constant
+        if isinstance(node, nodes.Name | nodes.Getattr):
+            return self._look_up(node, names)
+        if isinstance(node, nodes.Filter):
+            return self._filter(node, names)
+        if isinstance(node, nodes.Compare):
+            return Kind.TEXT, self._compare(node, names)
+        if isinstance(node, nodes.And | nodes.Or | nodes.Not):
+            return Kind.TEXT, self._logic(node, names)
+        self._refuse(node, "", _words(node))
+        return Kind.TEXT, _no_value
+
+    def _look_up(self, node: nodes.Name | nodes.Getattr, names: Shape) -> tuple[Any, _Value]:
+        dotted = _dotted(node)
+        path = dotted.split(".") if dotted else []
+        if not path:
+            self._refuse(node, "", "Write names with dots, such as “contact.email”.")
+            return Kind.TEXT, _no_value
+        kind: Any = names
+        for name in path:
+            if name.startswith("_") or not isinstance(kind, dict) or name not in kind:
+                self._refuse(node, _word(node), f"“{dotted[:80]}” is not known here.")
+                return Kind.TEXT, _no_value
+            kind = kind[name]
+
+        def value(scope: _Scope, _run: _Run) -> Any:
+            found: Any = scope
+            for name in path:
+                found = found.get(name) if isinstance(found, Mapping) else None
+            return found
+
+        return kind, value
+
+    def _filter(self, node: nodes.Filter, names: Shape) -> tuple[Any, _Value]:
+        known = FILTERS.get(node.name)
+        if known is None or node.node is None:
+            self._refuse(
+                node, node.name, f"“{node.name[:40]}” is not a filter here. Known: {', '.join(FILTERS)}."
+            )
+            return Kind.TEXT, _no_value
+        fits = known.least <= len(node.args) <= known.most and not (
+            node.kwargs or node.dyn_args or node.dyn_kwargs
+        )
+        if not fits:
+            self._refuse(node, node.name, f"“{node.name}” takes {_many(known.least, known.most)}.")
+        kind, inner = self._expression(node.node, names)
+        if not isinstance(kind, Kind):
+            self._refuse(node, _word(node.node), f"“{_dotted(node.node)}” cannot have a filter.")
+        arguments = [self._expression(argument, names)[1] for argument in node.args]
+        run_filter = known.run
+
+        def value(scope: _Scope, run: _Run) -> Any:
+            given = [argument(scope, run) for argument in arguments]
+            return run_filter(inner(scope, run), run.language, *given)
+
+        return (kind if node.name == "default" and kind is Kind.URL else Kind.TEXT), value
+
+    def _compare(self, node: nodes.Compare, names: Shape) -> _Value:
+        first = self._expression(node.expr, names)[1]
+        rest = [(_COMPARE[operand.op], self._expression(operand.expr, names)[1]) for operand in node.ops]
+
+        def value(scope: _Scope, run: _Run) -> bool:
+            left = first(scope, run)
+            for compare, operand in rest:
+                right = operand(scope, run)
+                if not _holds(compare, left, right):
+                    return False
+                left = right
+            return True
+
+        return value
+
+    def _logic(self, node: nodes.And | nodes.Or | nodes.Not, names: Shape) -> _Value:
+        if isinstance(node, nodes.Not):
+            inner = self._expression(node.node, names)[1]
+            return lambda scope, run: not inner(scope, run)
+        left = self._expression(node.left, names)[1]
+        right = self._expression(node.right, names)[1]
+        if isinstance(node, nodes.And):
+            return lambda scope, run: left(scope, run) and right(scope, run)
+        return lambda scope, run: left(scope, run) or right(scope, run)
+
+
+def _holds(compare: Callable[[Any, Any], Any], left: Any, right: Any) -> bool:
+    try:
+        return bool(compare(left, right))
+    except TypeError:
+        return False
+
+
+def _link(value: Any) -> str:
+    text = as_text(value).strip()
+    return text if _LINK.fullmatch(text) else ""
+
+
+def _words(node: nodes.Node) -> str:
+    for kind, words in _WORDS.items():
+        if isinstance(node, kind):
+            return words
+    return "This cannot be used in a merge tag."
+
+
+def _dotted(node: nodes.Node) -> str:
+    """``a.b.c`` of a chain of names, or nothing where something else is in it."""
+    names: list[str] = []
+    while isinstance(node, nodes.Getattr):
+        names.append(node.attr)
+        node = node.node
+    if isinstance(node, nodes.Filter) and node.node is not None and not names:
+        return _dotted(node.node)
+    if not isinstance(node, nodes.Name):
+        return ""
+    return ".".join([node.name, *reversed(names)])
+
+
+def _word(node: nodes.Node) -> str:
+    return _dotted(node).partition(".")[0]
+
+
+def _many(least: int, most: int) -> str:
+    if most == 0:
+        return "no value in brackets"
+    return "one value in brackets" if least == most else "at most one value in brackets"

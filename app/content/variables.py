@@ -1,0 +1,223 @@
+"""The one list of what a merge tag may name: its kind, a sample for previews, and words for the picker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Kind(StrEnum):
+    """What a value is, which decides where its tag may stand."""
+
+    TEXT = "text"
+    URL = "url"
+    DATE = "date"
+    NUMBER = "number"
+    LIST = "list"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One thing that a tag may name.
+
+    Attributes:
+        name: dotted, such as ``contact.first_name``.
+        kind: what its value is.
+        sample: a value for previews and tests; for a list, a sequence of mappings.
+        says: what it is, for the picker.
+        item: for a list, the fields of one entry by name.
+    """
+
+    name: str
+    kind: Kind
+    sample: Any
+    says: str
+    item: Mapping[str, Kind] | None = None
+
+
+def _text(name: str, sample: str, says: str) -> Variable:
+    return Variable(name, Kind.TEXT, sample, says)
+
+
+def _url(name: str, sample: str, says: str) -> Variable:
+    return Variable(name, Kind.URL, sample, says)
+
+
+_TOPICS: Final = (
+    {"name": "New coffees", "pace": "about twice a month"},
+    {"name": "Brewing letters", "pace": "once a month"},
+)
+_STORIES: Final = (
+    {
+        "topic": "New coffees",
+        "title": "A winter blend with smoke and plum",
+        "text": "Two lots that should not get along, and do. In the shop from Tuesday.",
+        "label": "Meet the blend",
+        "url": "https://ostkai.example/winter",
+        "image": "https://media.ostkai.example/bag-winter.png",
+        "alt": "A dark blue bag of the winter blend",
+    },
+    {
+        "topic": "Tastings in Kiel",
+        "title": "Two seats on Thursday",
+        "text": "Six cups, eight people, no exam at the end.",
+        "label": "Keep a seat",
+        "url": "https://ostkai.example/tastings",
+        "image": "https://media.ostkai.example/cups.png",
+        "alt": "Cups on a long table, seen from above",
+    },
+)
+_STORY: Final = {key: Kind.URL if key in {"url", "image"} else Kind.TEXT for key in _STORIES[0]}
+
+COMMON: Final[tuple[Variable, ...]] = (
+    _text("contact.first_name", "Mara", "First name; give a default, not everybody has told us"),
+    _text("contact.last_name", "Lindqvist", "Last name"),
+    _text("contact.email", "mara.lindqvist@example.org", "Email address"),
+    _text("brand.name", "Ostkai Coffee Roasters", "Name of your brand"),
+    _text("brand.short_name", "Ostkai", "Short name of your brand"),
+    _url("brand.site", "https://ostkai.example/", "Your website"),
+    _url("brand.logo", "https://media.ostkai.example/logo.png", "Your logo"),
+    _text(
+        "brand.postal_address",
+        "Ostkai Kaffeerösterei GmbH, Speicherweg 4, 24103 Kiel, Germany",
+        "Your postal address, which every mail must show",
+    ),
+    _text("topic.name", "New coffees", "The interest that this mail belongs to"),
+    _text("permission.date", "22 November 2026", "Day on which the person said yes"),
+    _text("permission.time", "09:16", "Time at which the person said yes"),
+    _url("links.unsubscribe", "https://news.ostkai.example/u/8sK2vQ0pLr", "Unsubscribe"),
+    _url("links.preferences", "https://news.ostkai.example/p/8sK2vQ0pLr", "Change choices"),
+)
+
+NEWSLETTER: Final[tuple[Variable, ...]] = (
+    *COMMON,
+    _url("links.why", "https://news.ostkai.example/w/8sK2vQ0pLr", "Why this mail?"),
+    _url("links.web_view", "https://news.ostkai.example/v/8sK2vQ0pLr", "View online"),
+)
+"""What a newsletter may name."""
+
+STARTER: Final[tuple[Variable, ...]] = (
+    *NEWSLETTER,
+    _url("links.confirm", "https://news.ostkai.example/c/8sK2vQ0pLr", "Say yes again"),
+    _url("links.shop", "https://ostkai.example/shop", "Your shop"),
+    _url("links.recipe", "https://ostkai.example/recipe", "A page of yours"),
+    _url("links.survey", "https://news.ostkai.example/s/8sK2vQ0pLr", "The survey"),
+    _url("links.reorder", "https://ostkai.example/again", "Order again"),
+    _url("links.keep", "https://news.ostkai.example/k/8sK2vQ0pLr", "Keep the pace"),
+    _url("links.monthly", "https://news.ostkai.example/m/8sK2vQ0pLr", "Once a month"),
+    _text("next.date", "1 December 2026", "Day of the next mail"),
+    _text("renewal.reason", "That was more than two years ago.", "Why we ask again"),
+    _text("renewal.until", "22 December 2026", "Last day to answer"),
+    _text(
+        "renewal.text",
+        "“Yes, Ostkai may email me about New coffees. You can stop with one click in every mail.”",
+        "The words of the permission",
+    ),
+    _text("product.name", "Gedeo", "Product"),
+    _text("product.line", "A natural from southern Ethiopia, roasted light for filter.", "One line about it"),
+    _text("product.grower", "42 families near Worka", "Who grew it"),
+    _text("product.taste", "Peach, jasmine, honey", "How it tastes"),
+    _text("product.price", "13.50 € for 250 g", "Price"),
+    _url("product.url", "https://ostkai.example/gedeo", "Page of the product"),
+    _text("offer.until", "Sunday, 29 November, 20:00", "End of the offer"),
+    _text("offer.price", "10.80 €", "Price now"),
+    _text("offer.price_before", "13.50 €", "Price before"),
+    _text("offer.lowest", "13.50 €", "Lowest price of the last 30 days"),
+    _text("event.date", "Thursday, 3 December 2026", "Day of the event"),
+    _text("event.time", "19:00", "Time of the event"),
+    _text("event.place", "Speicherweg 4, 24103 Kiel, ground floor, step-free", "Place of the event"),
+    _text("event.price", "12 €", "Price of the event"),
+    _url("event.url", "https://ostkai.example/tastings/dec", "Page of the event"),
+    _url("event.calendar", "https://ostkai.example/tastings/dec.ics", "Calendar file"),
+    _text("event.next", "7 January 2027", "The event after this one"),
+    _text("order.number", "OK-20418", "Number of the order"),
+    _text("order.date", "24 October 2026", "Day of the order"),
+    _text("order.delivered", "28 October", "Day of the delivery"),
+    _text("order.runs_out", "Thursday", "Day on which it is used up"),
+    Variable("digest.stories", Kind.LIST, _STORIES, "Stories of a digest", _STORY),
+    _url("images.harbour", "https://media.ostkai.example/harbour.png", "A picture"),
+    _url("images.bag_gedeo", "https://media.ostkai.example/bag-gedeo.png", "A picture"),
+    _url("images.last_bags", "https://media.ostkai.example/last-bags.png", "A picture"),
+    _url("images.tasting", "https://media.ostkai.example/tasting.png", "A picture"),
+)
+"""What our starter designs name; whoever copies one fills in his own."""
+
+SYSTEM: Final[tuple[Variable, ...]] = (
+    *COMMON,
+    _text("workspace.name", "Ostkai", "Name of the workspace, for its staff"),
+    _text(
+        "mail.reason",
+        "You get this one mail because of a request with your address. It holds no advertising.",
+        "Why this one mail came",
+    ),
+    _text("request.date", "22 November 2026", "Day of the request"),
+    _text("request.time", "09:14", "Time of the request"),
+    _text("request.site", "ostkai.example", "Website of the form"),
+    _text("request.place", "Kiel, Germany", "Rough place of the request"),
+    _text("request.expires", "29 November 2026, 09:14", "End of the link"),
+    _text("request.old_masked", "m•••@ex….org", "The old address, masked"),
+    _text("request.topic_names", "New coffees and Brewing letters", "The interests in one line"),
+    Variable(
+        "request.topics",
+        Kind.LIST,
+        _TOPICS,
+        "The interests asked for",
+        {"name": Kind.TEXT, "pace": Kind.TEXT},
+    ),
+    _text("retention.until", "31 December 2029", "Day on which the proof is deleted"),
+    _text("inviter.name", "Jonna Petersen", "Who invites"),
+    _text("invite.role", "Editor", "Role"),
+    _text(
+        "invite.role_says", "You can write and schedule mail, but not delete people.", "What the role may do"
+    ),
+    _text("invite.email", "tom@ostkai.example", "Who is invited"),
+    _text("invite.expires", "29 November 2026", "End of the invitation"),
+    _text("transport.name", "smtp.ostkai.example", "The mail server that was used"),
+    _text("transport.seconds", "3", "How long it took"),
+    _text("checks.spf", "Pass", "Result of SPF"),
+    _text("checks.dkim", "Pass, 2048 bit", "Result of DKIM"),
+    _text("checks.dmarc", "Pass, aligned", "Result of DMARC"),
+    _url("links.confirm", "https://news.ostkai.example/c/8sK2vQ0pLr", "Confirm"),
+    _url("links.decoy", "https://news.ostkai.example/d/8sK2vQ0pLr", "The link that no person sees"),
+    _url("links.preferences_private", "https://news.ostkai.example/my/8sK2vQ0pLr", "Private page"),
+    _url("links.undo", "https://news.ostkai.example/u/8sK2vQ0pLr", "Undo"),
+    _url("links.erase", "https://news.ostkai.example/e/8sK2vQ0pLr", "Erase"),
+    _url("links.invite", "https://news.ostkai.example/i/8sK2vQ0pLr", "Accept the invitation"),
+    _url("links.reset", "https://news.ostkai.example/r/8sK2vQ0pLr", "Choose a password"),
+    _url("links.start", "https://news.ostkai.example/", "Begin"),
+)
+"""What our own system mails name."""
+
+Shape = dict[str, Any]
+"""Names as a tree: a leaf is a `Kind`, a branch a Shape, a list a ``[Shape]`` with the fields of an entry."""
+
+
+def shape(variables: Iterable[Variable]) -> Shape:
+    """The declared names as a tree."""
+    tree: Shape = {}
+    for variable in variables:
+        leaf: Any = [dict(variable.item)] if variable.item is not None else variable.kind
+        _put(tree, variable.name, leaf)
+    return tree
+
+
+def samples(variables: Iterable[Variable]) -> dict[str, Any]:
+    """A sample value for every declared name, as a tree for `Template.render`."""
+    tree: dict[str, Any] = {}
+    for variable in variables:
+        _put(tree, variable.name, variable.sample)
+    return tree
+
+
+def names(variables: Sequence[Variable]) -> list[str]:
+    """The dotted names, in the order of the picker."""
+    return [variable.name for variable in variables]
+
+
+def _put(tree: dict[str, Any], dotted: str, leaf: Any) -> None:
+    *branches, last = dotted.split(".")
+    for branch in branches:
+        tree = tree.setdefault(branch, {})
+    tree[last] = leaf
