@@ -1,0 +1,189 @@
+"""Tables of sending: the outbox is the truth, Redis is only a bell.
+
+A message is (mailing_no, n): that pair is also the identity in its Message-ID and return path. Every unique key
+begins with mailing_no, so the table can be partitioned by it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Sequence,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.delivery.rules import Kind, Lane, MailingState, MessageState
+from app.kernel.db import Base
+
+Instant = DateTime(timezone=True)
+system_message_n = Sequence("system_message_n", metadata=Base.metadata)
+"""``n`` of system messages, over all mailings."""
+
+
+def one_of(column: str, words: type[Kind | Lane | MailingState | MessageState]) -> str:
+    """The text of a CHECK that allows an enumeration's values."""
+    return f"{column} IN ({', '.join(repr(word.value) for word in words)})"
+
+
+class Transport(Base):
+    """A way out of the house that a workspace has set up."""
+
+    __tablename__ = "transports"
+    __table_args__ = (
+        CheckConstraint("kind IN ('smtp')", name="kind"),
+        CheckConstraint("security IN ('none', 'starttls', 'tls')", name="security"),
+        CheckConstraint("port BETWEEN 1 AND 65535", name="port"),
+        Index("ix_transports_workspace_id", "workspace_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    kind: Mapped[str] = mapped_column(Text(collation="C"))
+    host: Mapped[str] = mapped_column(Text)
+    port: Mapped[int] = mapped_column(Integer)
+    security: Mapped[str] = mapped_column(Text(collation="C"))
+    username: Mapped[str] = mapped_column(Text, server_default="")
+    secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The password, encrypted with a key that is not in the database."""
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class SenderRow(Base):
+    """Who mails come from. Without a transport the installation's own mail server takes them."""
+
+    __tablename__ = "senders"
+    __table_args__ = (
+        Index("uq_senders_default", "workspace_id", unique=True, postgresql_where=text("is_default")),
+        Index("ix_senders_transport_id", "transport_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    is_default: Mapped[bool] = mapped_column(Boolean)
+    name: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Text(collation="C"))
+    reply_to: Mapped[str] = mapped_column(Text, server_default="")
+    transport_id: Mapped[UUID | None] = mapped_column(ForeignKey("transports.id"))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Mailing(Base):
+    """An immutable snapshot of what is sent; a workspace has one standing mailing per kind of system mail."""
+
+    __tablename__ = "mailings"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", Kind), name="kind"),
+        CheckConstraint(one_of("lane", Lane), name="lane"),
+        CheckConstraint(one_of("state", MailingState), name="state"),
+        CheckConstraint("weight > 0", name="weight"),
+        # Marketing stands on a purpose; a system mail stands on none and is never counted as marketing.
+        CheckConstraint("(kind = 'bulk') = (purpose IS NOT NULL)", name="purpose"),
+        UniqueConstraint("no", name="uq_mailings_no"),
+        Index(
+            "uq_mailings_system",
+            "workspace_id",
+            "name",
+            unique=True,
+            postgresql_where=text("kind = 'system'"),
+        ),
+        Index("ix_mailings_running", "lane", "vtime", postgresql_where=text("state = 'running'")),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    no: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    kind: Mapped[str] = mapped_column(Text(collation="C"))
+    name: Mapped[str] = mapped_column(Text(collation="C"))
+    """Which entry of the mail registry writes its content; for system mail also its identity."""
+    lane: Mapped[str] = mapped_column(Text(collation="C"))
+    purpose: Mapped[str | None] = mapped_column(Text(collation="C"))
+    channel: Mapped[str] = mapped_column(Text(collation="C"))
+    sender: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Snapshot of the sender; NULL for system mail, which comes from whoever is the sender now."""
+    content_version_id: Mapped[UUID | None] = mapped_column(Uuid)
+    state: Mapped[str] = mapped_column(Text(collation="C"))
+    weight: Mapped[int] = mapped_column(Integer, server_default="1")
+    vtime: Mapped[float] = mapped_column(Double, server_default="0")
+    send_at: Mapped[datetime | None] = mapped_column(Instant)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Message(Base):
+    """One mail to one person, from the wish to its end."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        CheckConstraint(one_of("state", MessageState), name="state"),
+        CheckConstraint("(contact_id IS NULL) <> (user_id IS NULL)", name="recipient"),
+        CheckConstraint("contact_id IS NULL OR reach_id IS NOT NULL", name="reach"),
+        UniqueConstraint("mailing_no", "dedupe_key", name="uq_messages_dedupe"),
+        Index(
+            "ix_messages_due",
+            "mailing_no",
+            "due_at",
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_messages_leases",
+            "lease_until",
+            postgresql_where=text("state IN ('claimed', 'attempting')"),
+        ),
+        Index("ix_messages_unknown", "began_at", postgresql_where=text("state = 'unknown'")),
+        Index("ix_messages_contact", "contact_id", "created_at"),
+    )
+
+    mailing_no: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("mailings.no"), primary_key=True, autoincrement=False
+    )
+    n: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    contact_id: Mapped[UUID | None] = mapped_column(ForeignKey("contacts.id"))
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    permission_id: Mapped[UUID | None] = mapped_column(ForeignKey("permissions.id"))
+    """Which permission allows it; NULL for system mail."""
+    reach_id: Mapped[UUID | None] = mapped_column(ForeignKey("reach.id"))
+    dedupe_key: Mapped[UUID] = mapped_column(Uuid)
+    domain_group: Mapped[str | None] = mapped_column(Text(collation="C"))
+    """Domain of the recipient, for pacing."""
+    data: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    state: Mapped[str] = mapped_column(Text(collation="C"))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    due_at: Mapped[datetime] = mapped_column(Instant)
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    """How often a server was asked to take it; faults of the host do not count."""
+    host_faults: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    render_faults: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    doubts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    """How often it became unknown."""
+    crash_count: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    fence: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Counts claims; a result with an older number is stale."""
+    lease_owner: Mapped[str | None] = mapped_column(Text(collation="C"))
+    lease_until: Mapped[datetime | None] = mapped_column(Instant)
+    began_at: Mapped[datetime | None] = mapped_column(Instant)
+    done_at: Mapped[datetime | None] = mapped_column(Instant)
+    from_domain: Mapped[str | None] = mapped_column(Text(collation="C"))
+    """Domain of Message-ID and return path, kept since the first attempt."""
+    reply_code: Mapped[int | None] = mapped_column(SmallInteger)
+    reply_status: Mapped[str | None] = mapped_column(Text(collation="C"))
+    reply_text: Mapped[str | None] = mapped_column(Text)
+    """The server's last answer with addresses masked, or the reason in our words."""

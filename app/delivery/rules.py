@@ -1,0 +1,171 @@
+"""Pure decisions and words of sending, and what a system mail promises to the pump."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class Lane(StrEnum):
+    """Which workers send it; each lane is a queue of that name."""
+
+    SYSTEM = "system"
+    BULK = "bulk"
+
+
+class Kind(StrEnum):
+    """What a mailing is: one of many to people who agreed, or single mails that somebody waits for."""
+
+    BULK = "bulk"
+    SYSTEM = "system"
+
+
+class MailingState(StrEnum):
+    """Where a mailing stands; a system mailing is always running."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    FREEZING = "freezing"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class MessageState(StrEnum):
+    """Where one message stands."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    ATTEMPTING = "attempting"
+    SENT = "sent"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    POISON = "poison"
+    UNKNOWN = "unknown"
+
+
+class Word(StrEnum):
+    """What reports call a state; over all messages of a mailing they sum to the audience at every moment."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+WORDS: Mapping[MessageState, Word] = {
+    MessageState.PENDING: Word.WAITING,
+    MessageState.CLAIMED: Word.WAITING,
+    MessageState.ATTEMPTING: Word.WAITING,
+    MessageState.SENT: Word.SENT,
+    MessageState.BOUNCED: Word.SENT,
+    MessageState.COMPLAINED: Word.SENT,
+    MessageState.SUPPRESSED: Word.SKIPPED,
+    MessageState.CANCELLED: Word.SKIPPED,
+    MessageState.FAILED: Word.FAILED,
+    MessageState.EXPIRED: Word.FAILED,
+    MessageState.POISON: Word.FAILED,
+    MessageState.UNKNOWN: Word.UNKNOWN,
+}
+
+CRASHES_UNTIL_POISON = 3
+RENDER_FAULTS_UNTIL_FAILED = 2
+RENDER_PAUSE = timedelta(minutes=1)
+UNKNOWN_PAUSE = timedelta(minutes=15)
+"""A system mail in doubt is tried once more so long after its last attempt began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who a mail comes from.
+
+    Attributes:
+        name: the display name.
+        address: the mailbox in From.
+        reply_to: mailbox for answers, or empty.
+        transport_id: the way out; None: the installation's own mail server.
+    """
+
+    name: str
+    address: str
+    reply_to: str = ""
+    transport_id: UUID | None = None
+
+    @property
+    def domain(self) -> str:
+        """The domain behind the mailbox."""
+        return self.address.rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemMessage:
+    """One message whose content is wanted.
+
+    Attributes:
+        dedupe: what makes it unique within its kind of mail, such as a request's id.
+        created_at: when it was asked for; the Date of the mail on every attempt.
+    """
+
+    workspace_id: UUID
+    contact_id: UUID | None
+    user_id: UUID | None
+    dedupe: UUID
+    data: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a mail says and to whom; the same for the same message, so that a second attempt is byte-equal.
+
+    Attributes:
+        to: the recipient's mailbox.
+        template: the folder below ``emails/system``.
+        language: of the text.
+        values: for the template's tags.
+        to_name: display name of the recipient, or empty.
+        sender: None: the workspace's own.
+        unsubscribe_url: where RFC 8058's one-click POST goes; None for mails to staff.
+        extra_headers: further (name, value) pairs.
+    """
+
+    to: str
+    template: str
+    language: str
+    values: Mapping[str, Any]
+    to_name: str = ""
+    sender: Sender | None = None
+    unsubscribe_url: str | None = None
+    extra_headers: tuple[tuple[str, str], ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """There is nothing to send any more; the reason is shown to people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SystemMail:
+    """A kind of mail of one domain, named in its manifest.
+
+    Attributes:
+        name: unique over the house; also the name of its standing mailing.
+        prepare: reads what the mail says, inside a transaction that writes nothing.
+        title: what a person's timeline calls it.
+    """
+
+    name: str
+    prepare: Callable[[SystemMessage], Prepared | Skip]
+    title: str = ""
