@@ -6,6 +6,9 @@ import logging
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from app.kernel import redis as kernel_redis
 
@@ -13,14 +16,20 @@ log = logging.getLogger(__name__)
 NAMESPACE = "nod"
 
 
-def make_broker(redis_url: str, middleware: list[dramatiq.Middleware] | None = None) -> RedisBroker:
+def make_broker(
+    redis_url: str,
+    middleware: list[dramatiq.Middleware] | None = None,
+    broker_class: type[RedisBroker] = RedisBroker,
+) -> RedisBroker:
     """A broker on our Redis; without middleware it only enqueues."""
-    return RedisBroker(
-        url=redis_url,
+    return broker_class(
+        # A client of our own: the broker drops time limits that stand beside an address, and redis-py would
+        # wait for seconds between its own retries while a request waits behind the ring.
+        client=Redis.from_url(
+            redis_url, socket_connect_timeout=0.5, socket_timeout=5.0, retry=Retry(NoBackoff(), 1)
+        ),
         middleware=middleware or [],
         namespace=NAMESPACE,
-        socket_connect_timeout=0.5,
-        socket_timeout=5.0,
     )
 
 

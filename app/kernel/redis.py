@@ -6,6 +6,8 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +23,14 @@ def configure(url: str) -> None:
     """Connect lazily; short time-outs, because a request waits behind each call."""
     global _client, _away_until
     _away_until = 0.0
+    # Once more at once, for a connection that died since it was used last; no pauses between retries.
     _client = redis.Redis.from_url(
-        url, socket_connect_timeout=0.5, socket_timeout=1.0, health_check_interval=30, decode_responses=False
+        url,
+        socket_connect_timeout=0.5,
+        socket_timeout=1.0,
+        health_check_interval=30,
+        decode_responses=False,
+        retry=Retry(NoBackoff(), 1),
     )
 
 
