@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
@@ -33,8 +33,14 @@ def current() -> str:
     return _language.get()
 
 
-def best(accept_language: str) -> str:
-    """The language of ours that a browser's Accept-Language asks for first."""
+def best(accept_language: str, among: Collection[str] = tuple(NAMES), otherwise: str = DEFAULT) -> str:
+    """The language that a browser's Accept-Language asks for first.
+
+    Args:
+        accept_language: the header.
+        among: what there is to choose from.
+        otherwise: the answer when none of it is asked for.
+    """
     wanted: list[tuple[float, str]] = []
     for part in accept_language.split(",")[:20]:
         tag, _, quality = part.strip().partition(";q=")
@@ -43,7 +49,7 @@ def best(accept_language: str) -> str:
         except ValueError:
             continue
         wanted.append((-weight, tag.lower().split("-")[0]))
-    return next((tag for _, tag in sorted(wanted, key=lambda item: item[0]) if tag in NAMES), DEFAULT)
+    return next((tag for _, tag in sorted(wanted, key=lambda item: item[0]) if tag in among), otherwise)
 
 
 def gettext(message: str) -> str:
