@@ -1,5 +1,106 @@
-"""What this domain adds to the house."""
+"""What consent adds to the house."""
 
-from app.kernel.module import Module
+from __future__ import annotations
 
-MODULE = Module("consent")
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from app.accounts.events import WorkspaceCreated
+from app.consent import cli, history, seals, service
+from app.consent.rules import By, Kind, Word
+from app.kernel.db import transaction
+from app.kernel.jobs import Job
+from app.kernel.module import Module, PersonalData, TimelineEntry, TimelineSource
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+ICONS = {Word.YES: "yes", Word.ASKED: "asked", Word.NO: "no", Word.NEVER: "never"}
+
+
+def _configure(app: Flask) -> None:
+    settings = app.config["NOD"]
+    seals.configure(settings.seal_key)
+    service.configure(settings.hash_key)
+
+
+def _on_workspace(event: WorkspaceCreated) -> None:
+    service.define_purposes(event.workspace_id)
+
+
+def _seal() -> None:
+    seals.seal_now()
+
+
+def _sign() -> None:
+    seals.sign_day()
+
+
+def _expire() -> None:
+    with transaction():
+        service.expire_requests()
+
+
+def _timeline(
+    workspace_id: UUID, contact_id: UUID, before: datetime | None, limit: int
+) -> list[TimelineEntry]:
+    entries = []
+    for entry in history.list_history(workspace_id, contact_id):
+        if before is not None and entry.at >= before:
+            continue
+        detail = ", ".join(entry.interests)
+        if entry.kind is Kind.DOI_MAIL_SENT:
+            detail = entry.personal.get("accepted", "")
+        entries.append(
+            TimelineEntry(
+                at=entry.at,
+                icon=ICONS[entry.word] if entry.word else "proof",
+                title=entry.sentence,
+                detail=detail,
+                permission_state=entry.word.value if entry.word else None,
+                reference=str(entry.event_id),
+            )
+        )
+        if len(entries) == limit:
+            break
+    return entries
+
+
+def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
+    return [
+        {"event": entry.body, "personal": entry.personal}
+        for entry in history.list_history(workspace_id, contact_id)
+    ]
+
+
+def _erase(workspace_id: UUID, contact_id: UUID) -> None:
+    service.erase(workspace_id, contact_id, by=By("system"))
+
+
+MODULE = Module(
+    "consent",
+    cli=(cli.group,),
+    handlers={WorkspaceCreated: (_on_workspace,)},
+    jobs=(
+        Job("consent.seal", _seal, every_seconds=1),
+        Job("consent.sign", _sign, every_seconds=3600),
+        Job("consent.expire", _expire, every_seconds=300),
+    ),
+    timeline_sources=(TimelineSource("permission", "Permission", _timeline),),
+    personal_data=(
+        PersonalData(
+            "consent",
+            (
+                "consent_events",
+                "consent_personal",
+                "consent_requests",
+                "permissions",
+                "reach",
+            ),
+            _export,
+            _erase,
+        ),
+    ),
+    on_install=_configure,
+)

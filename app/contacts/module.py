@@ -1,5 +1,29 @@
-"""What this domain adds to the house."""
+"""What contacts add to the house."""
 
-from app.kernel.module import Module
+from __future__ import annotations
 
-MODULE = Module("contacts")
+from typing import Any
+from uuid import UUID
+
+from app.contacts import queries, service
+from app.kernel.module import Module, PersonalData
+
+
+def _export(workspace_id: UUID, contact_id: UUID) -> dict[str, Any]:
+    contact = queries.get_contact(workspace_id, contact_id)
+    address = queries.find_address(workspace_id, contact_id)
+    return {
+        "first_name": contact.first_name,
+        "last_name": contact.last_name,
+        "language": contact.language,
+        "fields": contact.fields,
+        "created_at": contact.created_at.isoformat(),
+        "email": address.address if address else None,
+        "email_as_typed": address.raw if address else None,
+    }
+
+
+MODULE = Module(
+    "contacts",
+    personal_data=(PersonalData("contacts", ("contacts", "addresses"), _export, service.erase),),
+)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.contacts import queries
@@ -48,7 +48,7 @@ def find_or_create(workspace_id: UUID, address: Address, *, language: str = "en"
         .on_conflict_do_nothing(index_elements=["workspace_id", "channel", "key"])
         .returning(ContactAddress.contact_id)
     ).scalar_one_or_none()  # fmt: skip
-    session().execute(delete(Contact).where(Contact.id == contact_id, made is None))
+    session().execute(delete(Contact).where(Contact.id == contact_id, literal(made is None)))
     found = (
         session()
         .execute(

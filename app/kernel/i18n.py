@@ -86,7 +86,7 @@ def _read(language: str) -> tuple[dict[str, tuple[str, ...]], Callable[[int], in
             continue
         key = message.id if isinstance(message.id, str) else message.id[0]
         value = message.string
-        strings[key] = (value,) if isinstance(value, str) else tuple(value)
+        strings[key] = (value,) if isinstance(value, str) else tuple(value or ())
     return strings, _two_forms
 
 

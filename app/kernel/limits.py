@@ -49,7 +49,7 @@ def hit(name: str, key: str, limit: int, window_seconds: int, *, cost: int = 1) 
     redis_key = f"nod:limit:{name}:{start}:{key_hash.hex()}"
 
     def count(client: redis_library.Redis) -> int:
-        return int(client.eval(_COUNT, 1, redis_key, str(window_seconds), str(cost)))  # type: ignore[arg-type]
+        return int(client.eval(_COUNT, 1, redis_key, str(window_seconds), str(cost)))
 
     hits = redis.attempt(count)
     if hits is None:

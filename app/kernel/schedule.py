@@ -12,7 +12,7 @@ from app.kernel import jobs
 from app.kernel.db import Base, session, transaction
 
 log = logging.getLogger(__name__)
-STUCK_SECONDS = 15 * 60
+STUCK_SECONDS = 120
 
 
 class JobRun(Base):

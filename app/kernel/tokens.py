@@ -46,7 +46,7 @@ def purpose_keys(purpose: str) -> tuple[bytes, ...]:
 def sign(purpose: str, payload: bytes, *, mac_bytes: int = MAC_BYTES) -> str:
     """A token over the payload (bytes, at most a few dozen) that never expires."""
     body = _key_id(_keys[0]) + payload
-    return _encode(body + _mac(_keys[0], purpose, body, mac_bytes))
+    return encode(body + _mac(_keys[0], purpose, body, mac_bytes))
 
 
 def verify(purpose: str, token: str, *, size: int | None = None, mac_bytes: int = MAC_BYTES) -> bytes:
@@ -55,7 +55,7 @@ def verify(purpose: str, token: str, *, size: int | None = None, mac_bytes: int 
     Raises:
         NotFound: altered, cut, of another purpose or of another installation: all the same answer.
     """
-    raw = _decode(token)
+    raw = decode(token)
     body, mac = raw[:-mac_bytes], raw[-mac_bytes:]
     payload = body[1:]
     if len(raw) <= mac_bytes or (size is not None and len(payload) != size):
@@ -112,17 +112,23 @@ def _mac(key: bytes, purpose: str, body: bytes, size: int) -> bytes:
     return hmac.new(_derive(key, purpose), body, hashlib.sha256).digest()[:size]
 
 
-def _encode(raw: bytes) -> str:
+def encode(raw: bytes) -> str:
+    """URL-safe base64 without padding."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def _decode(token: str) -> bytes:
+def decode(token: str) -> bytes:
+    """The bytes of a token.
+
+    Raises:
+        NotFound: not base64, or not its one canonical spelling.
+    """
     if len(token) > 512 or not token.isascii():
         raise NotFound
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise NotFound from None
-    if _encode(raw) != token:  # the last character has spare bits: one token, one spelling
+    if encode(raw) != token:  # the last character has spare bits: one token, one spelling
         raise NotFound
     return raw

@@ -55,7 +55,7 @@ def _on_database(error: Exception) -> Response:
 
 
 def _on_any(error: Exception) -> Response:
-    log.exception("unexpected: %s", error.__class__.__name__)
+    log.error("unexpected: %s", error.__class__.__name__, exc_info=error)
     return answer(
         Problem("It is our fault and has been written down. Nothing was saved. Try again in a minute.")
     )
@@ -106,5 +106,5 @@ def _page(problem: Problem) -> str:
 def _is_inside() -> bool:
     if request.endpoint is None:
         return True
-    guard = guard_of(current_app, request.endpoint)  # type: ignore[arg-type]
+    guard = guard_of(current_app, request.endpoint)
     return guard is not None and guard.kind == "member"

@@ -1,0 +1,237 @@
+"""What happened with a person's permission, and the sentence that answers "why may we write? why not?"."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.consent import queries
+from app.consent.models import ConsentEvent, ConsentPersonal, Interest, Permission, Reach
+from app.consent.rules import Channel, Kind, Level, Purpose, Reason, State, Word, word_for
+from app.kernel import clock
+from app.kernel.db import session
+
+SENTENCES = {
+    Kind.REQUESTED: "Asked",
+    Kind.DOI_MAIL_SENT: "Question mailed",
+    Kind.CONFIRMED: "Said yes",
+    Kind.RE_CONFIRMED: "Said yes again",
+    Kind.CHANGED: "Changed",
+    Kind.WITHDRAWN: "Said no",
+    Kind.OBJECTED: "Stopped everything",
+    Kind.EXPIRED: "Did not answer",
+    Kind.IMPORTED: "Imported",
+    Kind.CORRECTED: "Corrected",
+    Kind.SUPPRESSED: "Must not be written to",
+    Kind.CANCELLED: "Called the question off",
+    Kind.ERASED: "Erased",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One event of a person, for pages."""
+
+    event_id: UUID
+    at: datetime
+    kind: Kind
+    word: Word | None
+    interests: tuple[str, ...]
+    actor: str
+    method: str
+    body: dict[str, Any]
+    personal: dict[str, Any] = field(repr=False)
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in a word or three."""
+        if self.kind is Kind.CHANGED and self.body.get("undoes"):
+            return "Took it back and said yes"
+        if self.kind is Kind.CHANGED and self.body.get("tracking"):
+            return "Chose what we may see"
+        return SENTENCES[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why we may write about one interest, or why not, with the event that decides it."""
+
+    interest_id: UUID | None
+    interest_name: str
+    channel: str
+    word: Word
+    sentence: str
+    event_id: UUID | None
+    facts: tuple[tuple[str, str], ...]
+    permission_id: UUID | None
+    at: datetime | None = None
+
+
+def list_history(workspace_id: UUID, contact_id: UUID, *, limit: int = 200) -> list[HistoryEntry]:
+    """A person's events, newest first; the personal part is empty once erased."""
+    query = (
+        select(ConsentEvent, ConsentPersonal.body)
+        .outerjoin(ConsentPersonal, ConsentPersonal.event_id == ConsentEvent.id)
+        .where(ConsentEvent.workspace_id == workspace_id, ConsentEvent.contact_id == contact_id)
+        .order_by(ConsentEvent.received_at.desc(), ConsentEvent.id.desc())
+        .limit(limit)
+    )
+    return [_entry(event, personal) for event, personal in session().execute(query)]
+
+
+def get_entry(workspace_id: UUID, event_id: UUID) -> HistoryEntry | None:
+    """One event."""
+    query = (
+        select(ConsentEvent, ConsentPersonal.body)
+        .outerjoin(ConsentPersonal, ConsentPersonal.event_id == ConsentEvent.id)
+        .where(ConsentEvent.workspace_id == workspace_id, ConsentEvent.id == event_id)
+    )
+    row = session().execute(query).one_or_none()
+    return _entry(row[0], row[1]) if row else None
+
+
+def interest_states_before(
+    workspace_id: UUID, contact_id: UUID, event_id: UUID, interest_ids: Sequence[UUID]
+) -> dict[UUID, State]:
+    """Where each interest stood just before an event, from the ledger alone."""
+    wanted = {str(found) for found in interest_ids}
+    states: dict[UUID, State] = {}
+    passed = False
+    for entry in list_history(workspace_id, contact_id):
+        if entry.event_id == event_id:
+            passed = True
+        elif passed and entry.body.get("state") in list(State):
+            for found in entry.body.get("interests", []):
+                if found["id"] in wanted:
+                    states.setdefault(UUID(found["id"]), State(entry.body["state"]))
+    return states
+
+
+def verdicts(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EMAIL) -> list[Verdict]:
+    """One verdict per interest that is offered or was ever decided, in the interests' order."""
+    interests = queries.list_interests(workspace_id, include_archived=True)
+    permissions = queries.list_permissions(workspace_id, contact_id)
+    by_interest = {found.interest_id: found for found in permissions if found.channel == channel.value}
+    reach = queries.find_reach(workspace_id, contact_id, channel.value)
+    entries = {entry.event_id: entry for entry in list_history(workspace_id, contact_id)}
+    return [
+        _verdict(interest, channel, by_interest.get(interest.id), reach, entries)
+        for interest in interests
+        if interest.archived_at is None or interest.id in by_interest
+    ]
+
+
+def tracking_level(workspace_id: UUID, contact_id: UUID) -> tuple[Level, UUID | None]:
+    """How far we may see, and the event that says so; none without one."""
+    for permission in queries.list_permissions(workspace_id, contact_id):
+        if permission.purpose == Purpose.TRACKING and permission.level:
+            return Level(permission.level), permission.event_id
+    return Level.NONE, None
+
+
+def _entry(event: ConsentEvent, personal: bytes | None) -> HistoryEntry:
+    body: dict[str, Any] = json.loads(event.body)
+    state = body.get("state")
+    known = {"asked": Word.ASKED, "yes": Word.YES, "no": Word.NO, "never": Word.NEVER, "erased": Word.NEVER}
+    word = Word.NEVER if event.kind == Kind.OBJECTED else known.get(str(state))
+    return HistoryEntry(
+        event_id=event.id,
+        at=event.received_at,
+        kind=Kind(event.kind),
+        word=word,
+        interests=tuple(found["name"] for found in body.get("interests", [])),
+        actor=body["actor"]["kind"],
+        method=body["method"],
+        body=body,
+        personal=json.loads(personal) if personal else {},
+    )
+
+
+def _verdict(
+    interest: Interest,
+    channel: Channel,
+    permission: Permission | None,
+    reach: Reach | None,
+    entries: dict[UUID, HistoryEntry],
+) -> Verdict:
+    standing = queries.standing(permission, reach)
+    word = word_for(standing, clock.now())
+    event_id = _deciding_event(word, permission, reach)
+    entry = entries.get(event_id) if event_id else None
+    return Verdict(
+        interest_id=interest.id,
+        interest_name=interest.name,
+        channel=channel.value,
+        word=word,
+        sentence=_sentence(word, entry, reach),
+        event_id=event_id,
+        facts=tuple(_facts(entry, entries)),
+        permission_id=permission.id if permission else None,
+        at=entry.at if entry else None,
+    )
+
+
+def _deciding_event(word: Word, permission: Permission | None, reach: Reach | None) -> UUID | None:
+    if word is Word.NEVER and reach is not None:
+        return reach.event_id
+    return permission.event_id if permission else None
+
+
+def _sentence(word: Word, entry: HistoryEntry | None, reach: Reach | None) -> str:
+    if entry is None:
+        return "Never asked. There is no event that would let us write."
+    on = f"{entry.at:%-d %B %Y}"
+    if word is Word.YES:
+        how = "pressed the button in our question" if entry.kind is not Kind.CHANGED else "took the no back"
+        return f"We may write, because the person {how} on {on}."
+    if word is Word.ASKED:
+        return f"Asked on {on}. Nothing about this goes out until the person answers."
+    if word is Word.NEVER:
+        return _never_sentence(reach, on)
+    if entry.kind is Kind.EXPIRED:
+        return f"The question ran out unanswered on {on}."
+    return f"{entry.sentence} on {on}."
+
+
+def _never_sentence(reach: Reach | None, on: str) -> str:
+    reason = reach.suppressed_reason if reach else None
+    if reach is not None and reach.erased_at is not None:
+        return f"Erased on {on}. Only a keyed hash of the address is left."
+    if reason == Reason.BOUNCE:
+        return f"The address does not exist any more, its server said on {on}."
+    if reason == Reason.COMPLAINT:
+        return (
+            f"The person complained about our mail on {on}. Nothing can undo this but their own word to you."
+        )
+    if reason == Reason.NEVER:
+        return f"Entered as “never write” on {on}."
+    return f"The person stopped everything on {on}. Only they can change this, by asking again."
+
+
+def _facts(entry: HistoryEntry | None, entries: dict[UUID, HistoryEntry]) -> list[tuple[str, str]]:
+    if entry is None:
+        return []
+    asked = _asked(entry, entries)
+    facts = [("Event", f"{entry.sentence}, {entry.at:%-d %b %Y, %H:%M:%S} UTC, by {entry.actor}")]
+    if entry.body.get("basis") == "consent" and entry.kind in {Kind.CONFIRMED, Kind.RE_CONFIRMED}:
+        facts.insert(0, ("Basis", "Consent, double opt-in"))
+    if asked is not None:
+        where = (asked.body.get("page") or {}).get("url") or "a form"
+        facts.append(("Asked", f"{asked.at:%-d %b %Y, %H:%M:%S} UTC, {where}"))
+        facts.extend(
+            ("Words shown", f"{shown['kind']}, {shown['language']}, version {shown['version']}")
+            for shown in asked.body.get("texts", [])
+        )
+    facts.append(("Record", str(entry.event_id)))
+    return facts
+
+
+def _asked(entry: HistoryEntry, entries: dict[UUID, HistoryEntry]) -> HistoryEntry | None:
+    reference = entry.body.get("asked_by")
+    return entries.get(UUID(reference)) if reference else None

@@ -1,0 +1,121 @@
+"""The ledger's writing side: canonical bytes, commitments, one statement per event.
+
+Format ``nod.consent/1``. An event's body is JSON with sorted keys, no spaces, UTF-8; its leaf is
+SHA-256(0x00 ‖ body). What is personal is JSON of the same kind, and the body holds
+SHA-256(salt ‖ personal) in hexadecimal, so that erasure takes the person and leaves the chain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from app.consent.rules import By, Kind
+from app.kernel import clock
+from app.kernel.db import session
+from app.kernel.ids import uuid7
+
+SCHEMA = "nod.consent/1"
+SALT_BYTES = 16
+
+# Event, personal part and the mark "not sealed yet" are one statement: one round trip, and never one without the others.
+_APPEND = text(
+    """
+    WITH event AS (
+        INSERT INTO consent_events (id, workspace_id, contact_id, kind, request_id, received_at, commitment, body)
+        VALUES (:id, :workspace_id, :contact_id, :kind, :request_id, :received_at, :commitment, :body)
+    ), personal AS (
+        INSERT INTO consent_personal (event_id, workspace_id, contact_id, salt, body)
+        SELECT :id, :workspace_id, :contact_id, :salt, :personal WHERE :has_personal
+    )
+    INSERT INTO consent_unsealed (event_id, workspace_id, inserted_at) VALUES (:id, :workspace_id, :received_at)
+    """
+)
+_ERASE = text("SELECT consent_erase(:id, :workspace_id, :contact_id, :received_at, :body)")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an event says; ``about`` joins the body, ``personal`` stays behind the commitment."""
+
+    kind: Kind
+    workspace_id: UUID
+    contact_id: UUID
+    by: By
+    about: dict[str, Any]
+    personal: dict[str, Any]
+    request_id: UUID | None = None
+    method: str = "web"
+
+
+def canonical(value: dict[str, Any]) -> bytes:
+    """The bytes that are hashed: sorted keys, no spaces, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def leaf(body: bytes) -> bytes:
+    """The hash of one event."""
+    return hashlib.sha256(b"\x00" + body).digest()
+
+
+def commitment(salt: bytes, personal: bytes) -> bytes:
+    """What the body says of the personal part."""
+    return hashlib.sha256(salt + personal).digest()
+
+
+def moment(at: datetime) -> str:
+    """An instant as the body writes it: UTC, microseconds."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def append(entry: Entry) -> UUID:
+    """Write an event inside the caller's transaction and give its id."""
+    event_id, now = uuid7(), clock.now()
+    salt = secrets.token_bytes(SALT_BYTES)
+    personal = canonical({key: value for key, value in entry.personal.items() if value not in (None, "")})
+    committed = commitment(salt, personal) if entry.personal else None
+    body = _body(entry, event_id, now, committed)
+    session().execute(
+        _APPEND,
+        {
+            "id": event_id, "workspace_id": entry.workspace_id, "contact_id": entry.contact_id,
+            "kind": entry.kind.value, "request_id": entry.request_id, "received_at": now,
+            "commitment": committed, "body": body, "salt": salt, "personal": personal,
+            "has_personal": committed is not None,
+        },
+    )  # fmt: skip
+    return event_id
+
+
+def erase(entry: Entry) -> UUID:
+    """Append an ``erased`` event and delete the person's personal rows with their salts, in one function of the database."""
+    event_id, now = uuid7(), clock.now()
+    body = _body(entry, event_id, now, None)
+    values = {"workspace_id": entry.workspace_id, "contact_id": entry.contact_id}
+    session().execute(_ERASE, {"id": event_id, **values, "received_at": now, "body": body})
+    return event_id
+
+
+def _body(entry: Entry, event_id: UUID, now: datetime, committed: bytes | None) -> bytes:
+    return canonical(
+        {
+            "schema": SCHEMA,
+            "id": str(event_id),
+            "workspace": str(entry.workspace_id),
+            "contact": str(entry.contact_id),
+            "kind": entry.kind.value,
+            "request": str(entry.request_id) if entry.request_id else None,
+            "received_at": moment(now),
+            "actor": {"kind": entry.by.kind, "id": entry.by.id},
+            "method": entry.method,
+            "commitment": committed.hex() if committed else None,
+            **entry.about,
+        }
+    )

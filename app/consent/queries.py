@@ -1,0 +1,204 @@
+"""Reads about permission. ``gate_sql`` is the only text of the question "may we write?"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from app.consent.models import ConsentRequest, ConsentText, Interest, Permission, Reach, Suppression
+from app.consent.rules import Level, Purpose, Standing, State, Word
+from app.kernel import tokens
+from app.kernel.db import session
+from app.kernel.errors import NotFound
+
+
+def gate_sql(permission: str = "p", reach: str = "r", now: str = ":now") -> str:
+    """The gate over a row of ``permissions`` and one of ``reach``, for counts, freeze, claim and begin.
+
+    Every veto is a column of one of the two rows, so a statement that locks both sees the newest no.
+    """
+    return (
+        f"{permission}.state = 'yes'"
+        f" AND ({permission}.valid_until IS NULL OR {permission}.valid_until > {now})"
+        f" AND ({permission}.paused_until IS NULL OR {permission}.paused_until <= {now})"
+        f" AND {reach}.suppressed_at IS NULL AND {reach}.objected_at IS NULL AND {reach}.erased_at IS NULL"
+    )
+
+
+def system_gate_sql(reach: str = "r") -> str:
+    """The gate of mails that answer a person's own act: an objection to marketing does not silence them."""
+    return f"{reach}.suppressed_at IS NULL AND {reach}.erased_at IS NULL"
+
+
+def word_sql(permission: str = "p", reach: str = "r", now: str = ":now") -> str:
+    """The word that people read for one permission (``rules.word_for`` in SQL)."""
+    vetoed = f"num_nonnulls({reach}.suppressed_at, {reach}.objected_at, {reach}.erased_at) > 0"
+    ended = f"{permission}.state = 'yes' AND {permission}.valid_until <= {now}"
+    return (
+        f"CASE WHEN {vetoed} THEN 'never' WHEN {ended} THEN 'no' ELSE coalesce({permission}.state, 'no') END"
+    )
+
+
+def contact_word_sql(contact: str = "c", now: str = ":now", channel: str = "'email'") -> str:
+    """The word for a person as a whole: never above all, then the best of their permissions, else no.
+
+    A scalar subquery over the alias of ``contacts``; one index look-up in ``reach`` and one in ``permissions``.
+    """
+    where = f"workspace_id = {contact}.workspace_id AND contact_id = {contact}.id AND channel = {channel}"
+    live = f"state = 'yes' AND (valid_until IS NULL OR valid_until > {now})"
+    return (
+        "(CASE"  # noqa: S608  no input in it
+        f" WHEN EXISTS (SELECT FROM reach WHERE {where}"
+        "   AND num_nonnulls(suppressed_at, objected_at, erased_at) > 0) THEN 'never'"
+        f" ELSE coalesce((SELECT CASE WHEN bool_or({live}) THEN 'yes'"
+        "   WHEN bool_or(state = 'asked') THEN 'asked' ELSE 'no' END"
+        f"   FROM permissions WHERE {where} AND purpose = 'marketing'), 'no') END)"
+    )
+
+
+_COUNTS = text(
+    f"SELECT word, count(*) FROM (SELECT {contact_word_sql()} AS word FROM contacts c "  # noqa: S608  no input in it
+    "WHERE c.workspace_id = :workspace_id AND c.erased_at IS NULL) AS people GROUP BY word"
+)
+
+
+def counts_by_word(workspace_id: UUID, now: datetime) -> dict[str, int]:
+    """People by their word; all four words are there."""
+    counts = {word.value: 0 for word in Word}
+    for word, n in session().execute(_COUNTS, {"workspace_id": workspace_id, "now": now}):
+        counts[word] = n
+    return counts
+
+
+def list_interests(workspace_id: UUID, *, include_archived: bool = False) -> list[Interest]:
+    """The lists that people may choose, in their order."""
+    query = select(Interest).where(Interest.workspace_id == workspace_id)
+    if not include_archived:
+        query = query.where(Interest.archived_at.is_(None))
+    return list(session().execute(query.order_by(Interest.position, Interest.name)).scalars())
+
+
+def get_interests(workspace_id: UUID, ids: Sequence[UUID]) -> list[Interest]:
+    """These interests, archived ones too; those of another workspace are left out."""
+    query = select(Interest).where(Interest.workspace_id == workspace_id, Interest.id.in_(ids))
+    return list(session().execute(query.order_by(Interest.position, Interest.name)).scalars())
+
+
+def get_text(workspace_id: UUID, text_id: UUID) -> ConsentText:
+    """A wording as shown."""
+    query = select(ConsentText).where(ConsentText.workspace_id == workspace_id, ConsentText.id == text_id)
+    found = session().execute(query).scalar_one_or_none()
+    if found is None:
+        raise NotFound("This text is not here.")
+    return found
+
+
+def find_request(request_id: UUID) -> ConsentRequest | None:
+    """A request by its unguessable id, whatever its workspace; only for holders of its token."""
+    return (
+        session().execute(select(ConsentRequest).where(ConsentRequest.id == request_id)).scalar_one_or_none()
+    )
+
+
+def request_by_token(token: str) -> ConsentRequest:
+    """The request that a confirm link names: base64url(request id ‖ MAC(request id ‖ nonce)).
+
+    Raises:
+        NotFound: not a token of ours.
+    """
+    raw = tokens.decode(token)
+    if len(raw) != 16 + tokens.MAC_BYTES:
+        raise NotFound
+    found = find_request(UUID(bytes=raw[:16]))
+    if found is None or not tokens.mac_matches("confirm", found.id.bytes + found.nonce, raw[16:]):
+        raise NotFound
+    return found
+
+
+def confirm_token(request: ConsentRequest) -> str:
+    """The token of a request's confirm link; recomputed at each rendering, stored nowhere."""
+    return tokens.encode(request.id.bytes + tokens.mac("confirm", request.id.bytes + request.nonce))
+
+
+def find_permission(permission_id: UUID) -> Permission | None:
+    """A permission by its unguessable id; only for holders of a token with it."""
+    return session().execute(select(Permission).where(Permission.id == permission_id)).scalar_one_or_none()
+
+
+def find_reach_by_id(reach_id: UUID) -> Reach | None:
+    """A reach by its unguessable id; only for holders of a token with it."""
+    return session().execute(select(Reach).where(Reach.id == reach_id)).scalar_one_or_none()
+
+
+def find_reach(workspace_id: UUID, contact_id: UUID, channel: str = "email") -> Reach | None:
+    """Whether and how a person may be reached on a channel."""
+    query = select(Reach).where(
+        Reach.workspace_id == workspace_id, Reach.contact_id == contact_id, Reach.channel == channel
+    )
+    return session().execute(query).scalar_one_or_none()
+
+
+def list_permissions(workspace_id: UUID, contact_id: UUID) -> list[Permission]:
+    """All permissions of a person, tracking included."""
+    query = select(Permission).where(
+        Permission.workspace_id == workspace_id, Permission.contact_id == contact_id
+    )
+    return list(session().execute(query.order_by(Permission.id)).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a person has chosen: the state of each interest that was ever asked about, and the tracking level."""
+
+    interests: dict[UUID, State]
+    tracking: Level
+
+
+def choices(workspace_id: UUID, contact_id: UUID, channel: str = "email") -> Choices:
+    """A person's choices on a channel; tracking is none until they allowed more."""
+    states: dict[UUID, State] = {}
+    level = Level.NONE
+    for permission in list_permissions(workspace_id, contact_id):
+        if permission.channel != channel:
+            continue
+        if permission.purpose == Purpose.TRACKING and permission.state == State.YES and permission.level:
+            level = Level(permission.level)
+        elif permission.interest_id is not None:
+            states[permission.interest_id] = State(permission.state)
+    return Choices(states, level)
+
+
+def standing(permission: Permission | None, reach: Reach | None) -> Standing:
+    """The two rows as the pure gate sees them."""
+    return Standing(
+        state=State(permission.state) if permission else State.NO,
+        valid_until=permission.valid_until if permission else None,
+        paused_until=permission.paused_until if permission else None,
+        suppressed_at=reach.suppressed_at if reach else None,
+        objected_at=reach.objected_at if reach else None,
+        erased_at=reach.erased_at if reach else None,
+    )
+
+
+def count_requests(workspace_id: UUID, contact_id: UUID, since: datetime) -> int:
+    """How often the person was asked since then."""
+    query = select(ConsentRequest.id).where(
+        ConsentRequest.workspace_id == workspace_id,
+        ConsentRequest.contact_id == contact_id,
+        ConsentRequest.created_at >= since,
+    )
+    return len(session().execute(query.limit(100)).all())
+
+
+def find_suppression(workspace_id: UUID, address_hash: bytes, channel: str = "email") -> Suppression | None:
+    """Whether this address was suppressed or erased before."""
+    query = select(Suppression).where(
+        Suppression.workspace_id == workspace_id,
+        Suppression.channel == channel,
+        Suppression.address_hash == address_hash,
+    )
+    return session().execute(query).scalar_one_or_none()

@@ -1,0 +1,183 @@
+"""Seals: Merkle roots over committed events, chained, and once a day signed.
+
+Sealing happens after commit, under an advisory lock per workspace, so that writing an event never waits
+for another one. Tree after RFC 6962: leaves carry 0x00, nodes 0x01, an odd node moves up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from sqlalchemy import delete, func, insert, select, text
+
+from app.consent.ledger import canonical, leaf
+from app.consent.models import ConsentEvent, ConsentLeaf, ConsentSeal, ConsentSignature, ConsentUnsealed
+from app.kernel import clock
+from app.kernel.db import session, transaction
+
+FIRST = bytes(32)
+BATCH = 5_000
+_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('consent seal ' || :workspace, 0))")
+_key: Ed25519PrivateKey | None = None
+
+
+def configure(seed: bytes) -> None:
+    """Set the signing key from its 32-byte seed."""
+    global _key
+    _key = Ed25519PrivateKey.from_private_bytes(seed[:32])
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """The root over the leaf hashes (32 bytes each), in their order; at least one."""
+    level = list(leaves)
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [hashlib.sha256(b"\x01" + a + b).digest() for a, b in pairs] + (
+            level[-1:] if len(level) % 2 else []
+        )
+    return level[0]
+
+
+def seal_hash(workspace_id: UUID, no: int, count: int, root: bytes, prev: bytes) -> bytes:
+    """What the next seal and the daily signature hold on to."""
+    head = b"nod seal 1" + workspace_id.bytes + no.to_bytes(8, "big") + count.to_bytes(4, "big")
+    return hashlib.sha256(head + root + prev).digest()
+
+
+def day_message(workspace_id: UUID, day: date, seal_no: int, hash_: bytes) -> bytes:
+    """The bytes that a day's signature covers."""
+    parts = {"workspace": str(workspace_id), "day": day.isoformat(), "seal": seal_no, "hash": hash_.hex()}
+    return b"nod day 1\n" + canonical(parts)
+
+
+def seal_now() -> int:
+    """Seal what is committed and not sealed yet; slices of 5,000, each in its own transaction.
+
+    Returns:
+        The number of events sealed.
+    """
+    sealed = 0
+    with transaction():
+        waiting = list(session().execute(select(ConsentUnsealed.workspace_id).distinct()).scalars())
+    for workspace_id in waiting:
+        while (count := _seal_slice(workspace_id)) > 0:
+            sealed += count
+            if count < BATCH:
+                break
+    return sealed
+
+
+def _seal_slice(workspace_id: UUID) -> int:
+    with transaction():
+        if not session().execute(_LOCK, {"workspace": str(workspace_id)}).scalar_one():
+            return 0
+        rows = (
+            session()
+            .execute(
+                select(ConsentUnsealed.event_id, ConsentEvent.body)
+                .join(ConsentEvent, ConsentEvent.id == ConsentUnsealed.event_id)
+                .where(ConsentUnsealed.workspace_id == workspace_id)
+                .order_by(ConsentUnsealed.event_id)
+                .limit(BATCH)
+            )
+            .all()
+        )
+        if not rows:
+            return 0
+        _write(workspace_id, [event_id for event_id, _ in rows], [leaf(body) for _, body in rows])
+        return len(rows)
+
+
+def _write(workspace_id: UUID, event_ids: list[UUID], leaves: list[bytes]) -> None:
+    last = (
+        session()
+        .execute(
+            select(ConsentSeal.no, ConsentSeal.hash)
+            .where(ConsentSeal.workspace_id == workspace_id)
+            .order_by(ConsentSeal.no.desc())
+            .limit(1)
+        )
+        .one_or_none()
+    )
+    no, prev = (last.no + 1, last.hash) if last else (1, FIRST)
+    root = merkle_root(leaves)
+    session().execute(
+        insert(ConsentSeal).values(
+            workspace_id=workspace_id, no=no, count=len(leaves), root=root, prev=prev,
+            hash=seal_hash(workspace_id, no, len(leaves), root, prev), sealed_at=clock.now(),
+        )
+    )  # fmt: skip
+    session().execute(
+        insert(ConsentLeaf),
+        [
+            {"workspace_id": workspace_id, "seal_no": no, "position": position, "event_id": event_id}
+            for position, event_id in enumerate(event_ids)
+        ],
+    )
+    session().execute(delete(ConsentUnsealed).where(ConsentUnsealed.event_id.in_(event_ids)))
+
+
+def sign_day() -> int:
+    """Sign each workspace's last seal, once a day (UTC); the unique key is (workspace, day).
+
+    Returns:
+        The number of signatures made.
+    """
+    if _key is None:
+        raise RuntimeError("The seal key is not configured.")
+    made = 0
+    with transaction():
+        today = clock.now().astimezone(UTC).date()
+        for workspace_id, no, hash_ in _unsigned_heads(today):
+            message = day_message(workspace_id, today, no, hash_)
+            session().add(
+                ConsentSignature(
+                    workspace_id=workspace_id, day=today, seal_no=no, seal_hash=hash_,
+                    public_key=_key.public_key().public_bytes_raw(), signature=_key.sign(message),
+                    signed_at=clock.now(),
+                )
+            )  # fmt: skip
+            made += 1
+    return made
+
+
+def _unsigned_heads(today: date) -> list[tuple[UUID, int, bytes]]:
+    heads = select(ConsentSeal.workspace_id, func.max(ConsentSeal.no).label("no")).group_by(
+        ConsentSeal.workspace_id
+    )
+    last = heads.subquery()
+    signed = select(ConsentSignature.workspace_id).where(ConsentSignature.day == today)
+    query = (
+        select(ConsentSeal.workspace_id, ConsentSeal.no, ConsentSeal.hash)
+        .join(last, (last.c.workspace_id == ConsentSeal.workspace_id) & (last.c.no == ConsentSeal.no))
+        .where(ConsentSeal.workspace_id.not_in(signed))
+    )
+    return [(row.workspace_id, row.no, row.hash) for row in session().execute(query)]
+
+
+def signature_holds(signature: ConsentSignature) -> bool:
+    """Whether the signature is the key's over this day's seal."""
+    message = day_message(signature.workspace_id, signature.day, signature.seal_no, signature.seal_hash)
+    try:
+        Ed25519PublicKey.from_public_bytes(signature.public_key).verify(signature.signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def own_public_key() -> bytes:
+    """The public half of this installation's key, 32 bytes."""
+    if _key is None:
+        raise RuntimeError("The seal key is not configured.")
+    return _key.public_key().public_bytes_raw()
+
+
+def unsealed() -> tuple[int, datetime | None]:
+    """How many events wait for a seal, and since when the oldest does."""
+    row = session().execute(select(func.count(), func.min(ConsentUnsealed.inserted_at))).one()
+    return row[0], row[1]
