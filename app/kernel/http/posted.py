@@ -47,7 +47,7 @@ class Line(fields.Field[str]):
         super().__init__(**more)
         self.error_messages = {**self.error_messages, "required": message, "null": message}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if not isinstance(value, str):
             raise ValidationError("Write text here.")
         text = self.clean(unicodedata.normalize("NFC", value)).strip()
@@ -71,7 +71,7 @@ class Line(fields.Field[str]):
 
 
 class Lines(Line):
-    """Several lines of text; line ends become ``\\n``."""
+    """Several lines of text, all ended alike: by one line feed."""
 
     allowed = "\n"
 
@@ -110,7 +110,7 @@ class Secret(fields.Field[str]):
         super().__init__(**more)
         self.error_messages = {**self.error_messages, "required": message, "null": message}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if not isinstance(value, str) or (not value and self.required):
             raise ValidationError(self.message)
         if len(value) > self.longest:
@@ -125,7 +125,7 @@ class Tick(fields.Field[bool]):
         more.setdefault("load_default", False)
         super().__init__(**more)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         return value in {"1", "on", "true", True}
 
 
@@ -176,9 +176,8 @@ def load(schema: Schema, values: dict[str, Any]) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = schema.load(values)
     except ValidationError as error:
-        raise BadInput(
-            fields={str(name): _first(messages) for name, messages in error.normalized_messages().items()}
-        ) from None
+        faults = error.messages if isinstance(error.messages, dict) else {"": error.messages}
+        raise BadInput(fields={str(name): _first(messages) for name, messages in faults.items()}) from None
     return loaded
 
 

@@ -1,0 +1,44 @@
+"""What a role may do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """A user's part in one workspace."""
+
+    OWNER = "owner"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+
+
+SET_UP = "setup"
+"""Held by owners, and by a first owner whose workspace is not there yet."""
+
+PERMISSIONS = frozenset(
+    {
+        "people.read",
+        "people.write",
+        "forms.read",
+        "forms.write",
+        "campaigns.read",
+        "campaigns.write",
+        "settings.read",
+        "settings.write",
+        "audit.read",
+    }
+)
+SCOPES = PERMISSIONS - {"settings.write", "audit.read"}
+"""What an API key may be given: a key that leaks must not be able to change who sends or who signs in."""
+
+_OF_ROLE = {
+    Role.OWNER: PERMISSIONS | {SET_UP},
+    Role.EDITOR: frozenset({"people.read", "forms.read", "forms.write", "campaigns.read", "campaigns.write"}),
+    Role.VIEWER: frozenset({"people.read", "forms.read", "campaigns.read"}),
+}
+
+
+def permissions_of(role: str | None) -> frozenset[str]:
+    """The permissions of a role; without one (no workspace yet) only the set-up."""
+    return frozenset({SET_UP}) if role is None else _OF_ROLE[Role(role)]
