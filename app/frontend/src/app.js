@@ -1,0 +1,12 @@
+// Behaviour of the admin's pages. Each module finds what it needs and leaves a page without it alone:
+// without this script every act is a form post and a reload.
+import "htmx.org";
+import { busy } from "./busy.js";
+import { copying } from "./copying.js";
+import { dialogs } from "./dialogs.js";
+import { focusing } from "./focusing.js";
+import { keys } from "./keys.js";
+import { palette } from "./palette.js";
+import { toasts } from "./toasts.js";
+
+for (const start of [busy, copying, dialogs, focusing, palette, keys, toasts]) start(document);
