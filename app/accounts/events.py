@@ -13,3 +13,12 @@ class WorkspaceCreated:
     workspace_id: UUID
     name: str
     language: str
+
+
+@dataclass(frozen=True, slots=True)
+class SenderNamed:
+    """Somebody at the server's shell has said who the mail of a new workspace comes from."""
+
+    workspace_id: UUID
+    name: str
+    address: str

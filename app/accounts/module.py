@@ -1,5 +1,26 @@
 """What this domain adds to the house."""
 
+from __future__ import annotations
+
+from flask import Flask
+
+from app.accounts import api, cli, identity, jobs, pages
+from app.accounts.service.passwords import warm_up
+from app.kernel.http.actor import set_authenticator
 from app.kernel.module import Module
 
-MODULE = Module("accounts")
+
+def _install(app: Flask) -> None:
+    set_authenticator("user", identity.user_of)
+    set_authenticator("api_key", identity.key_of)
+    app.context_processor(identity.shell)
+    warm_up()
+
+
+MODULE = Module(
+    "accounts",
+    blueprints=(pages.blueprint, api.blueprint),
+    cli=(cli.group,),
+    jobs=(jobs.FORGET,),
+    on_install=_install,
+)

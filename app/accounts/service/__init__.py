@@ -1,7 +1,14 @@
 """The verbs of accounts. Each runs inside the caller's transaction."""
 
 from app.accounts.service.audit import record
-from app.accounts.service.keys import IssuedKey, create_api_key, hash_of_key, revoke_api_key, touch_api_key
+from app.accounts.service.keys import (
+    IssuedKey,
+    create_api_key,
+    hash_of_key,
+    is_key,
+    revoke_api_key,
+    touch_api_key,
+)
 from app.accounts.service.owners import check_set_up_code, create_owner, reset_password, set_up_code
 from app.accounts.service.passwords import change_password
 from app.accounts.service.sessions import (
@@ -39,6 +46,7 @@ __all__ = [
     "forget_old",
     "hash_of_key",
     "hash_of_token",
+    "is_key",
     "open_session",
     "record",
     "reset_password",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from app.kernel.db import session
 from app.kernel.errors import BadInput, NotFound
 
 MARK = "nod_"
+_SHAPE = re.compile(rf"{MARK}[0-9a-f]{{8}}_[A-Za-z0-9_-]{{43}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class IssuedKey:
 def hash_of_key(secret: str) -> bytes:
     """What is stored of a key. A plain hash does: 256 random bits cannot be guessed."""
     return hashlib.sha256(b"nod api key " + secret.encode()).digest()
+
+
+def is_key(text: str) -> bool:
+    """Whether a text looks like one of our keys."""
+    return _SHAPE.fullmatch(text.strip()) is not None
 
 
 def create_api_key(
