@@ -1,0 +1,48 @@
+# Nod needs python3 (3.11 or newer), make and nothing else.
+PYTHON ?= $(shell for name in python3 python3.12 python3.13 python3.11 python3.14; do \
+	"$$name" -c '' 2>/dev/null && echo "$$name" && break; done)
+VENV := .venv/bin
+TESTS ?= tests
+PYTEST_ARGUMENTS ?=
+
+.PHONY: help run setup test test-setup check setup-for-tests lock
+
+help:
+	@echo "make run         set up, start everything on this machine, print the address"
+	@echo "make test        set up, check, run the tests"
+	@echo "make check       ruff, mypy, import contracts"
+	@echo "make setup       what run needs, without starting"
+	@echo "make test-setup  install from nothing in a fresh clone, over the network (minutes)"
+	@echo "make lock        resolve the newest Python packages into the lock files"
+
+run: setup
+	@exec $(VENV)/python -m app.local run
+
+setup: need-python
+	@$(PYTHON) app/local/bootstrap.py
+
+setup-for-tests: need-python
+	@$(PYTHON) app/local/bootstrap.py --test
+
+test: check
+	@exec $(VENV)/python -m pytest -m "not network" $(PYTEST_ARGUMENTS) $(TESTS)
+
+test-setup: setup-for-tests
+	@exec $(VENV)/python -m pytest -m network --timeout=900 $(PYTEST_ARGUMENTS) tests/local
+
+check: setup-for-tests
+	@$(VENV)/ruff check .
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports
+
+# Names and hashes only: where packages come from is each machine's own setting.
+COMPILE := $(VENV)/uv pip compile setup.cfg --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --annotation-style line --custom-compile-command "make lock" --upgrade
+lock: setup
+	@$(VENV)/python -m pip install --quiet uv
+	@$(COMPILE) -o requirements.lock >/dev/null
+	@$(COMPILE) --extra test --constraints requirements.lock -o requirements-test.lock >/dev/null
+
+.PHONY: need-python
+need-python:
+	@test -n "$(PYTHON)" || { echo "Nod needs Python 3.11 or newer: no working python3 was found."; exit 1; }
