@@ -13,10 +13,11 @@ from sqlalchemy import select
 
 from app.consent import queries
 from app.consent.models import ConsentEvent, ConsentPersonal, Interest, Permission, Reach
-from app.consent.rules import Channel, Kind, Level, Purpose, Reason, State, Word, word_for
+from app.consent.rules import Channel, Kind, Level, Purpose, Reason, State, Word, next_state, word_for
 from app.kernel import clock
 from app.kernel.db import session
 
+ALL = 100_000
 SENTENCES = {
     Kind.REQUESTED: "Asked",
     Kind.DOI_MAIL_SENT: "Question mailed",
@@ -100,16 +101,13 @@ def interest_states_before(
     workspace_id: UUID, contact_id: UUID, event_id: UUID, interest_ids: Sequence[UUID]
 ) -> dict[UUID, State]:
     """Where each interest stood just before an event, from the ledger alone."""
-    wanted = {str(found) for found in interest_ids}
     states: dict[UUID, State] = {}
-    passed = False
-    for entry in list_history(workspace_id, contact_id):
+    for entry in reversed(list_history(workspace_id, contact_id, limit=ALL)):
         if entry.event_id == event_id:
-            passed = True
-        elif passed and entry.body.get("state") in list(State):
-            for found in entry.body.get("interests", []):
-                if found["id"] in wanted:
-                    states.setdefault(UUID(found["id"]), State(entry.body["state"]))
+            break
+        for found in map(UUID, (interest["id"] for interest in entry.body.get("interests", []))):
+            if found in interest_ids:
+                states[found] = next_state(states.get(found), entry.kind, State(entry.body["state"]))
     return states
 
 

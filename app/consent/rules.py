@@ -161,3 +161,10 @@ def word_for(standing: Standing, now: datetime) -> Word:
     if standing.state is State.YES and standing.valid_until is not None and standing.valid_until <= now:
         return Word.NO
     return Word(standing.state.value)
+
+
+def next_state(before: State | None, kind: Kind, said: State) -> State:
+    """Where an event leaves an interest: a question never takes a yes away, and closing one only closes a question."""
+    if before is State.YES and kind in {Kind.REQUESTED, Kind.CANCELLED, Kind.EXPIRED}:
+        return State.YES
+    return said

@@ -496,12 +496,12 @@ def give_back(
         )
         .scalar_one_or_none()
     )
-    if not taken and reach is None:
-        return False
-    channel = Channel(taken[0].channel if taken else reach.channel if reach else Channel.EMAIL)
     ids = [found.interest_id for found in taken if found.interest_id]
     before = history.interest_states_before(workspace_id, contact_id, withdrawn_event_id, ids)
     again = [found for found in ids if before.get(found) is State.YES]
+    if not again and reach is None:
+        return False
+    channel = Channel(taken[0].channel if taken else Channel.EMAIL)
     about = {
         **_what(workspace_id, queries.get_interests(workspace_id, again), channel, State.YES),
         "undoes": str(withdrawn_event_id),

@@ -44,7 +44,10 @@ class Base(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+# A session that is given a connection with an open transaction (tests) works in savepoints and leaves that open.
+db = SQLAlchemy(
+    model_class=Base, session_options={"expire_on_commit": False, "join_transaction_mode": "create_savepoint"}
+)
 
 
 def session() -> Session:

@@ -1,0 +1,218 @@
+"""Real servers for every test: one throw-away PostgreSQL and Redis a run, one migrated template, copies of it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import flask_migrate
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session
+
+from app import create_app
+from app.config import Settings
+from app.kernel import clock, i18n, redis
+from app.kernel.db import db
+from app.local.servers import OwnServers, throwaway_servers
+from tests.support.smtp_sink import SmtpSink
+
+TEMPLATE = "nod_template"
+_numbers = itertools.count(1)
+KEYS = {"secret_key": b"s" * 32, "hash_key": b"h" * 32, "seal_key": b"e" * 32}
+
+
+class FreshClient(FlaskClient):
+    """Each request in a context of its own, as in a server, even inside a test's context."""
+
+    def open(self, *args, **kwargs):
+        kwargs.setdefault("base_url", self.application.config["NOD"].url)
+        with self.application.app_context():
+            return super().open(*args, **kwargs)
+
+
+def settings_for(database_url: str, redis_url: str, **more) -> Settings:
+    values = {"url": "http://127.0.0.1:8000", "env": "development", "log_level": "ERROR", **KEYS, **more}
+    return Settings(database_url=database_url, redis_url=redis_url, **values)
+
+
+def make_app(settings: Settings) -> Flask:
+    made = create_app(settings)
+    made.test_client_class = FreshClient
+    made.testing = False
+    return made
+
+
+def _database(servers: OwnServers, name: str, template: str | None = None) -> str:
+    base = servers.database_url.rpartition("/")[0]
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        suffix = f' TEMPLATE "{template}"' if template else ""
+        connection.execute(f'CREATE DATABASE "{name}"{suffix}')
+    return f"{base}/{name}"
+
+
+def _drop(servers: OwnServers, name: str) -> None:
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[OwnServers]:
+    """PostgreSQL and Redis of this run."""
+    with (
+        tempfile.TemporaryDirectory(prefix="nod-tests-") as folder,
+        throwaway_servers(Path(folder)) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(servers: OwnServers) -> str:
+    """The name of a migrated, empty database that nobody is connected to."""
+    url = _database(servers, TEMPLATE)
+    app = make_app(settings_for(url, servers.redis_url))
+    with app.app_context():
+        flask_migrate.upgrade(directory=str(Path(app.root_path).parent / "migrations"))
+        db.engine.dispose()
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def settings(servers: OwnServers, template: str) -> Settings:
+    """Settings of the database that rolled-back tests share."""
+    return settings_for(_database(servers, "nod_shared", template), servers.redis_url)
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> Iterator[Flask]:
+    """The application on the shared database."""
+    made = make_app(settings)
+    yield made
+    with made.app_context():
+        db.engine.dispose()
+
+
+@contextmanager
+def _outer_transaction(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        engines = db._app_engines[app]
+        engine = engines[None]
+        connection = engine.connect()
+        outer = connection.begin()
+        engines[None] = connection  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            db.session.remove()
+            outer.rollback()
+            connection.close()
+            engines[None] = engine
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """A session inside an outer transaction: code may commit, nothing stays."""
+    with _outer_transaction(app), app.app_context():
+        yield db.session()
+        db.session.remove()
+
+
+@pytest.fixture
+def client(app: Flask, session: Session) -> FlaskClient:
+    """A browser without scripts, on the same rolled-back transaction."""
+    return app.test_client()
+
+
+@pytest.fixture
+def live(servers: OwnServers, template: str) -> Iterator[Flask]:
+    """An application on a database of its own, with real commits, for locks, processes and several connections."""
+    name = f"nod_live_{next(_numbers)}"
+    url = _database(servers, name, template)
+    made = make_app(settings_for(url, servers.redis_url))
+    with made.app_context():
+        yield made
+        db.session.remove()
+        db.engine.dispose()
+    _drop(servers, name)
+
+
+@pytest.fixture
+def live_client(live: Flask) -> FlaskClient:
+    """A browser on the database with real commits."""
+    return live.test_client()
+
+
+@pytest.fixture
+def smtp() -> Iterator[SmtpSink]:
+    """A mail server on the wire."""
+    with SmtpSink() as sink:
+        yield sink
+
+
+@pytest.fixture(autouse=True)
+def _steady(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test leaves a shifted clock, a language or a counted limit to the next one."""
+    yield
+    clock.set_shift(0)
+    i18n.use(i18n.DEFAULT)
+    if {"app", "live"} & set(request.fixturenames):
+        redis.attempt(lambda client: client.flushdb())
+
+
+@pytest.fixture
+def other_settings(servers: OwnServers, template: str) -> Iterator[Settings]:
+    """Settings of a database of its own for processes that the test starts itself."""
+    name = f"nod_live_{next(_numbers)}"
+    yield settings_for(_database(servers, name, template), servers.redis_url)
+    _drop(servers, name)
+
+
+def environment_of(settings: Settings, **more: str) -> dict[str, str]:
+    """The environment in which a process of ours has these settings."""
+    import base64
+
+    def key(raw: bytes) -> str:
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/tmp"),
+        "PYTHONWARNINGS": "default",
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+        "NOD_URL": settings.url,
+        "NOD_ENV": settings.env,
+        "NOD_SMTP_URL": settings.smtp_url,
+        "NOD_SECRET_KEY": key(settings.secret_key),
+        "NOD_HASH_KEY": key(settings.hash_key),
+        "NOD_SEAL_KEY": key(settings.seal_key),
+        **more,
+    }
+
+
+@pytest.fixture
+def count_statements():
+    """``with count_statements() as statements``: the SQL that was sent meanwhile, without savepoints."""
+
+    @contextmanager
+    def counting() -> Iterator[list[str]]:
+        statements: list[str] = []
+
+        def note(_connection, _cursor, statement, *_rest) -> None:
+            if "SAVEPOINT" not in statement:
+                statements.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            yield statements
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+
+    return counting
