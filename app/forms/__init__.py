@@ -1,1 +1,1 @@
-"""forms."""
+"""Sign-up forms: what is asked, in which words, and what happens when somebody answers."""

@@ -1,5 +1,40 @@
-"""What this domain adds to the house."""
+"""What forms add to the house."""
 
-from app.kernel.module import Module
+from __future__ import annotations
 
-MODULE = Module("forms")
+from typing import Any
+from uuid import UUID
+
+from app.accounts.events import WorkspaceCreated
+from app.consent.events import Confirmed, Erased
+from app.forms import bindings, queries, service
+from app.forms.pages import blueprint
+from app.kernel.db import transaction
+from app.kernel.jobs import Job
+from app.kernel.module import MenuItem, Module, PersonalData
+
+
+def _forget() -> None:
+    with transaction():
+        service.forget_unconfirmed()
+
+
+def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
+    return [
+        {"form": str(row.form_id), "sent_at": row.created_at.isoformat(), "values": row.values}
+        for row in queries.list_submissions(workspace_id, contact_id)
+    ]
+
+
+MODULE = Module(
+    "forms",
+    blueprints=(blueprint,),
+    handlers={
+        WorkspaceCreated: (bindings.make_first_form,),
+        Confirmed: (bindings.take_over,),
+        Erased: (bindings.forget,),
+    },
+    jobs=(Job("forms.forget", _forget, every_seconds=3600),),
+    menu=(MenuItem("Forms", "forms.index", "forms", "forms.read", 30),),
+    personal_data=(PersonalData("forms", ("submissions",), _export, service.forget_person),),
+)

@@ -1,0 +1,195 @@
+"""What a post to a form may hold; every fault is told, each beside its field."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from app.contacts.addresses import Address, AddressError, normalise
+from app.contacts.rules import FieldKind, read_field
+from app.forms.rules import CUSTOM, MAX_NAME, Definition, Use, clean_line
+from app.kernel.errors import BadInput
+from app.kernel.i18n import gettext as _
+
+FORM = "form"
+"""The key of a fault that belongs to no single field."""
+MAX_VALUE = 2000
+REPEATED = frozenset({"topic"})
+OWN_NAMES = ("first_name", "last_name")
+
+
+class KnownField(Protocol):
+    """The part of a contact's custom field that reading a post needs."""
+
+    key: str
+    label: str
+    kind: str
+    choices: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A post that fits."""
+
+    address: Address
+    interests: tuple[UUID, ...]
+    tracking: bool
+    profile: dict[str, str] = field(default_factory=dict)
+    custom: dict[str, list[str]] = field(default_factory=dict)
+
+
+def collect(pairs: Iterable[tuple[str, str]], repeated: Collection[str]) -> dict[str, Any]:
+    """Posted pairs as one value a name, and a list for those that may come several times.
+
+    Raises:
+        BadInput: another name came twice.
+    """
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in repeated:
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            raise BadInput(_("This was sent twice."), fields={name[:80]: _("This was sent twice.")})
+        else:
+            found[name] = value
+    return found
+
+
+def several(custom: Sequence[KnownField]) -> set[str]:
+    """Names that a post may hold several times."""
+    return {*REPEATED, *(CUSTOM + item.key for item in custom if item.kind == FieldKind.MULTI_CHOICE)}
+
+
+def read_answer(
+    words: Definition, custom: Sequence[KnownField], offered: Collection[UUID], posted: Mapping[str, Any]
+) -> Answer:
+    """A post to this version of a form.
+
+    Args:
+        words: the version that the person saw.
+        custom: the workspace's custom fields.
+        offered: interests that exist today.
+        posted: as ``collect`` gives it.
+
+    Raises:
+        BadInput: names each faulty field; an unknown one too.
+    """
+    asked = {CUSTOM + item.key: item for item in custom if words.use_of(CUSTOM + item.key) is not Use.OFF}
+    loaded, faults = _load(_schema(words, asked), posted)
+    address = _address(loaded, faults)
+    interests = _interests(words, offered, loaded, faults)
+    if loaded.get("yes") != "1" and "yes" not in faults:
+        faults["yes"] = _("Tick this box to sign up. Without it we may not write to you.")
+    profile = _profile(words, loaded, faults)
+    answers = _custom(words, asked, loaded, faults)
+    if faults or address is None:
+        raise BadInput(_("Please check what you wrote."), fields=faults)
+    return Answer(address, interests, loaded.get("tracking") == "individual", profile, answers)
+
+
+def _schema(words: Definition, asked: Mapping[str, KnownField]) -> Schema:
+    known: dict[str, fields.Field[Any]] = {
+        name: _text() for name in ("v", "t", "once", "lang", "website", "email", "yes")
+    }
+    known["topic"] = fields.List(_text(), validate=validate.Length(max=200))
+    if words.tracking:
+        known["tracking"] = fields.String(validate=validate.OneOf(["individual"]))
+    for name in OWN_NAMES:
+        if words.use_of(name) is not Use.OFF:
+            known[name] = _text()
+    for name, item in asked.items():
+        known[name] = fields.List(_text()) if item.kind == FieldKind.MULTI_CHOICE else _text()
+    return Schema.from_dict(known)(unknown=RAISE)
+
+
+def _text() -> fields.String:
+    return fields.String(validate=validate.Length(max=MAX_VALUE))
+
+
+def _load(schema: Schema, posted: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    try:
+        loaded: dict[str, Any] = schema.load(posted)
+    except ValidationError as error:
+        names = error.messages if isinstance(error.messages, dict) else {}
+        faults = {
+            str(name)[:80]: _("This does not fit here.")
+            if name in schema.fields
+            else _("This form has no such field.")
+            for name in names
+        }
+        return dict(error.valid_data or {}), faults
+    return loaded, {}
+
+
+def _address(loaded: Mapping[str, Any], faults: dict[str, str]) -> Address | None:
+    if "email" in faults:
+        return None
+    try:
+        return normalise(loaded.get("email", ""))
+    except AddressError as error:
+        faults["email"] = _(error.reason)
+        return None
+
+
+def _interests(
+    words: Definition, offered: Collection[UUID], loaded: Mapping[str, Any], faults: dict[str, str]
+) -> tuple[UUID, ...]:
+    """The interests that were ticked; where a form has one only, its consent box stands for it."""
+    available = tuple(interest for interest in words.interests if interest in offered)
+    given = set(loaded.get("topic", ()))
+    if given - {str(interest) for interest in words.interests}:
+        faults["topic"] = _("Choose from the topics of this form.")
+        return ()
+    if len(words.interests) == 1:
+        chosen = available
+    else:
+        chosen = tuple(interest for interest in available if str(interest) in given)
+    if not chosen and "topic" not in faults:
+        faults["topic"] = _("Tick at least one topic.")
+    return chosen
+
+
+def _profile(words: Definition, loaded: Mapping[str, Any], faults: dict[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in OWN_NAMES:
+        use = words.use_of(name)
+        if use is Use.OFF or name in faults:
+            continue
+        try:
+            value = clean_line(loaded.get(name, ""))
+        except ValueError as error:
+            faults[name] = _(str(error))
+            continue
+        if len(value) > MAX_NAME:
+            faults[name] = _("Write at most %(count)s characters.") % {"count": MAX_NAME}
+        elif value:
+            found[name] = value
+        elif use is Use.REQUIRED:
+            faults[name] = _("Fill this in, please.")
+    return found
+
+
+def _custom(
+    words: Definition, asked: Mapping[str, KnownField], loaded: Mapping[str, Any], faults: dict[str, str]
+) -> dict[str, list[str]]:
+    """Raw answers to custom fields; what is stored is read again when they are taken over."""
+    found: dict[str, list[str]] = {}
+    for name, item in asked.items():
+        if name in faults:
+            continue
+        raw = loaded.get(name, "")
+        given = [raw] if isinstance(raw, str) else list(raw)
+        try:
+            value = read_field(FieldKind(item.kind), [clean_line(part) for part in given], item.choices)
+        except ValueError as error:
+            faults[name] = _(str(error))
+            continue
+        if value is not None:
+            found[item.key] = given
+        elif words.use_of(name) is Use.REQUIRED:
+            faults[name] = _("Fill this in, please.")
+    return found
