@@ -1,0 +1,110 @@
+"""Transactions: returning commits, raising rolls back, bells ring after the commit and only then."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from app.kernel import clock, events, jobs, schedule
+from app.kernel.db import db, session, transaction
+from app.kernel.health import beat, seconds_since_beat
+
+
+class Listener:
+    def __init__(self):
+        self.heard = []
+
+    def ring(self, queue, actor, argument):
+        self.heard.append((queue, actor, argument))
+
+
+@pytest.fixture
+def bell(live):
+    listener = Listener()
+    jobs.install_bell(listener)
+    yield listener
+    jobs.install_bell(jobs.SilentBell())
+
+
+def test_a_bell_rings_after_the_commit_once(bell):
+    with transaction():
+        jobs.ring_lane("system")
+        jobs.ring_lane("system")
+        assert bell.heard == []
+    assert bell.heard == [("system", "send_slice", "system")]
+
+
+def test_what_is_rolled_back_rings_nobody(bell):
+    with pytest.raises(ValueError, match="no"), transaction():
+        jobs.ring_job("consent.seal")
+        raise ValueError("no")
+    with transaction():
+        pass
+    assert bell.heard == []
+
+
+def test_an_inner_transaction_joins_the_outer_one(live):
+    with pytest.raises(ValueError, match="late"), transaction():
+        with transaction():
+            beat("worker", "one")
+        raise ValueError("late")
+    assert seconds_since_beat("worker") is None
+
+
+def test_the_clock_is_the_databases_and_stands_still_within_a_transaction(live):
+    with transaction() as current:
+        first = clock.now()
+        current.execute(text("SELECT pg_sleep(0.02)"))
+        assert clock.now() == first
+    with transaction():
+        assert clock.now() > first
+    clock.set_shift(3600)
+    with transaction():
+        assert (clock.now() - first).total_seconds() >= 3600
+
+
+def test_a_failing_handler_fails_the_act(live):
+    class Happened:
+        pass
+
+    def broken(_):
+        raise ValueError("handler")
+
+    events.subscribe(Happened, broken)
+    with pytest.raises(ValueError, match="handler"), transaction():
+        beat("worker", "two")
+        events.publish(Happened())
+    assert seconds_since_beat("worker") is None
+
+
+def test_a_job_runs_once_per_interval_however_many_ask(live):
+    ran = []
+    jobs.register(jobs.Job("tests.tick", lambda: ran.append(1), every_seconds=3600))
+    try:
+        assert "tests.tick" in schedule.due()
+        assert schedule.run("tests.tick")
+        assert not schedule.run("tests.tick")
+        assert "tests.tick" not in schedule.due()
+        assert schedule.run("tests.tick", forced=True)
+    finally:
+        jobs._jobs.pop("tests.tick")
+    assert len(ran) == 2
+
+
+def test_a_failing_job_is_written_down_and_runs_again(live):
+    def fail():
+        raise ValueError("full disk")
+
+    jobs.register(jobs.Job("tests.fail", fail, every_seconds=1))
+    try:
+        assert not schedule.run("tests.fail")
+    finally:
+        jobs._jobs.pop("tests.fail")
+    row = session().execute(text("SELECT error, finished_at FROM job_runs WHERE name = 'tests.fail'")).one()
+    assert "full disk" in row.error
+    assert row.finished_at is not None
+
+
+def test_the_application_runs_as_a_role_of_its_own(live):
+    with db.engine.connect() as connection:
+        assert connection.execute(text("SELECT current_user")).scalar_one() == "nod_app"
