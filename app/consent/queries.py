@@ -194,6 +194,20 @@ def count_requests(workspace_id: UUID, contact_id: UUID, since: datetime) -> int
     return len(session().execute(query.limit(100)).all())
 
 
+def list_form_requests(
+    workspace_id: UUID, contact_ids: Sequence[UUID], since: datetime
+) -> list[tuple[datetime, UUID]]:
+    """When these people were asked through forms since then, oldest first, with each request's id."""
+    query = select(ConsentRequest.created_at, ConsentRequest.id).where(
+        ConsentRequest.workspace_id == workspace_id,
+        ConsentRequest.contact_id.in_(contact_ids),
+        ConsentRequest.created_at >= since,
+        ConsentRequest.form_id.is_not(None),
+    )
+    rows = session().execute(query.order_by(ConsentRequest.created_at, ConsentRequest.id))
+    return [(created_at, request_id) for created_at, request_id in rows]
+
+
 def find_suppression(workspace_id: UUID, address_hash: bytes, channel: str = "email") -> Suppression | None:
     """Whether this address was suppressed or erased before."""
     query = select(Suppression).where(

@@ -48,6 +48,16 @@ def find_by_key(workspace_id: UUID, key: str, channel: str = "email") -> Contact
     return session().execute(query).scalar_one_or_none()
 
 
+def list_by_folded(workspace_id: UUID, folded: str, channel: str = "email") -> list[UUID]:
+    """Everyone whose address is a spelling of the same mailbox (``Address.folded``); only for limits."""
+    query = select(ContactAddress.contact_id).where(
+        ContactAddress.workspace_id == workspace_id,
+        ContactAddress.channel == channel,
+        ContactAddress.folded == folded,
+    )
+    return list(session().execute(query.limit(1000)).scalars())
+
+
 def list_fields(workspace_id: UUID, *, include_archived: bool = False) -> list[CustomField]:
     """The workspace's own fields, in their order."""
     query = select(CustomField).where(CustomField.workspace_id == workspace_id)
