@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
         os.setgid(gid)
         os.setuid(uid)
     die_with_parent(parent, signal_number)
-    os.execv(program[0], program)  # noqa: S606 - that is the point
+    os.execvp(program[0], program)  # noqa: S606 - that is the point
 
 
 if __name__ == "__main__":
