@@ -80,7 +80,7 @@ def _edge(app: Flask, settings: Settings) -> None:
     app.jinja_env.globals.update(
         asset=assets.asset, csrf_field=csrf.field, csrf_token=csrf.token, csp_nonce=headers.nonce
     )
-    app.jinja_env.filters.update(day=i18n.day, minute=i18n.minute, instant=i18n.instant)
+    app.jinja_env.filters.update(day=i18n.day, minute=i18n.minute, instant=i18n.instant, ago=i18n.ago)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_shell)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.messages.pofile import read_po
+
+from app.kernel import clock
 
 DEFAULT = "en"
 FOLDER = Path(__file__).parent.parent / "translations"
 NAMES = {"en": "English", "de": "Deutsch"}
+_JUST_NOW = timedelta(seconds=5)
 _language: ContextVar[str] = ContextVar("language", default=DEFAULT)
 _catalogues: dict[str, tuple[dict[str, tuple[str, ...]], Callable[[int], int]]] = {}
 
@@ -107,6 +110,14 @@ def minute(moment: datetime, zone: str = "UTC") -> str:
 def instant(moment: datetime, zone: str = "UTC") -> str:
     """Date and time in full."""
     return format_datetime(moment.astimezone(ZoneInfo(zone)), format="d MMMM y, HH:mm", locale=_babel())
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago, in words: 3 minutes ago; what comes reads "in 2 days"."""
+    passed = moment - (now or clock.now())
+    if abs(passed) < _JUST_NOW:
+        return gettext("just now")
+    return format_timedelta(passed, add_direction=True, locale=_babel())
 
 
 def _babel() -> str:

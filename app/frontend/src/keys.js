@@ -9,7 +9,7 @@ const isTyping = (target) =>
 
 /** Move the focus to the next or previous row's link. */
 function walk(step) {
-  const rows = [...document.querySelectorAll("main .rowlink")].filter((link) => link.checkVisibility?.() ?? true);
+  const rows = [...document.querySelectorAll("main .table .rowlink")].filter((link) => link.checkVisibility?.() ?? true);
   if (!rows.length) return false;
   const here = rows.indexOf(document.activeElement);
   const next = here < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(Math.max(here + step, 0), rows.length - 1);
