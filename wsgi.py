@@ -2,5 +2,8 @@
 
 from app import create_app
 from app.config import Settings
+from app.local.attach import attach
 
-app = create_app(Settings.from_env())
+settings = Settings.from_env()
+app = create_app(settings)
+attach(app, settings)

@@ -21,14 +21,19 @@ from honcho.environ import parse_procfile
 from app.local.keeper import Keeper
 from app.local.leftovers import end_leftovers, mark_for
 from app.local.places import LocalError
-from app.local.servers import Servers, start_servers
+from app.local.servers import Servers, find_servers, start_servers
 from app.local.state import State, read_secrets
 from app.local.supervised import is_taken
 
 READY_SECONDS = 90
+MAIL_SERVER = "mail server"
 ASKED_TO_STOP = {128 + number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 MIGRATE = (sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade")
 MAILBOX = 'python -m app.local.mailbox "$NOD_MAILBOX_DIR" $NOD_MAILBOX_PORT'
+
+
+class AlreadyRunningError(LocalError):
+    """This checkout's Nod runs in another process."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,9 @@ def run(plan: Plan, environment: Mapping[str, str]) -> int:
 
     Returns:
         Exit status: 0 after Ctrl-C or SIGTERM.
+
+    Raises:
+        LocalError: something on this machine is in the way.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -80,9 +88,6 @@ def run(plan: Plan, environment: Mapping[str, str]) -> int:
         plan.folder.mkdir(mode=0o711, exist_ok=True)
         with only_run(plan.folder):
             return _run(plan, environment)
-    except LocalError as error:
-        print(f"\nNod cannot start. {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 0
 
@@ -93,7 +98,8 @@ def _run(plan: Plan, environment: Mapping[str, str]) -> int:
     state = State(plan.folder / "state.json")
     port = web_port(state, environment)
     mailbox_port = mail_port(state)
-    servers = start_servers(plan.folder, state, environment, say)
+    servers = find_servers(plan.folder, state, environment)
+    start_servers(servers, state, say)
     try:
         variables = variables_for(plan.folder, servers, port, mailbox_port, environment)
         if plan.migrate:
@@ -142,13 +148,15 @@ def only_run(folder: Path) -> Iterator[None]:
     """Hold the checkout's data folder for one run at a time.
 
     Raises:
-        LocalError: another run holds it.
+        AlreadyRunningError: another run holds it.
     """
     with (folder / "run.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LocalError("It runs already, in another window: stop it there with Ctrl-C.") from None
+            raise AlreadyRunningError(
+                "It runs already, in another window: stop it there with Ctrl-C."
+            ) from None
         yield
 
 
@@ -172,8 +180,8 @@ def web_port(state: State, environment: Mapping[str, str]) -> int:
 
 def mail_port(state: State) -> int:
     """The port of the mailbox's mail server; another is chosen when a stranger took it."""
-    port = state.port("mailbox_port")
-    return state.fresh_port("mailbox_port") if is_taken(port) else port
+    port = state.port(MAIL_SERVER)
+    return state.fresh_port(MAIL_SERVER) if is_taken(port) else port
 
 
 def variables_for(
@@ -247,8 +255,8 @@ def answers(url: str) -> bool:
 def _watch(servers: Servers, over: threading.Event) -> None:
     """Start a server again that died; it is tied to this thread then, which lives as long as the run."""
     while not over.wait(1.0):
-        for server in (servers.postgres, servers.redis):
-            if server is not None and not server.is_running():
+        for server in servers.own:
+            if not server.is_running():
                 say(f"{server.title} has died; starting it again")
                 try:
                     server.start()

@@ -17,18 +17,30 @@ from app.local.supervised import Supervised, free_port, is_taken
 
 @dataclass(frozen=True)
 class Servers:
-    """Addresses of PostgreSQL and Redis, and the processes where they are ours."""
+    """PostgreSQL and Redis: our own processes, or the addresses of servers that are there already."""
 
-    database_url: str
-    redis_url: str
-    postgres: Postgres | None
-    redis: RedisServer | None
+    postgres: Postgres | str
+    redis: RedisServer | str
+
+    @property
+    def database_url(self) -> str:
+        """Where the application finds PostgreSQL."""
+        return self.postgres if isinstance(self.postgres, str) else self.postgres.url
+
+    @property
+    def redis_url(self) -> str:
+        """Where the application finds Redis."""
+        return self.redis if isinstance(self.redis, str) else self.redis.url
+
+    @property
+    def own(self) -> tuple[Supervised, ...]:
+        """Those that are ours to start and stop."""
+        return tuple(server for server in (self.postgres, self.redis) if isinstance(server, Supervised))
 
     def stop(self) -> None:
         """End those that are ours, Redis first."""
-        for server in (self.redis, self.postgres):
-            if server is not None:
-                server.stop()
+        for server in reversed(self.own):
+            server.stop()
 
 
 @dataclass(frozen=True)
@@ -39,39 +51,42 @@ class OwnServers(Servers):
     redis: RedisServer
 
 
-def start_servers(
-    folder: Path, state: State, environment: Mapping[str, str], say: Callable[[str], None]
-) -> Servers:
-    """Start what DATABASE_URL and REDIS_URL do not name already.
+def find_servers(folder: Path, state: State, environment: Mapping[str, str]) -> Servers:
+    """What DATABASE_URL and REDIS_URL name, else our own servers on their remembered ports; starts none.
 
     Args:
         folder: the checkout's data folder, `.nod`.
         state: remembers ports and passwords.
         environment: may hold DATABASE_URL and REDIS_URL.
-        say: told in plain words what happens.
+
+    Raises:
+        LocalError: there is no account to run servers as.
+    """
+    place = place_for(folder)
+    return Servers(
+        environment.get("DATABASE_URL")
+        or Postgres(place, state.port(Postgres.title), state.password(Postgres.title)),
+        environment.get("REDIS_URL")
+        or RedisServer(place, state.port(RedisServer.title), state.password(RedisServer.title)),
+    )
+
+
+def start_servers(servers: Servers, state: State, say: Callable[[str], None]) -> None:
+    """Start those that are ours, each on another port when a stranger took the remembered one.
 
     Raises:
         LocalError: a server did not start; none is left running then.
     """
-    postgres: Postgres | None = None
-    redis: RedisServer | None = None
-    database_url, redis_url = environment.get("DATABASE_URL", ""), environment.get("REDIS_URL", "")
     try:
-        if not database_url:
-            place = place_for(folder)
-            postgres = Postgres(place, state.port("postgres_port"), state.password("postgres_password"))
-            say(f"Starting PostgreSQL {postgres.programs.major}, data in {postgres.folder}")
-            _start(postgres, state, "postgres_port")
-            database_url = postgres.url
-        if not redis_url:
-            redis = RedisServer(place_for(folder), state.port("redis_port"), state.password("redis_password"))
-            say(f"Starting Redis, data in {redis.folder}")
-            _start(redis, state, "redis_port")
-            redis_url = redis.url
+        for server in servers.own:
+            server.end_leftover()
+            if is_taken(server.port):
+                server.port = state.fresh_port(server.title)
+            say(f"starting {server.title}, data in {server.folder}")
+            server.start()
     except BaseException:
-        Servers(database_url, redis_url, postgres, redis).stop()
+        servers.stop()
         raise
-    return Servers(database_url, redis_url, postgres, redis)
 
 
 @contextmanager
@@ -92,16 +107,8 @@ def throwaway_servers(folder: Path, *, fast: bool = True) -> Iterator[OwnServers
     try:
         postgres.start()
         redis.start()
-        yield OwnServers(postgres.url, redis.url, postgres, redis)
+        yield OwnServers(postgres, redis)
     finally:
         redis.stop()
         postgres.stop()
         remove_place(place)
-
-
-def _start(server: Supervised, state: State, port_name: str) -> None:
-    """Start on the remembered port; on another when a stranger took it, since only Nod knows the number."""
-    server.end_leftover()
-    if is_taken(server.port):
-        server.port = state.fresh_port(port_name)
-    server.start()

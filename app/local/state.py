@@ -13,6 +13,7 @@ from app.local.places import LocalError
 from app.local.supervised import free_port, is_taken
 
 WEB_PORT = 8000
+WEB = "web port"
 KEY_NAMES = ("NOD_SECRET_KEY", "NOD_HASH_KEY", "NOD_SEAL_KEY")
 
 
@@ -36,25 +37,25 @@ class State:
             raise LocalError(f"{path} is damaged. Remove it: new ports are chosen then.") from None
 
     def port(self, name: str) -> int:
-        """A remembered port, chosen once among the free ones."""
-        return int(self._keep(name, free_port))
+        """The remembered port of a server, chosen once among the free ones."""
+        return int(self._keep(f"{name} port", free_port))
 
     def fresh_port(self, name: str) -> int:
         """Forget a port and choose another."""
-        self._values.pop(name, None)
+        self._values.pop(f"{name} port", None)
         return self.port(name)
 
     def web_port(self, wanted: int | None) -> int:
         """The port of the pages: as asked for, as remembered, else 8000 or a free one."""
         if wanted is not None:
-            self._values["web_port"] = wanted
+            self._values[WEB] = wanted
             self._write()
             return wanted
-        return int(self._keep("web_port", lambda: free_port() if is_taken(WEB_PORT) else WEB_PORT))
+        return int(self._keep(WEB, lambda: free_port() if is_taken(WEB_PORT) else WEB_PORT))
 
     def password(self, name: str) -> str:
         """A remembered random password of 32 letters and digits."""
-        return str(self._keep(name, lambda: secrets.token_hex(16)))
+        return str(self._keep(f"{name} password", lambda: secrets.token_hex(16)))
 
     def _keep(self, name: str, make: Callable[[], int | str]) -> int | str:
         if name not in self._values:
