@@ -50,7 +50,7 @@ class Transport(Base):
     __tablename__ = "transports"
     __table_args__ = (
         CheckConstraint("kind IN ('smtp')", name="kind"),
-        CheckConstraint("security IN ('none', 'starttls', 'tls')", name="security"),
+        CheckConstraint("security IN ('opportunistic', 'starttls', 'implicit', 'none')", name="security"),
         CheckConstraint("port BETWEEN 1 AND 65535", name="port"),
         Index("ix_transports_workspace_id", "workspace_id"),
     )
@@ -179,6 +179,8 @@ class Message(Base):
     """Counts claims; a result with an older number is stale."""
     lease_owner: Mapped[str | None] = mapped_column(Text(collation="C"))
     lease_until: Mapped[datetime | None] = mapped_column(Instant)
+    first_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When its first attempt began; from then on it may grow too old."""
     began_at: Mapped[datetime | None] = mapped_column(Instant)
     done_at: Mapped[datetime | None] = mapped_column(Instant)
     from_domain: Mapped[str | None] = mapped_column(Text(collation="C"))

@@ -1,5 +1,41 @@
 """What this domain adds to the house."""
 
-from app.kernel.module import Module
+from __future__ import annotations
 
-MODULE = Module("delivery")
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from app.delivery import cli, metrics, outlets, pump, queries, service, timeline
+from app.kernel.jobs import Job
+from app.kernel.module import Module, PersonalData, TimelineSource
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def _configure(app: Flask) -> None:
+    outlets.configure(app.config["NOD"].smtp_url)
+    metrics.register()
+
+
+def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
+    return [
+        {
+            "mail": found.name,
+            "state": found.state.value,
+            "wished_at": found.created_at.isoformat(),
+            "ended_at": found.done_at.isoformat() if found.done_at else None,
+            "answer": found.reply,
+        }
+        for found in queries.messages_of(workspace_id, contact_id, limit=100_000)
+    ]
+
+
+MODULE = Module(
+    "delivery",
+    cli=(cli.group,),
+    jobs=(Job("delivery.reap", pump.reap, every_seconds=10),),
+    timeline_sources=(TimelineSource("mail", "Mails", timeline.entries),),
+    personal_data=(PersonalData("delivery", ("messages",), _export, service.forget_person),),
+    on_install=_configure,
+)

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from app.delivery.retries import cool_down
+
 
 class Lane(StrEnum):
     """Which workers send it; each lane is a queue of that name."""
@@ -83,6 +85,15 @@ RENDER_FAULTS_UNTIL_FAILED = 2
 RENDER_PAUSE = timedelta(minutes=1)
 UNKNOWN_PAUSE = timedelta(minutes=15)
 """A system mail in doubt is tried once more so long after its last attempt began."""
+HOST_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 10, 20, 40))
+"""While a mail server restarts, somebody waits before an inbox: so first some short pauses."""
+
+
+def host_pause(faults: int) -> timedelta:
+    """How long a message rests after so many faults of the host in a row: seconds, then 1, 2, 4 ... 30 minutes."""
+    if faults <= len(HOST_PAUSES):
+        return HOST_PAUSES[max(faults, 1) - 1]
+    return cool_down(faults - len(HOST_PAUSES))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def transports() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_transports"),
         reference("transports", "workspace_id", "workspaces"),
         sa.CheckConstraint("kind IN ('smtp')", name=op.f("ck_transports_kind")),
-        sa.CheckConstraint("security IN ('none', 'starttls', 'tls')", name=op.f("ck_transports_security")),
+        sa.CheckConstraint("security IN ('opportunistic', 'starttls', 'implicit', 'none')", name=op.f("ck_transports_security")),
         sa.CheckConstraint("port BETWEEN 1 AND 65535", name=op.f("ck_transports_port")),
     )
     op.create_index("ix_transports_workspace_id", "transports", ["workspace_id"])
@@ -132,6 +132,7 @@ def messages() -> None:
         sa.Column("fence", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("lease_owner", C),
         sa.Column("lease_until", INSTANT),
+        sa.Column("first_at", INSTANT),
         sa.Column("began_at", INSTANT),
         sa.Column("done_at", INSTANT),
         sa.Column("from_domain", C),

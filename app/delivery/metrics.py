@@ -1,0 +1,59 @@
+"""Figures about the outbox for Prometheus, read from the tables: they hold over all processes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.delivery import queries
+from app.delivery.rules import Lane
+from app.kernel import metrics
+from app.kernel.db import transaction
+
+log = logging.getLogger(__name__)
+
+
+class OutboxCollector(Collector):
+    """Asks when it is scraped; needs the application's context."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Open messages by state, and the age of the oldest due one by lane; nothing while the database is away."""
+        try:
+            with transaction():
+                states = queries.count_open()
+                ages = {lane.value: queries.oldest_due_seconds(lane) for lane in Lane}
+        except SQLAlchemyError:
+            log.warning("the database is away, the outbox has no figures")
+            return
+        messages = GaugeMetricFamily(
+            "nod_messages", "Messages that have not ended, by state.", labels=["state"]
+        )
+        for state, count in states.items():
+            messages.add_metric([state], count)
+        oldest = GaugeMetricFamily(
+            "nod_oldest_due_seconds", "Seconds that the oldest due message has waited.", labels=["lane"]
+        )
+        for lane, age in ages.items():
+            oldest.add_metric([lane], age)
+        yield messages
+        yield oldest
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing, so that registering does not ask the database."""
+        return ()
+
+
+_collector = OutboxCollector()
+_is_registered = False
+
+
+def register() -> None:
+    """Let /metrics tell them; once per process."""
+    global _is_registered
+    if not _is_registered:
+        metrics.registry.register(_collector)
+        _is_registered = True

@@ -1,0 +1,363 @@
+"""The moves of a message between its states, each one guarded by fence and state (README, "Sending").
+
+Every function works inside the caller's transaction. Times are the database's, asked once and bound.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, TextClause, text
+
+from app.consent import queries as consent
+from app.delivery.events import FinishedMessage, MessagesFinished
+from app.delivery.rules import CRASHES_UNTIL_POISON, UNKNOWN_PAUSE, Kind, Lane, MessageState, Sender
+from app.kernel import clock
+from app.kernel.db import session
+from app.kernel.events import publish
+
+log = logging.getLogger(__name__)
+
+CLAIM_LEASE: Final = timedelta(seconds=90)
+ATTEMPT_LEASE: Final = timedelta(minutes=12)
+"""Longer than the ten minutes that a server may take for its last answer."""
+CANDIDATES: Final = 8
+REAP_LIMIT: Final = 1000
+# A single row is locked behind the message, so waiting cannot end in a deadlock. In bulk there are two, and the
+# person who says no may hold one and want the other: the sender gives way before PostgreSQL looks for deadlocks
+# (after 1 s), so that it is never the person's transaction that fails.
+LOCK_TIMEOUT: Final = {Lane.SYSTEM: "2s", Lane.BULK: "900ms"}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that this owner has claimed, with what its mailing says."""
+
+    mailing_no: int
+    n: int
+    fence: int
+    workspace_id: UUID
+    kind: Kind
+    name: str
+    lane: Lane
+    sender: Sender | None
+    contact_id: UUID | None
+    user_id: UUID | None
+    dedupe: UUID
+    data: Mapping[str, Any]
+    created_at: datetime
+    attempts: int
+    host_faults: int
+    render_faults: int
+    crash_count: int
+    first_at: datetime | None
+    from_domain: str | None
+
+    @property
+    def number(self) -> str:
+        """What people quote; in logs instead of an address."""
+        return f"{self.mailing_no}-{self.n}"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What became of a held message.
+
+    Attributes:
+        state: an end, or pending for another time.
+        reply: masked answer of the server, or the reason in our words.
+        due_at: for pending: when to try again.
+        counts: whether the message itself was answered; a fault of the host burns no attempt.
+        host_faults: faults of the host in a row, with this one.
+        render_faults: times in a row that the content could not be made, with this one.
+        message_id: as on the wire, where something was built.
+        mime_sha256: of the bytes that were handed over.
+    """
+
+    state: MessageState
+    reply: str = ""
+    code: int | None = None
+    status: str | None = None
+    due_at: datetime | None = None
+    counts: bool = True
+    host_faults: int = 0
+    render_faults: int = 0
+    message_id: str = ""
+    mime_sha256: bytes = b""
+
+
+# Which running mailing is next: the one that has had least for its weight, then the one with the oldest row.
+_CHOOSE = text(
+    "SELECT g.no FROM mailings g CROSS JOIN LATERAL ("
+    " SELECT m.due_at FROM messages m WHERE m.mailing_no = g.no AND m.state = 'pending' AND m.due_at <= :now"
+    " ORDER BY m.due_at LIMIT 1) AS first"
+    " WHERE g.lane = :lane AND g.state = 'running' ORDER BY g.vtime, first.due_at LIMIT :candidates"
+)
+_CLAIM = text(
+    "WITH due AS ("
+    " SELECT mailing_no, n FROM messages WHERE mailing_no = :no AND state = 'pending' AND due_at <= :now"
+    " ORDER BY due_at LIMIT :size FOR UPDATE SKIP LOCKED)"
+    " UPDATE messages m SET state = 'claimed', fence = m.fence + 1, lease_owner = :owner, lease_until = :lease_until"
+    " FROM due, mailings g WHERE m.mailing_no = due.mailing_no AND m.n = due.n AND g.no = m.mailing_no"
+    " RETURNING m.mailing_no, m.n, m.fence, m.workspace_id, g.kind, g.name, g.lane, g.sender, m.contact_id,"
+    " m.user_id, m.dedupe_key, m.data, m.created_at, m.attempts, m.host_faults, m.render_faults, m.crash_count,"
+    " m.first_at, m.from_domain"
+)
+_PACE = text("UPDATE mailings SET vtime = vtime + CAST(:taken AS double precision) / weight WHERE no = :no")
+
+
+def claim(lane: Lane, owner: str, size: int) -> list[Held]:
+    """Take up to ``size`` due messages of one mailing; rows that another session holds are passed over."""
+    now = clock.now()
+    candidates = (
+        session().execute(_CHOOSE, {"now": now, "lane": lane, "candidates": CANDIDATES}).scalars().all()
+    )
+    for no in candidates:
+        values = {"no": no, "now": now, "size": size, "owner": owner, "lease_until": now + CLAIM_LEASE}
+        taken = [_held(row) for row in session().execute(_CLAIM, values)]
+        if taken:
+            if lane is Lane.BULK:
+                session().execute(_PACE, {"no": no, "taken": len(taken)})
+            return sorted(taken, key=lambda held: held.n)
+    return []
+
+
+def _held(row: Row[Any]) -> Held:
+    return Held(
+        mailing_no=row.mailing_no, n=row.n, fence=row.fence, workspace_id=row.workspace_id, kind=Kind(row.kind),
+        name=row.name, lane=Lane(row.lane), sender=_sender(row.sender), contact_id=row.contact_id,
+        user_id=row.user_id, dedupe=row.dedupe_key, data=row.data or {}, created_at=row.created_at,
+        attempts=row.attempts, host_faults=row.host_faults, render_faults=row.render_faults,
+        crash_count=row.crash_count, first_at=row.first_at, from_domain=row.from_domain,
+    )  # fmt: skip
+
+
+def _sender(snapshot: Mapping[str, Any] | None) -> Sender | None:
+    if snapshot is None:
+        return None
+    transport = snapshot.get("transport_id")
+    return Sender(
+        snapshot["name"],
+        snapshot["address"],
+        snapshot.get("reply_to", ""),
+        UUID(transport) if transport else None,
+    )
+
+
+# --- Begin ------------------------------------------------------------------------------------------------------
+
+# Every veto is a column of a row that this statement locks: it waits for one that is not yet committed, reads the
+# row again and leaves the message out. The mailing's row is not locked, or a pause would starve; its state is read
+# with this statement's own snapshot.
+_HELD = "m.mailing_no = :no AND m.n = taken.n AND m.fence = taken.fence AND m.state = 'claimed'"
+_TAKEN = "unnest(CAST(:ns AS bigint[]), CAST(:fences AS bigint[])) AS taken (n, fence)"
+_BULK_JOIN = " JOIN permissions p ON p.id = m.permission_id JOIN reach r ON r.id = m.reach_id"
+_GATES: Final = {
+    # who: (joined rows, the gate, which rows are locked)
+    "bulk": (_BULK_JOIN, consent.gate_sql(), "p, r"),
+    "contact": (" JOIN reach r ON r.id = m.reach_id", consent.system_gate_sql(), "r"),
+    "user": (" JOIN users u ON u.id = m.user_id", "u.disabled_at IS NULL", "u"),
+}
+_REASONS: Final = {
+    "bulk": "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' WHEN r.suppressed_at IS NOT NULL"
+    " THEN coalesce(r.suppressed_reason, 'suppressed') WHEN r.objected_at IS NOT NULL THEN 'stopped everything'"
+    " ELSE 'no permission' END",
+    "contact": "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' ELSE coalesce(r.suppressed_reason, 'suppressed') END",
+    "user": "'this user is disabled'",
+}
+
+
+def _begin_sql(who: str) -> TextClause:
+    join, gate, locked = _GATES[who]
+    return text(
+        f"WITH allowed AS (SELECT m.mailing_no, m.n FROM {_TAKEN} JOIN messages m ON {_HELD}"  # noqa: S608  no input
+        f" JOIN mailings g ON g.no = m.mailing_no{join} WHERE g.state = 'running' AND {gate}"
+        f" ORDER BY m.n FOR UPDATE OF m FOR SHARE OF {locked})"
+        " UPDATE messages m SET state = 'attempting', began_at = :now, lease_until = :lease_until,"
+        " attempts = m.attempts + 1, first_at = coalesce(m.first_at, :now),"
+        " from_domain = coalesce(m.from_domain, :domain)"
+        " FROM allowed WHERE m.mailing_no = allowed.mailing_no AND m.n = allowed.n RETURNING m.n"
+    )
+
+
+def _refuse_sql(who: str) -> TextClause:
+    join, gate, _ = _GATES[who]
+    reason = _REASONS[who]
+    return text(
+        f"WITH refused AS (SELECT m.mailing_no, m.n, {reason} AS reason FROM {_TAKEN}"  # noqa: S608  no input
+        f" JOIN messages m ON {_HELD}{join} WHERE NOT ({gate}) FOR UPDATE OF m)"
+        " UPDATE messages m SET state = 'suppressed', done_at = :now, lease_owner = NULL, lease_until = NULL,"
+        " reply_text = refused.reason FROM refused WHERE m.mailing_no = refused.mailing_no AND m.n = refused.n"
+        " RETURNING m.n, m.reply_text"
+    )
+
+
+_BEGIN: Final = {who: _begin_sql(who) for who in _GATES}
+_REFUSE: Final = {who: _refuse_sql(who) for who in _GATES}
+
+
+def begin(batch: Sequence[Held], domain: str) -> list[Held]:
+    """Ask the gate once more and note that a server will now be asked; only those returned may be sent.
+
+    The batch is of one mailing and of one sort of recipients. What the gate refuses is suppressed with the
+    reason, what cannot begin (paused, a lost lease) is given back.
+
+    Args:
+        batch: claimed messages.
+        domain: of the sender, for Message-ID and return path; the first attempt's is kept.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: a lock was not granted in time; nothing has begun.
+    """
+    now, first = clock.now(), batch[0]
+    who = "user" if first.user_id else ("bulk" if first.kind is Kind.BULK else "contact")
+    values = _taken(batch) | {"now": now}
+    session().execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT[first.lane]}'"))
+    begun = set(
+        session()
+        .execute(_BEGIN[who], values | {"lease_until": now + ATTEMPT_LEASE, "domain": domain})
+        .scalars()
+    )
+    left = [held for held in batch if held.n not in begun]
+    if left:
+        refused: dict[int, str] = {
+            row.n: row.reply_text for row in session().execute(_REFUSE[who], _taken(left) | {"now": now})
+        }
+        _tell(
+            first,
+            [(held, End(MessageState.SUPPRESSED, refused[held.n])) for held in left if held.n in refused],
+            now,
+        )
+        give_back([held for held in left if held.n not in refused])
+    return [held for held in batch if held.n in begun]
+
+
+def _taken(batch: Sequence[Held]) -> dict[str, Any]:
+    return {
+        "no": batch[0].mailing_no,
+        "ns": [held.n for held in batch],
+        "fences": [held.fence for held in batch],
+    }
+
+
+# --- Back, end, and what nobody finished ------------------------------------------------------------------------
+
+_GIVE_BACK = text(
+    "UPDATE messages m SET state = 'pending', lease_owner = NULL, lease_until = NULL,"  # noqa: S608  no input in it
+    " attempts = m.attempts - CAST(m.state = 'attempting' AS int)"
+    f" FROM {_TAKEN} WHERE m.mailing_no = :no AND m.n = taken.n AND m.fence = taken.fence"
+    " AND m.state IN ('claimed', 'attempting')")
+_END = text(
+    "UPDATE messages SET state = :state, done_at = CAST(:done_at AS timestamptz), due_at = coalesce(:due_at, due_at),"
+    " lease_owner = NULL, lease_until = NULL, attempts = attempts - :refund,"
+    " host_faults = :host_faults, render_faults = :render_faults,"
+    " doubts = doubts + :doubt, reply_code = :code, reply_status = :status, reply_text = :reply"
+    " WHERE mailing_no = :no AND n = :n AND fence = :fence AND state = :from_state"
+)
+_SENT_AFTER_ALL = text(
+    "UPDATE messages SET state = 'sent', done_at = :done_at, lease_owner = NULL, lease_until = NULL,"
+    " reply_code = :code, reply_status = :status, reply_text = :reply"
+    " WHERE mailing_no = :no AND n = :n AND state IN ('pending', 'claimed', 'unknown')"
+)
+
+
+def give_back(batch: Sequence[Held]) -> None:
+    """Let somebody else have them: nothing was asked of a server, so no attempt counts."""
+    if batch:
+        session().execute(_GIVE_BACK, _taken(batch))
+
+
+def finish(held: Held, end: End, *, begun: bool = True) -> bool:
+    """Write down what became of a message; a stale result is logged and changes nothing.
+
+    ``sent`` alone wins over a row that has been freed meanwhile: pending, claimed anew or unknown.
+
+    Args:
+        held: the message.
+        end: what became of it.
+        begun: False for ends before begin: nothing to send, not to be rendered, server away.
+
+    Returns:
+        Whether it was written.
+    """
+    now = clock.now()
+    if not _finish(held, end, MessageState.ATTEMPTING if begun else MessageState.CLAIMED, now):
+        return False
+    if end.state is not MessageState.PENDING:
+        _tell(held, [(held, end)], now)
+    return True
+
+
+def _finish(held: Held, end: End, from_state: MessageState, now: datetime) -> bool:
+    is_over = end.state is not MessageState.PENDING
+    values = {
+        "no": held.mailing_no, "n": held.n, "fence": held.fence, "from_state": from_state, "state": end.state,
+        "done_at": now if is_over else None, "due_at": end.due_at, "host_faults": end.host_faults,
+        "render_faults": end.render_faults,
+        "refund": int(not end.counts and from_state is MessageState.ATTEMPTING),
+        "doubt": int(end.state is MessageState.UNKNOWN), "code": end.code, "status": end.status, "reply": end.reply,
+    }  # fmt: skip
+    if session().execute(_END, values).rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
+        return True
+    if end.state is MessageState.SENT and session().execute(_SENT_AFTER_ALL, values).rowcount:  # type: ignore[attr-defined]  # as above
+        log.info("message %s was sent after all", held.number)
+        return True
+    log.warning("message %s: a late result (%s) is left alone, somebody else has it", held.number, end.state)
+    return False
+
+
+_REAP = text(
+    "WITH over AS (SELECT mailing_no, n, state FROM messages"
+    " WHERE state IN ('claimed', 'attempting') AND lease_until < :now LIMIT :size FOR UPDATE SKIP LOCKED)"
+    " UPDATE messages m SET crash_count = m.crash_count + 1, lease_owner = NULL, lease_until = NULL,"
+    " doubts = m.doubts + CAST(over.state = 'attempting' AS int),"
+    " state = CASE WHEN m.crash_count + 1 >= :limit THEN 'poison' WHEN over.state = 'attempting' THEN 'unknown'"
+    " ELSE 'pending' END,"
+    " done_at = CASE WHEN over.state = 'attempting' OR m.crash_count + 1 >= :limit THEN CAST(:now AS timestamptz) END,"
+    " reply_text = CASE WHEN m.crash_count + 1 >= :limit THEN 'three workers ended while they had it'"
+    " WHEN over.state = 'attempting' THEN 'the worker ended before the answer' ELSE m.reply_text END"
+    " FROM over WHERE m.mailing_no = over.mailing_no AND m.n = over.n RETURNING m.mailing_no, m.n, m.state"
+)
+_ONCE_MORE = text(
+    "WITH doubtful AS (SELECT m.mailing_no, m.n FROM messages m JOIN mailings g ON g.no = m.mailing_no"
+    " WHERE m.state = 'unknown' AND m.began_at <= :before AND m.doubts = 1 AND g.kind = 'system'"
+    " LIMIT :size FOR UPDATE OF m SKIP LOCKED)"
+    " UPDATE messages m SET state = 'pending', due_at = :now, done_at = NULL FROM doubtful"
+    " WHERE m.mailing_no = doubtful.mailing_no AND m.n = doubtful.n RETURNING m.mailing_no, m.n"
+)
+
+
+def reap() -> int:
+    """Free what dead workers held, and try system mail in doubt once more; how many rows moved.
+
+    Claimed goes back to pending: nothing was begun. Attempting becomes unknown: it may have arrived.
+    """
+    now = clock.now()
+    values = {"now": now, "size": REAP_LIMIT, "limit": CRASHES_UNTIL_POISON}
+    over = session().execute(_REAP, values).all()
+    for row in over:
+        level = logging.ERROR if row.state == MessageState.POISON else logging.WARNING
+        log.log(level, "message %s-%s: its worker ended, it is %s now", row.mailing_no, row.n, row.state)
+    values = {"now": now, "before": now - UNKNOWN_PAUSE, "size": REAP_LIMIT}
+    again = session().execute(_ONCE_MORE, values).all()
+    for row in again:
+        log.info("message %s-%s is in doubt and will be tried once more", row.mailing_no, row.n)
+    return len(over) + len(again)
+
+
+def _tell(first: Held, ends: Sequence[tuple[Held, End]], now: datetime) -> None:
+    """Publish what ended, once per commit."""
+    rows = tuple(
+        FinishedMessage(
+            held.n, held.workspace_id, held.contact_id, held.dedupe, end.state.value, end.message_id,
+            end.mime_sha256, end.reply, now,
+        )
+        for held, end in ends
+    )  # fmt: skip
+    if rows:
+        publish(MessagesFinished(first.mailing_no, first.kind.value, first.name, rows))
