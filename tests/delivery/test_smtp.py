@@ -137,6 +137,28 @@ def test_a_line_that_breaks_at_starttls_or_auth_is_no_doubt(certificate: Path) -
         assert send(sink, security=Security.STARTTLS, **changes).outcome is Outcome.SENT
 
 
+def test_a_server_that_answers_in_the_middle_of_a_mail_is_heard(sink: SmtpSink) -> None:
+    port, thread = script(
+        b"220 a\r\n", b"250 a\r\n", b"250 a\r\n", b"250 a\r\n", b"354 a\r\n", b"552 5.3.4 enough\r\n"
+    )
+    result = SmtpTransport(SmtpSettings("127.0.0.1", port, timeouts=QUICK)).send(FROM, TO, LARGE)
+    assert (result.outcome, result.enhanced, result.verb) == (Outcome.PERMANENT, "5.3.4", Verb.BODY)
+    thread.join(10)
+
+
+def test_a_server_that_stops_reading_is_left_in_time() -> None:
+    port, _ = script(b"220 a\r\n", b"250 a\r\n", b"250 a\r\n", b"250 a\r\n", b"354 a\r\n", is_deaf=True)
+    transport = SmtpTransport(SmtpSettings("127.0.0.1", port, timeouts=replace(QUICK, block=0.3)))
+    result = transport.send(FROM, TO, LARGE)
+    assert (result.outcome, result.verb) == (Outcome.THROTTLED, Verb.BODY)
+
+
+def test_a_large_mail_goes_through_tls(certificate: Path) -> None:
+    with SmtpSink(tls=server_context(certificate)) as sink:
+        assert send(sink, LARGE).outcome is Outcome.SENT
+        assert sink.messages[0].raw == LARGE
+
+
 def test_a_server_that_is_not_there_is_the_hosts_fault() -> None:
     with SmtpSink() as sink:
         gone = settings(sink)
@@ -323,7 +345,7 @@ def test_an_old_server_is_greeted_with_helo(sink: SmtpSink) -> None:
     assert sink.commands[1].startswith("HELO [127.0.0.1]")
 
 
-def script(*lines: bytes) -> tuple[int, threading.Thread]:
+def script(*lines: bytes, is_deaf: bool = False) -> tuple[int, threading.Thread]:
     """A server that says its lines without listening, then waits for the client to go."""
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -334,7 +356,9 @@ def script(*lines: bytes) -> tuple[int, threading.Thread]:
             for line in lines:
                 connection.sendall(line)
                 connection.recv(65536)
-            while connection.recv(65536):
+            if is_deaf:
+                time.sleep(2)
+            while not is_deaf and connection.recv(65536):
                 pass
         except OSError:
             pass

@@ -34,6 +34,7 @@ _HELO = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f:]+\]")
 _REPLY = re.compile(rb"([2-5][0-9][0-9])([ -]?)(.*)", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_NOT_YET: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _BLOCK: Final = 64 * 1024
 _CLOSING: Final = 421
 _GO_ON: Final = 354
@@ -215,9 +216,7 @@ class SmtpTransport:
         stuffed = b"." + stuffed if stuffed.startswith(b".") else stuffed
         stuffed = stuffed if stuffed.endswith(b"\r\n") else stuffed + b"\r\n"
         try:
-            for start in range(0, len(stuffed), _BLOCK):
-                self._write(stuffed[start : start + _BLOCK], self._times.block)
-            self._look_before_the_dot()
+            self._pour(memoryview(stuffed))
             self._write(b".\r\n", self._times.block)
         except OSError as error:
             # Three octets leave whole or, as here, not at all: the server has no complete mail.
@@ -230,10 +229,21 @@ class SmtpTransport:
             self._drop()
         return result
 
-    def _look_before_the_dot(self) -> None:
-        """A server that hung up in the middle of the mail leaves no doubt, as long as the dot is not out."""
-        if self._buffer or self._is_readable():
-            self._fill(time.monotonic() + 1)
+    def _pour(self, octets: memoryview) -> None:
+        """Write the mail, and listen: a server that speaks or hangs up now leaves no doubt, the dot is not out."""
+        line = self._line()
+        until = time.monotonic() + self._times.block
+        while octets:
+            if self._has_spoken():
+                raise OSError("The server spoke in the middle of the mail.")
+            select.select([line], [line], [], max(until - time.monotonic(), 0))
+            line.settimeout(0)
+            with contextlib.suppress(*_NOT_YET):
+                octets = octets[line.send(octets[:_BLOCK]) :]
+                until = time.monotonic() + self._times.block
+            if time.monotonic() > until:
+                raise TimeoutError("The server took no more of the mail.")
+        if self._has_spoken():
             raise OSError("The server spoke in the middle of the mail.")
 
     def _last_words(self, error: OSError) -> Exception:
@@ -260,7 +270,7 @@ class SmtpTransport:
             self._drop()
 
     def _is_alive(self) -> bool:
-        if self._sent >= self._settings.max_messages or self._buffer or self._is_readable():
+        if self._sent >= self._settings.max_messages or self._has_spoken():
             return False
         if time.monotonic() - self._used_at < IDLE_SECONDS:
             return True
@@ -365,11 +375,20 @@ class SmtpTransport:
             raise _Line("The server closed the connection.")
         self._buffer += octets
 
-    def _is_readable(self) -> bool:
+    def _has_spoken(self) -> bool:
+        """Whether bytes wait that nobody asked for, or the line has ended; TLS's own records do not count."""
         line = self._line()
-        if isinstance(line, ssl.SSLSocket) and line.pending():
+        is_waiting = isinstance(line, ssl.SSLSocket) and line.pending() > 0
+        if self._buffer or not (is_waiting or select.select([line], [], [], 0)[0]):
+            return bool(self._buffer)
+        line.settimeout(0)
+        try:
+            self._buffer += line.recv(4096)
+        except _NOT_YET:
+            return False
+        except OSError:
             return True
-        return bool(select.select([line], [], [], 0)[0])
+        return True
 
     def _drop(self) -> None:
         if self._socket is not None:
