@@ -1,1 +1,1 @@
-"""preferences."""
+"""Where readers confirm, choose and leave, each behind a token that can do one thing."""

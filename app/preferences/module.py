@@ -1,5 +1,27 @@
-"""What this domain adds to the house."""
+"""What preferences add to the house."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.consent.events import Confirmed
+from app.delivery.events import MessagesFinished
 from app.kernel.module import Module
+from app.preferences import bindings, mails
+from app.preferences.pages import blueprint
 
-MODULE = Module("preferences")
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def _configure(app: Flask) -> None:
+    mails.configure(app.config["NOD"].url)
+
+
+MODULE = Module(
+    "preferences",
+    blueprints=(blueprint,),
+    handlers={Confirmed: (bindings.welcome,), MessagesFinished: (bindings.keep_proof,)},
+    system_mails=mails.SYSTEM_MAILS,
+    on_install=_configure,
+)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from flask import Response, current_app, jsonify, make_response, redirect, render_template, request, url_for
@@ -13,12 +13,11 @@ from flask import Response, current_app, jsonify, make_response, redirect, rende
 from app.accounts import queries as accounts
 from app.accounts.rules.links import network_of
 from app.consent import queries as consent
-from app.consent.models import Interest
 from app.consent.rules import Proof
 from app.consent.service import REQUEST_DAYS
 from app.contacts import queries as contacts
-from app.contacts.models import CustomField
 from app.contacts.rules import FieldKind
+from app.delivery import queries as delivery
 from app.forms import queries, sealed, service
 from app.forms.models import Form, FormVersion
 from app.forms.pages import blueprint
@@ -41,6 +40,10 @@ from app.kernel.errors import BadInput, NotFound, TooMany
 from app.kernel.http import guards, headers, problems
 from app.kernel.i18n import gettext as _
 from app.kernel.ids import uuid7
+
+if TYPE_CHECKING:
+    from app.consent.models import Interest
+    from app.contacts.models import CustomField
 
 TIME = "form time"
 DIRECTIONS = {"ar": "rtl", "fa": "rtl", "he": "rtl"}
@@ -114,7 +117,8 @@ def inbox(public_id: str) -> str:
         "forms/inbox.html",
         **_shell(sheet, languages=False),
         address=sealed.unseal(request.args.get("k", ""), now),
-        days=REQUEST_DAYS,
+        sender=_sender(sheet),
+        valid_until=now + timedelta(days=REQUEST_DAYS),
         form_url=url_for("forms.hosted", public_id=public_id, lang=sheet.version.language),
     )
 
@@ -277,6 +281,11 @@ def _shell(sheet: Sheet, *, languages: bool = True) -> dict[str, Any]:
         "zone": brand.time_zone,
         "languages": others if languages else [],
     }
+
+
+def _sender(sheet: Sheet) -> dict[str, str]:
+    found = delivery.sender_of(sheet.form.workspace_id)
+    return {"name": found.name, "address": found.address} if found else {"name": "", "address": ""}
 
 
 def _page(sheet: Sheet, faults: Mapping[str, str], given: Mapping[str, str]) -> Response:

@@ -1,0 +1,161 @@
+"""Reads behind the readers' pages and mails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from app.accounts import queries as accounts
+from app.accounts.rules.brand import Brand
+from app.consent import history
+from app.consent import queries as consent
+from app.consent.rules import Kind as EventKind
+from app.consent.rules import RequestState, State
+from app.contacts import queries as contacts
+from app.contacts.rules import mask
+from app.kernel import clock
+from app.kernel.errors import NotFound
+from app.preferences import rules
+
+if TYPE_CHECKING:
+    from app.consent.models import ConsentRequest, Interest, Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who a page or a mail is for. ``address`` is empty once erased."""
+
+    workspace_id: UUID
+    contact_id: UUID
+    brand: Brand
+    address: str
+    first_name: str
+    language: str
+
+    @property
+    def masked(self) -> str:
+        """The address as a forwarded mail may show it."""
+        return mask(self.address) if self.address else "•••"
+
+
+def get_reader(workspace_id: UUID, contact_id: UUID) -> Reader:
+    """The reader.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    contact = contacts.get_contact(workspace_id, contact_id)
+    address = contacts.find_address(workspace_id, contact_id)
+    return Reader(
+        workspace_id,
+        contact_id,
+        accounts.brand(workspace_id),
+        address.address if address else "",
+        contact.first_name,
+        contact.language,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A wording that somebody was shown, and where."""
+
+    text: str
+    version: int
+    shown_at: datetime
+    site: str
+
+
+def list_asked(request: ConsentRequest) -> list[Interest]:
+    """The interests that a request asks about."""
+    return consent.get_interests(request.workspace_id, [UUID(found) for found in request.interests])
+
+
+def is_over(request: ConsentRequest) -> bool:
+    """Whether the request can no longer be confirmed, although it was not."""
+    if request.state == RequestState.OPEN:
+        return request.expires_at <= clock.now()
+    return request.state != RequestState.CONFIRMED
+
+
+def is_known(request: ConsentRequest) -> bool:
+    """Whether the person said yes to all of it before, so that there is nothing to confirm."""
+    reach = consent.find_reach(request.workspace_id, request.contact_id, request.channel)
+    if reach is not None and reach.objected_at is not None:
+        return False
+    states = consent.choices(request.workspace_id, request.contact_id, request.channel)
+    wanted = request.tracking is not None and states.tracking.value != request.tracking
+    return not wanted and all(states.interests.get(UUID(found)) is State.YES for found in request.interests)
+
+
+def is_mailed(request: ConsentRequest) -> bool:
+    """Whether the limit per mailbox lets this question out. A question from one's own private page always goes."""
+    if request.form_id is None:
+        return True
+    address = contacts.find_address(request.workspace_id, request.contact_id)
+    if address is None:
+        return False
+    people = contacts.list_by_folded(request.workspace_id, address.folded)
+    asked = consent.list_form_requests(request.workspace_id, people, request.created_at - rules.LOOK_BACK)
+    return rules.is_mailed([moment for moment, _ in asked], [found for _, found in asked].index(request.id))
+
+
+def site_of(request: ConsentRequest) -> str:
+    """The website on which the question began."""
+    return site(str((request.shown.get("page") or {}).get("url") or ""))
+
+
+def site(url: str) -> str:
+    """Host and port of a web address."""
+    return urlsplit(url).netloc
+
+
+def find_words(request: ConsentRequest) -> Words | None:
+    """The consent words that were shown with a request."""
+    for shown in request.shown.get("texts", []):
+        if shown["kind"] == "consent":
+            text = consent.get_text(request.workspace_id, UUID(shown["id"]))
+            return Words(text.body, text.version, request.created_at, site_of(request))
+    return None
+
+
+def seconds_since_mail(request: ConsentRequest) -> int | None:
+    """Seconds since the receiving server took the question; None while nobody knows that it did."""
+    for entry in history.list_history(request.workspace_id, request.contact_id, limit=50):
+        if entry.kind is EventKind.DOI_MAIL_SENT and entry.body.get("asked_by") == str(request.event_id):
+            return max(0, int((clock.now() - entry.at).total_seconds()))
+    return None
+
+
+def get_permission(permission_id: UUID) -> Permission:
+    """A permission about an interest, for holders of a token with it.
+
+    Raises:
+        NotFound: gone, or about no interest.
+    """
+    found = consent.find_permission(permission_id)
+    if found is None or found.interest_id is None:
+        raise NotFound
+    return found
+
+
+def list_still(workspace_id: UUID, contact_id: UUID) -> list[Interest]:
+    """The interests that mail goes on about."""
+    states = consent.choices(workspace_id, contact_id).interests
+    return consent.get_interests(
+        workspace_id, [found for found, state in states.items() if state is State.YES]
+    )
+
+
+def list_why(permission: Permission) -> Sequence[history.HistoryEntry]:
+    """The events behind a permission, oldest first: the question, if any, and the decision."""
+    decided = history.get_entry(permission.workspace_id, permission.event_id)
+    if decided is None:
+        return []
+    reference = decided.body.get("asked_by")
+    asked = history.get_entry(permission.workspace_id, UUID(reference)) if reference else None
+    return [entry for entry in (asked, decided) if entry is not None]

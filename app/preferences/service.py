@@ -1,0 +1,219 @@
+"""What readers do on their own: confirm, ask anew, leave, take it back, choose."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from app.consent import queries as consent_queries
+from app.consent import service as consent
+from app.consent.rules import By, Level, Proof, RequestState, Shown
+from app.contacts import service as contacts
+from app.delivery import service as delivery
+from app.kernel import limits
+from app.kernel.errors import NotFound
+from app.kernel.ids import uuid7
+from app.preferences import links, queries
+from app.preferences.rules import (
+    DAY_SECONDS,
+    FRESH_MAILS_A_DAY,
+    PRIVATE_LINKS_A_DAY,
+    Change,
+    change_of,
+)
+
+if TYPE_CHECKING:
+    from app.consent.models import ConsentRequest, Interest
+
+PERSON = By("person")
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What leaving did.
+
+    ``event_id`` is None when there was nothing left to end; ``interests`` are those that the link is about,
+    empty for all mail.
+    """
+
+    workspace_id: UUID
+    contact_id: UUID
+    event_id: UUID | None
+    interests: tuple[Interest, ...]
+
+
+def confirm(request: ConsentRequest, proof: Proof) -> None:
+    """The person's yes to an open request; to one that is confirmed already, nothing.
+
+    Raises:
+        consent.RequestOver: called off or too old.
+    """
+    if request.state != RequestState.CONFIRMED:
+        consent.confirm(request.id, by=PERSON, proof=proof)
+
+
+def ask_again(request: ConsentRequest, proof: Proof) -> None:
+    """A fresh mail for a request that is over: the same question with the same words, once a day.
+
+    Raises:
+        NotFound: it is not over, or nothing of it is offered any more.
+    """
+    address = queries.get_reader(request.workspace_id, request.contact_id).address
+    interests = [found.id for found in queries.list_asked(request) if found.archived_at is None]
+    if not queries.is_over(request) or not interests or not address:
+        raise NotFound
+    if not limits.hit("confirm.fresh", str(request.contact_id), FRESH_MAILS_A_DAY, DAY_SECONDS):
+        return
+    _ask(
+        request.workspace_id,
+        request.contact_id,
+        interests,
+        request.tracking,
+        address,
+        _as_shown(request),
+        proof,
+    )
+
+
+def leave(token: links.Unsubscribe, proof: Proof, *, method: str) -> Left:
+    """End what an unsubscribe link names; doing it twice changes nothing more.
+
+    Raises:
+        NotFound: what it named was never there.
+    """
+    if token.kind is links.Kind.PERMISSION:
+        permission = queries.get_permission(token.id)
+        interests = consent_queries.get_interests(
+            permission.workspace_id, [permission.interest_id or token.id]
+        )
+        return _withdraw(permission.workspace_id, permission.contact_id, interests, proof, method)
+    if token.kind is links.Kind.REQUEST:
+        request = consent_queries.find_request(token.id)
+        if request is None:
+            raise NotFound
+        consent.cancel_request(request.id, by=PERSON, proof=proof)
+        return _withdraw(request.workspace_id, request.contact_id, queries.list_asked(request), proof, method)
+    reach = consent_queries.find_reach_by_id(token.id)
+    if reach is None:
+        raise NotFound
+    return stop(reach.workspace_id, reach.contact_id, proof, method=method)
+
+
+def stop(workspace_id: UUID, contact_id: UUID, proof: Proof, *, method: str = "web") -> Left:
+    """Stop everything."""
+    event_id = consent.stop_everything(workspace_id, contact_id, by=PERSON, proof=proof, method=method)
+    return Left(workspace_id, contact_id, event_id, ())
+
+
+def tell_of_leaving(left: Left) -> None:
+    """One mail in a life: you left, take it back if it was not you. For links that a forwarded mail carries.
+
+    The unique key is the contact: whoever left before has been told before.
+    """
+    if left.event_id is not None and left.interests:
+        delivery.send_system(
+            left.workspace_id,
+            "left-notice",
+            dedupe=left.contact_id,
+            contact_id=left.contact_id,
+            data={"event": str(left.event_id), "interest": str(left.interests[0].id)},
+        )
+
+
+def take_back(what: links.Undo, proof: Proof) -> bool:
+    """Undo leaving; False when something was decided since."""
+    return consent.give_back(what.workspace_id, what.contact_id, what.event_id, by=PERSON, proof=proof)
+
+
+def send_private_link(workspace_id: UUID, contact_id: UUID) -> None:
+    """Mail the link of the private page to the person's own address; silently at most three a day."""
+    if limits.hit("private.link", str(contact_id), PRIVATE_LINKS_A_DAY, DAY_SECONDS):
+        delivery.send_system(workspace_id, "preferences-link", dedupe=uuid7(), contact_id=contact_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a person set on their page; ``words`` are those beside the topics, ``tracking_words`` the level's."""
+
+    ticked: Collection[UUID]
+    tracking: Level
+    first_name: str
+    language: str
+    words: str
+    tracking_words: str
+    page_url: str
+
+
+def save(reader: queries.Reader, saved: Saved, proof: Proof) -> Change:
+    """Put a person's choices into force: a no at once, a new yes after the button in one mail.
+
+    Raises:
+        BadInput: the name does not fit.
+    """
+    workspace_id, contact_id = reader.workspace_id, reader.contact_id
+    contacts.update_profile(workspace_id, contact_id, first_name=saved.first_name, language=saved.language)
+    offered = [found.id for found in consent_queries.list_interests(workspace_id)]
+    before = consent_queries.choices(workspace_id, contact_id)
+    change = change_of(before.interests, offered, saved.ticked)
+    if change.withdraw:
+        consent.withdraw(workspace_id, contact_id, change.withdraw, by=PERSON, proof=proof)
+    if saved.tracking is not before.tracking:
+        shown = _page(workspace_id, "tracking", saved.language, saved.tracking_words, saved.page_url)
+        consent.set_tracking(workspace_id, contact_id, saved.tracking, by=PERSON, proof=proof, shown=shown)
+    if change.ask:
+        shown = _page(workspace_id, "consent", saved.language, saved.words, saved.page_url)
+        _ask(workspace_id, contact_id, change.ask, None, reader.address, shown, proof)
+    return change
+
+
+def _withdraw(
+    workspace_id: UUID, contact_id: UUID, interests: Sequence[Interest], proof: Proof, method: str
+) -> Left:
+    ids = [found.id for found in interests]
+    event_id = consent.withdraw(workspace_id, contact_id, ids, by=PERSON, proof=proof, method=method)
+    return Left(workspace_id, contact_id, event_id, tuple(interests))
+
+
+def _ask(
+    workspace_id: UUID,
+    contact_id: UUID,
+    interests: Sequence[UUID],
+    tracking: str | None,
+    address: str,
+    shown: Shown,
+    proof: Proof,
+) -> None:
+    request = consent.ask(
+        workspace_id,
+        contact_id,
+        interests=interests,
+        tracking=Level(tracking) if tracking else None,
+        typed=address,
+        shown=shown,
+        by=PERSON,
+        proof=proof,
+    )
+    delivery.send_system(workspace_id, "confirm", dedupe=request.id, contact_id=contact_id)
+
+
+def _as_shown(request: ConsentRequest) -> Shown:
+    """What stood before the person when they first asked; asking again shows nothing else."""
+    page = request.shown.get("page") or {}
+    form = request.shown.get("form") or {}
+    return Shown(
+        language=request.language,
+        text_ids=tuple(UUID(text["id"]) for text in request.shown.get("texts", [])),
+        form_id=request.form_id,
+        form_version=form.get("version"),
+        page_sha256=page.get("sha256") or "",
+        page_url=page.get("url") or "",
+        referrer=page.get("referrer") or "",
+        boxes=tuple(box["name"] for box in request.shown.get("boxes", [])),
+    )
+
+
+def _page(workspace_id: UUID, kind: str, language: str, words: str, page_url: str) -> Shown:
+    text_id = consent.ensure_text(workspace_id, kind, language, words)
+    return Shown(language=language, text_ids=(text_id,), page_url=page_url, boxes=("topic",))
