@@ -119,17 +119,26 @@ def prepare(source: str, target: Target, declared: Iterable[Variable]) -> Templa
         ) from error
     if reader.errors:
         raise MergeRefused(sorted(set(reader.errors)))
-    return Template(write, target)
+    return Template(write, target, frozenset(reader.needed))
 
 
 class Template:
-    """A checked template."""
+    """A checked template.
 
-    __slots__ = ("_target", "_write")
+    Attributes:
+        needed: the names that it shows whatever happens, without a default and outside any ``if``.
+    """
 
-    def __init__(self, write: _Write, target: Target) -> None:
+    __slots__ = ("_target", "_write", "needed")
+
+    def __init__(self, write: _Write, target: Target, needed: frozenset[str]) -> None:
         self._write = write
         self._target = target
+        self.needed = needed
+
+    def missing(self, values: Mapping[str, Any]) -> list[str]:
+        """Which of the needed names have no value at all; an empty text is a value."""
+        return sorted(name for name in self.needed if _find(values, name.split(".")) is None)
 
     def render(self, values: Mapping[str, Any], language: str = "en") -> str:
         """Merge values, a tree of plain dicts, lists and plain values; what is missing is empty.
@@ -180,7 +189,10 @@ class _Reader:
         self._lines = source.split("\n")
         self._target = target
         self._before = ""
+        self._ifs = 0
+        self._targets: set[str] = set()
         self.errors: list[MergeError] = []
+        self.needed: set[str] = set()
 
     def at(self, line: int | None, word: str, message: str) -> MergeError:
         """An error at the first place of the line that holds the word, else at its first tag."""
@@ -224,6 +236,7 @@ class _Reader:
     def _output(self, node: nodes.Expr, names: Shape) -> _Write:
         place = self._before
         self._before = "x"
+        self._need(node)
         kind, value = self._expression(node, names)
         if not isinstance(kind, Kind):
             several = (
@@ -239,12 +252,18 @@ class _Reader:
             self._refuse(node, _word(node), f"“{_dotted(node)}” is no link, so a link cannot begin with it.")
         return lambda scope, run: run.add(html.escape(as_text(value(scope, run))))
 
+    def _need(self, node: nodes.Node) -> None:
+        if not self._ifs and isinstance(node, nodes.Getattr) and _word(node) not in self._targets:
+            self.needed.add(_dotted(node))
+
     def _if(self, node: nodes.If, names: Shape, depth: int) -> _Write:
+        self._ifs += 1
         branches = [
             (self._expression(branch.test, names)[1], self.block(branch.body, names, depth))
             for branch in (node, *node.elif_)
         ]
         otherwise = self.block(node.else_, names, depth)
+        self._ifs -= 1
 
         def write(scope: _Scope, run: _Run) -> None:
             for test, body in branches:
@@ -269,6 +288,8 @@ class _Reader:
         target = node.target.name
         if target in names:
             self._refuse(node, target, f"“{target}” is already a name. Choose another one for the loop.")
+        self._need(node.iter)
+        self._targets.add(target)
         body = self.block(node.body, {**names, target: kind[0]}, depth + 1)
         otherwise = self.block(node.else_, names, depth)
 
@@ -315,10 +336,7 @@ class _Reader:
             kind = kind[name]
 
         def value(scope: _Scope, _run: _Run) -> Any:
-            found: Any = scope
-            for name in path:
-                found = found.get(name) if isinstance(found, Mapping) else None
-            return found
+            return _find(scope, path)
 
         return kind, value
 
@@ -370,6 +388,13 @@ class _Reader:
         if isinstance(node, nodes.And):
             return lambda scope, run: left(scope, run) and right(scope, run)
         return lambda scope, run: left(scope, run) or right(scope, run)
+
+
+def _find(values: Mapping[str, Any], path: list[str]) -> Any:
+    found: Any = values
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
 
 
 def _holds(compare: Callable[[Any, Any], Any], left: Any, right: Any) -> bool:

@@ -80,10 +80,15 @@ def render_system(
         colours: of the brand.
 
     Raises:
-        LookupError: for a name without a folder.
+        LookupError: for a name without a folder, and for a value that the mail shows and nobody gave:
+            a confirmation without its link must never leave.
     """
     source = load(name, language)
-    subject, preheader, page, text = _templates(source.name, source.language, colours)
+    templates = _templates(source.name, source.language, colours)
+    missing = sorted({one for template in templates for one in template.missing(values)})
+    if missing:
+        raise LookupError(f"The system mail {name} needs {', '.join(missing)}")
+    subject, preheader, page, text = templates
     return Rendered(
         subject=subject.render(values, source.language),
         preheader=preheader.render(values, source.language),

@@ -175,7 +175,6 @@ SYSTEM: Final[tuple[Variable, ...]] = (
     _text("invite.email", "tom@ostkai.example", "Who is invited"),
     _text("invite.expires", "29 November 2026", "End of the invitation"),
     _text("transport.name", "smtp.ostkai.example", "The mail server that was used"),
-    _text("transport.seconds", "3", "How long it took"),
     _text("checks.spf", "Pass", "Result of SPF"),
     _text("checks.dkim", "Pass, 2048 bit", "Result of DKIM"),
     _text("checks.dmarc", "Pass, aligned", "Result of DMARC"),

@@ -119,6 +119,21 @@ def test_a_system_mail_is_merged_and_safe() -> None:
     assert mail == render_system("confirm", "en", values, Colours.of("#0055aa"))
 
 
+def test_a_mail_without_a_value_that_it_shows_never_leaves() -> None:
+    values = samples(SYSTEM)
+    del values["links"]["confirm"]
+    with pytest.raises(LookupError, match=r"confirm needs links\.confirm"):
+        render_system("confirm", "en", values)
+
+
+def test_a_test_mail_does_without_checks_that_were_not_made() -> None:
+    values = samples(SYSTEM)
+    assert "DMARC" in render_system("test-mail", "en", values).html
+    del values["checks"]
+    mail = render_system("test-mail", "en", values)
+    assert "DMARC" not in mail.html + mail.text
+
+
 def test_all_named_mails_are_there() -> None:
     assert set(list_names()) == {
         *FOR_PEOPLE, "test-mail", "password-reset", "invite", "address-change", "erase-confirm",

@@ -260,6 +260,17 @@ def test_a_source_that_is_too_long_is_refused() -> None:
     assert check("x" * 600_000, DECLARED)
 
 
+def test_a_template_knows_what_it_cannot_do_without() -> None:
+    template = prepare(
+        "{{ contact.email }}{{ contact.first_name|default('x') }}{% if brand.name %}{{ brand.site }}{% endif %}"
+        "{% for t in request.topics %}{{ t.name }}{% endfor %}",
+        "html",
+        DECLARED,
+    )
+    assert template.needed == {"contact.email", "request.topics"}
+    assert template.missing({"contact": {"email": ""}}) == ["request.topics"]
+
+
 def test_every_declared_name_can_be_merged() -> None:
     for declared in (NEWSLETTER, STARTER, SYSTEM):
         values = samples(declared)
