@@ -23,7 +23,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
 _ENCODED_WORD = re.compile(r"=\?[^?\s]*\?[^?\s]*\?[^?]*\?=")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _ADDRESS = re.compile(
-    r"[^\x00-\x20\x7f-\xa0()<>\[\]:;@\\,\".]+(?:\.[^\x00-\x20\x7f-\xa0()<>\[\]:;@\\,\".]+)*"
+    r"(?!.*=\?.*\?=)[^\x00-\x20\x7f-\xa0()<>\[\]:;@\\,\".]+(?:\.[^\x00-\x20\x7f-\xa0()<>\[\]:;@\\,\".]+)*"
     r"@[a-z0-9-]+(?:\.[a-z0-9-]+)*",
 )
 _Q_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
