@@ -1,0 +1,129 @@
+"""What surrounds each piece of work, and the two threads that each worker process keeps."""
+# ruff: noqa: ARG002  Dramatiq hands over more than is needed here
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import dramatiq
+from flask import Flask
+from flask.ctx import AppContext as FlaskContext
+
+from app.delivery import queries
+from app.delivery.rules import Lane
+from app.kernel import health, jobs, redis, schedule
+from app.kernel.db import transaction
+from workers import work
+
+if TYPE_CHECKING:
+    from dramatiq import Broker, MessageProxy, Worker
+
+log = logging.getLogger(__name__)
+BEAT_SECONDS = 5.0
+POLL_SECONDS = 2.0
+POLL_SLICE_SECONDS = 5.0
+"""One thread polls for all lanes: a long backlog of one must not keep the others waiting."""
+OVERDUE_SECONDS = 5.0
+"""A row that is due for so long has been forgotten by every bell: Redis lost its rings, or nobody schedules."""
+
+
+class AppContext(dramatiq.Middleware):
+    """Each message runs in an application context of its own; leaving it gives the database session back."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._local = threading.local()
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        """Enter."""
+        context = self._app.app_context()
+        context.push()
+        self._local.context = context
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any | None = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """Leave."""
+        self._leave()
+
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
+        """Leave."""
+        self._leave()
+
+    def _leave(self) -> None:
+        context: FlaskContext | None = getattr(self._local, "context", None)
+        self._local.context = None
+        if context is not None:
+            context.pop()
+
+
+class Threads(dramatiq.Middleware):
+    """The process' own threads: one says that it lives, one looks for work while no bell can be heard.
+
+    They begin when the worker has, since only then it is known which queues it listens to.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        """Start both."""
+        heard = set(worker.consumer_whitelist or broker.get_declared_queues())
+        threading.Thread(target=self._beat, name="nod-beat", daemon=True).start()
+        threading.Thread(target=self._poll, args=(heard,), name="nod-poll", daemon=True).start()
+
+    def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        """Let slices end with the message in hand."""
+        work.stopping.set()
+
+    def _beat(self) -> None:
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        while True:
+            with self._app.app_context():
+                work.attempt(lambda: _beat_once(name))
+            if work.stopping.wait(BEAT_SECONDS):
+                return
+
+    def _poll(self, heard: set[str]) -> None:
+        while not work.stopping.wait(POLL_SECONDS):
+            with self._app.app_context():
+                try:
+                    work.attempt(lambda: poll(heard))
+                except Exception:
+                    log.exception("looking for work failed, it goes on")
+
+
+def _beat_once(name: str) -> bool:
+    with transaction():
+        health.beat("worker", name)
+    return True
+
+
+def poll(heard: set[str]) -> bool:
+    """Look once for what no bell told this process.
+
+    Args:
+        heard: queues that this process serves.
+
+    Returns:
+        Whether Redis was away.
+    """
+    is_away = redis.attempt(lambda client: client.ping()) is None
+    with transaction():
+        ages = {lane.value: queries.oldest_due_seconds(lane) for lane in Lane if lane.value in heard}
+        names = schedule.due() if is_away and jobs.JOBS_QUEUE in heard else []
+    for lane, age in ages.items():
+        if age > (0 if is_away else OVERDUE_SECONDS) and not work.is_sending(lane):
+            work.send(lane, POLL_SLICE_SECONDS)
+    for name in names:
+        work.run_job(name)
+    return is_away
