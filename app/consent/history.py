@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.consent import queries
-from app.consent.models import ConsentEvent, ConsentPersonal, Interest, Permission, Reach
+from app.consent.models import ConsentEvent, ConsentPersonal, ConsentText, Interest, Permission, Reach
 from app.consent.rules import Channel, Kind, Level, Purpose, Reason, State, Word, next_state, word_for
 from app.kernel import clock
 from app.kernel.db import session
 
 ALL = 100_000
+_SHOWN = {"consent": "Words shown", "tracking": "Words on tracking", "notice": "Words on keeping"}
 SENTENCES = {
     Kind.REQUESTED: "Asked",
     Kind.DOI_MAIL_SENT: "Question mailed",
@@ -74,8 +75,10 @@ class Verdict:
     at: datetime | None = None
 
 
-def list_history(workspace_id: UUID, contact_id: UUID, *, limit: int = 200) -> list[HistoryEntry]:
-    """A person's events, newest first; the personal part is empty once erased."""
+def list_history(
+    workspace_id: UUID, contact_id: UUID, *, before: datetime | None = None, limit: int = 200
+) -> list[HistoryEntry]:
+    """A person's events, newest first, older than ``before``; the personal part is empty once erased."""
     query = (
         select(ConsentEvent, ConsentPersonal.body)
         .outerjoin(ConsentPersonal, ConsentPersonal.event_id == ConsentEvent.id)
@@ -83,6 +86,8 @@ def list_history(workspace_id: UUID, contact_id: UUID, *, limit: int = 200) -> l
         .order_by(ConsentEvent.received_at.desc(), ConsentEvent.id.desc())
         .limit(limit)
     )
+    if before is not None:
+        query = query.where(ConsentEvent.received_at < before)
     return [_entry(event, personal) for event, personal in session().execute(query)]
 
 
@@ -112,24 +117,29 @@ def interest_states_before(
 
 
 def verdicts(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EMAIL) -> list[Verdict]:
-    """One verdict per interest that is offered or was ever decided, in the interests' order."""
+    """One verdict per interest that is offered or was ever decided, in the interests' order.
+
+    Where there is no interest at all, one verdict on the channel: somebody may be out of reach all the same.
+    """
     interests = queries.list_interests(workspace_id, include_archived=True)
     permissions = queries.list_permissions(workspace_id, contact_id)
     by_interest = {found.interest_id: found for found in permissions if found.channel == channel.value}
     reach = queries.find_reach(workspace_id, contact_id, channel.value)
-    entries = {entry.event_id: entry for entry in list_history(workspace_id, contact_id)}
+    entries = {entry.event_id: entry for entry in list_history(workspace_id, contact_id, limit=ALL)}
+    words = _words(workspace_id, entries.values())
     return [
-        _verdict(interest, channel, by_interest.get(interest.id), reach, entries)
+        _verdict(interest, channel, by_interest.get(interest.id), reach, entries, words)
         for interest in interests
         if interest.archived_at is None or interest.id in by_interest
-    ]
+    ] or [_verdict(None, channel, None, reach, entries, words)]
 
 
 def tracking_level(workspace_id: UUID, contact_id: UUID) -> tuple[Level, UUID | None]:
     """How far we may see, and the event that says so; none without one."""
     for permission in queries.list_permissions(workspace_id, contact_id):
         if permission.purpose == Purpose.TRACKING and permission.level:
-            return Level(permission.level), permission.event_id
+            allowed = permission.state == State.YES
+            return Level(permission.level) if allowed else Level.NONE, permission.event_id
     return Level.NONE, None
 
 
@@ -151,25 +161,35 @@ def _entry(event: ConsentEvent, personal: bytes | None) -> HistoryEntry:
     )
 
 
+def _words(workspace_id: UUID, entries: Iterable[HistoryEntry]) -> dict[str, str]:
+    """The wordings that these events name, by their id."""
+    ids = {UUID(shown["id"]) for entry in entries for shown in entry.body.get("texts", [])}
+    query = select(ConsentText.id, ConsentText.body).where(
+        ConsentText.workspace_id == workspace_id, ConsentText.id.in_(ids)
+    )
+    return {str(text_id): body for text_id, body in session().execute(query)} if ids else {}
+
+
 def _verdict(
-    interest: Interest,
+    interest: Interest | None,
     channel: Channel,
     permission: Permission | None,
     reach: Reach | None,
     entries: dict[UUID, HistoryEntry],
+    words: dict[str, str],
 ) -> Verdict:
     standing = queries.standing(permission, reach)
     word = word_for(standing, clock.now())
     event_id = _deciding_event(word, permission, reach)
     entry = entries.get(event_id) if event_id else None
     return Verdict(
-        interest_id=interest.id,
-        interest_name=interest.name,
+        interest_id=interest.id if interest else None,
+        interest_name=interest.name if interest else "Everything",
         channel=channel.value,
         word=word,
         sentence=_sentence(word, entry, reach),
         event_id=event_id,
-        facts=tuple(_facts(entry, entries)),
+        facts=tuple(_facts(entry, entries, words)),
         permission_id=permission.id if permission else None,
         at=entry.at if entry else None,
     )
@@ -212,7 +232,9 @@ def _never_sentence(reach: Reach | None, on: str) -> str:
     return f"The person stopped everything on {on}. Only they can change this, by asking again."
 
 
-def _facts(entry: HistoryEntry | None, entries: dict[UUID, HistoryEntry]) -> list[tuple[str, str]]:
+def _facts(
+    entry: HistoryEntry | None, entries: dict[UUID, HistoryEntry], words: dict[str, str]
+) -> list[tuple[str, str]]:
     if entry is None:
         return []
     asked = _asked(entry, entries)
@@ -223,7 +245,7 @@ def _facts(entry: HistoryEntry | None, entries: dict[UUID, HistoryEntry]) -> lis
         where = (asked.body.get("page") or {}).get("url") or "a form"
         facts.append(("Asked", f"{asked.at:%-d %b %Y, %H:%M:%S} UTC, {where}"))
         facts.extend(
-            ("Words shown", f"{shown['kind']}, {shown['language']}, version {shown['version']}")
+            (_SHOWN[shown["kind"]], f"“{words[shown['id']]}” Version {shown['version']}, {shown['language']}")
             for shown in asked.body.get("texts", [])
         )
     facts.append(("Record", str(entry.event_id)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.accounts.events import WorkspaceCreated
-from app.consent import cli, history, seals, service
+from app.consent import cli, history, queries, seals, service
 from app.consent.rules import By, Kind, Word
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
@@ -46,9 +46,7 @@ def _timeline(
     workspace_id: UUID, contact_id: UUID, before: datetime | None, limit: int
 ) -> list[TimelineEntry]:
     entries = []
-    for entry in history.list_history(workspace_id, contact_id):
-        if before is not None and entry.at >= before:
-            continue
+    for entry in history.list_history(workspace_id, contact_id, before=before, limit=limit):
         detail = ", ".join(entry.interests)
         if entry.kind is Kind.DOI_MAIL_SENT:
             detail = entry.personal.get("accepted", "")
@@ -62,20 +60,20 @@ def _timeline(
                 reference=str(entry.event_id),
             )
         )
-        if len(entries) == limit:
-            break
     return entries
 
 
 def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
     return [
         {"event": entry.body, "personal": entry.personal}
-        for entry in history.list_history(workspace_id, contact_id)
+        for entry in history.list_history(workspace_id, contact_id, limit=history.ALL)
     ]
 
 
 def _erase(workspace_id: UUID, contact_id: UUID) -> None:
-    service.erase(workspace_id, contact_id, by=By("system"))
+    # Whoever erases a person says so to the service first, with a name: then there is nothing left to do here.
+    if not queries.is_forgotten(workspace_id, contact_id):
+        service.erase(workspace_id, contact_id, by=By("system"))
 
 
 MODULE = Module(

@@ -9,7 +9,15 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from app.consent.models import ConsentRequest, ConsentText, Interest, Permission, Reach, Suppression
+from app.consent.models import (
+    ConsentPersonal,
+    ConsentRequest,
+    ConsentText,
+    Interest,
+    Permission,
+    Reach,
+    Suppression,
+)
 from app.consent.rules import Level, Purpose, Standing, State, Word
 from app.kernel import tokens
 from app.kernel.db import session
@@ -68,10 +76,8 @@ _COUNTS = text(
 
 def counts_by_word(workspace_id: UUID, now: datetime) -> dict[str, int]:
     """People by their word; all four words are there."""
-    counts = {word.value: 0 for word in Word}
-    for word, n in session().execute(_COUNTS, {"workspace_id": workspace_id, "now": now}):
-        counts[word] = n
-    return counts
+    found = session().execute(_COUNTS, {"workspace_id": workspace_id, "now": now})
+    return {word.value: 0 for word in Word} | {word: n for word, n in found}  # noqa: C416  rows, not pairs
 
 
 def list_interests(workspace_id: UUID, *, include_archived: bool = False) -> list[Interest]:
@@ -206,6 +212,16 @@ def list_form_requests(
     )
     rows = session().execute(query.order_by(ConsentRequest.created_at, ConsentRequest.id))
     return [(created_at, request_id) for created_at, request_id in rows]
+
+
+def is_forgotten(workspace_id: UUID, contact_id: UUID) -> bool:
+    """Whether the person was erased and nothing personal was written since."""
+    reach = find_reach(workspace_id, contact_id)
+    personal = select(ConsentPersonal.event_id).where(
+        ConsentPersonal.workspace_id == workspace_id, ConsentPersonal.contact_id == contact_id
+    )
+    erased = reach is not None and reach.erased_at is not None
+    return erased and session().execute(personal.limit(1)).first() is None
 
 
 def find_suppression(workspace_id: UUID, address_hash: bytes, channel: str = "email") -> Suppression | None:

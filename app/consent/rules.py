@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from urllib.parse import unquote, urlsplit, urlunsplit
 from uuid import UUID
 
 
@@ -161,6 +162,20 @@ def word_for(standing: Standing, now: datetime) -> Word:
     if standing.state is State.YES and standing.valid_until is not None and standing.valid_until <= now:
         return Word.NO
     return Word(standing.state.value)
+
+
+def public_part(url: str) -> str:
+    """A page's address as the ledger may keep it for ever: without what could name a person.
+
+    Query, fragment and sign-in are cut off, and a path with an @ in it as well.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+    path = "" if "@" in unquote(parts.path) else parts.path
+    return urlunsplit((parts.scheme, host, path, "", "")) if host else ""
 
 
 def next_state(before: State | None, kind: Kind, said: State) -> State:

@@ -40,6 +40,7 @@ from app.consent.rules import (
     RequestState,
     Shown,
     State,
+    public_part,
 )
 from app.contacts import queries as contacts
 from app.kernel import clock
@@ -234,7 +235,8 @@ def ask(
 ) -> ConsentRequest:
     """Record that somebody asked for these interests with this person's address; nothing is permitted yet.
 
-    A yes is never turned back into asked. Each call is one event and one open request for seven days.
+    A yes is never turned back into asked. Each call is one event and one open request for seven days. An
+    address that complained before its person was erased is out of reach again from here on.
 
     Raises:
         BadInput: no interest of this workspace among them.
@@ -265,6 +267,7 @@ def ask(
             workspace_id, contact_id, Purpose.MARKETING, channel, interest.id, State.ASKED, event_id
         )
     ensure_reach(workspace_id, contact_id, channel)
+    _inherit(workspace_id, contact_id)
     request = ConsentRequest(
         id=request_id, workspace_id=workspace_id, contact_id=contact_id, event_id=event_id, channel=channel.value,
         state=RequestState.OPEN.value, interests=[str(found.id) for found in chosen],
@@ -618,6 +621,12 @@ def inherit_suppression(workspace_id: UUID, contact_id: UUID, address_key: str) 
         suppress(workspace_id, contact_id, Reason(known.reason), by=By("system"), detail="known before")
 
 
+def _inherit(workspace_id: UUID, contact_id: UUID) -> None:
+    address = contacts.find_address(workspace_id, contact_id)
+    if address is not None:
+        inherit_suppression(workspace_id, contact_id, address.key)
+
+
 def ensure_reach(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EMAIL) -> Reach:
     """The person's reach on a channel, locked; the unique key is (workspace, contact, channel)."""
     session().execute(
@@ -770,6 +779,10 @@ def _shown(workspace_id: UUID, shown: Shown) -> dict[str, Any]:
         "texts": texts,
         "language": shown.language,
         "form": {"id": str(shown.form_id), "version": shown.form_version} if shown.form_id else None,
-        "page": {"sha256": shown.page_sha256, "url": shown.page_url, "referrer": shown.referrer},
+        "page": {
+            "sha256": shown.page_sha256,
+            "url": public_part(shown.page_url),
+            "referrer": public_part(shown.referrer),
+        },
         "boxes": [{"name": name, "default": False} for name in shown.boxes],
     }

@@ -19,17 +19,15 @@ class Contact(Base):
     __tablename__ = "contacts"
     __table_args__ = (
         Index("ix_contacts_workspace_id_created_at_id", "workspace_id", "created_at", "id"),
-        Index(
-            "ix_contacts_search",
-            text("(lower(first_name || ' ' || last_name)) gin_trgm_ops"),
-            postgresql_using="gin",
-        ),
+        Index("ix_contacts_search", text("name_folded gin_trgm_ops"), postgresql_using="gin"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     first_name: Mapped[str] = mapped_column(Text, server_default="")
     last_name: Mapped[str] = mapped_column(Text, server_default="")
+    name_folded: Mapped[str] = mapped_column(Text(collation="C"), server_default="")
+    """Both names as ``rules.fold_name`` writes them; what a search looks at."""
     language: Mapped[str] = mapped_column(Text, server_default="en")
     fields: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -50,7 +48,7 @@ class ContactAddress(Base):
         UniqueConstraint("workspace_id", "channel", "key"),
         UniqueConstraint("contact_id", "channel"),
         Index("ix_addresses_folded", "workspace_id", "channel", "folded"),
-        Index("ix_addresses_search", text("address gin_trgm_ops"), postgresql_using="gin"),
+        Index("ix_addresses_search", text("key gin_trgm_ops"), postgresql_using="gin"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)

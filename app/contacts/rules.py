@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
-KEY = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
+KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MAX_TEXT = 1000
 MAX_NAME = 80
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+# Letters that Unicode does not take apart, as people type them on another keyboard.
+_PLAIN = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"})
 
 
 class FieldKind(StrEnum):
@@ -38,17 +42,23 @@ def mask(address: str) -> str:
 
 
 def clean_name(raw: str) -> str:
-    """A name on one line, trimmed.
+    """A name on one line, without spaces too many.
 
     Raises:
         ValueError: longer than 80 characters or with a control character in it.
     """
-    name = " ".join(raw.split(" ")).strip()
+    name = " ".join(part for part in raw.split(" ") if part)
     if _CONTROL.search(name):
         raise ValueError("Write the name on one line.")
     if len(name) > MAX_NAME:
         raise ValueError(f"Write at most {MAX_NAME} characters.")
     return name
+
+
+def fold_name(name: str) -> str:
+    """A name as it is searched: without case and accents, so that ``yildiz`` finds ``Yıldız``."""
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter)).translate(_PLAIN)
 
 
 def read_field(kind: FieldKind, raw: str | Sequence[str], choices: Sequence[str] = ()) -> FieldValue:
@@ -73,7 +83,7 @@ def read_field(kind: FieldKind, raw: str | Sequence[str], choices: Sequence[str]
 def _text(value: str) -> str:
     if len(value) > MAX_TEXT:
         raise ValueError(f"Write at most {MAX_TEXT} characters.")
-    if "\x00" in value:
+    if _UNSTORABLE.search(value):
         raise ValueError("Remove the characters that cannot be read.")
     return value
 

@@ -13,13 +13,16 @@ from sqlalchemy.dialects.postgresql import insert
 from app.contacts import queries
 from app.contacts.addresses import Address
 from app.contacts.models import Contact, ContactAddress, CustomField
-from app.contacts.rules import KEY, FieldKind, FieldValue, clean_name, read_field
+from app.contacts.rules import KEY, FieldKind, FieldValue, clean_name, fold_name, read_field
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict, NotFound
 from app.kernel.ids import uuid7
 
 EMAIL = "email"
+MAX_LABEL = 80
+_LABEL_FAULT = f"Write a label of at most {MAX_LABEL} characters on one line."
+_CHOSEN = frozenset({FieldKind.CHOICE, FieldKind.MULTI_CHOICE})
 
 
 def find_or_create(workspace_id: UUID, address: Address, *, language: str = "en") -> tuple[Contact, bool]:
@@ -91,6 +94,7 @@ def update_profile(
         raise BadInput("The name does not fit.", fields=faults)
     if language is not None:
         contact.language = language
+    contact.name_folded = fold_name(contact.name)
     contact.updated_at = clock.now()
 
 
@@ -139,17 +143,16 @@ def define_field(
         BadInput: label, key, kind or choices do not fit.
         Conflict: the key is taken.
     """
-    label = label.strip()
-    key = key or re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:40]
-    offered = list(dict.fromkeys(choice.strip() for choice in choices if choice.strip()))
+    label, offered = label.strip(), _choices(choices)
+    key = key or re.sub(r"[^a-z0-9]+", "_", fold_name(label)).strip("_")[:40]
     faults = {}
-    if not 1 <= len(label) <= 80:
-        faults["label"] = "Write a label of at most 80 characters."
-    if not KEY.match(key):
+    if not _is_label(label):
+        faults["label"] = _LABEL_FAULT
+    if not KEY.fullmatch(key):
         faults["key"] = "Use small letters, digits and underscores, beginning with a letter."
     if kind not in list(FieldKind):
         faults["kind"] = "Choose one of the kinds offered."
-    elif kind in {FieldKind.CHOICE, FieldKind.MULTI_CHOICE} and len(offered) < 2:
+    elif kind in _CHOSEN and len(offered) < 2:
         faults["choices"] = "Write at least two choices, one a line."
     if faults:
         raise BadInput("The field does not fit.", fields=faults)
@@ -168,20 +171,69 @@ def define_field(
     return made
 
 
+def change_field(
+    workspace_id: UUID, field_id: UUID, label: str, *, more_choices: Sequence[str] = ()
+) -> CustomField:
+    """Give a field another label and further choices; its key, its kind and what people chose stay.
+
+    Raises:
+        NotFound: none of this workspace.
+        BadInput: the label does not fit, or the field is not a choice.
+    """
+    field = _field(workspace_id, field_id)
+    label, further = label.strip(), _choices(more_choices)
+    faults = {}
+    if not _is_label(label):
+        faults["label"] = _LABEL_FAULT
+    if further and field.kind not in _CHOSEN:
+        faults["choices"] = "This field takes any answer of its kind."
+    if faults:
+        raise BadInput("The field does not fit.", fields=faults)
+    field.label = label
+    field.choices = list(dict.fromkeys([*field.choices, *further]))
+    return field
+
+
 def archive_field(workspace_id: UUID, field_id: UUID) -> None:
-    """Take a field out of forms and pages; what people told stays until they are erased."""
+    """Take a field out of forms and pages; what people told stays until they are erased.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    field = _field(workspace_id, field_id)
+    field.archived_at = field.archived_at or clock.now()
+
+
+def restore_field(workspace_id: UUID, field_id: UUID) -> None:
+    """Ask for it again.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    _field(workspace_id, field_id).archived_at = None
+
+
+def _field(workspace_id: UUID, field_id: UUID) -> CustomField:
     query = select(CustomField).where(CustomField.workspace_id == workspace_id, CustomField.id == field_id)
     field = session().execute(query).scalar_one_or_none()
     if field is None:
         raise NotFound("This field is not here.")
-    field.archived_at = field.archived_at or clock.now()
+    return field
+
+
+def _choices(raw: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(choice.strip() for choice in raw if choice.strip()))
+
+
+def _is_label(label: str) -> bool:
+    return 1 <= len(label) <= MAX_LABEL and label.isprintable()
 
 
 def erase(workspace_id: UUID, contact_id: UUID) -> None:
     """Empty the person's row and delete the addresses; the id stays, so that sums stay true."""
     contact = queries.get_contact(workspace_id, contact_id)
     now = clock.now()
-    contact.first_name = contact.last_name = ""
+    contact.first_name = contact.last_name = contact.name_folded = ""
     contact.fields = {}
     contact.erased_at = contact.erased_at or now
     contact.updated_at = now

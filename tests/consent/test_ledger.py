@@ -110,7 +110,8 @@ CHANGES = {
     "a personal row removed": "DELETE FROM consent_personal",
     "a wording": "UPDATE consent_texts SET body = body || ' Also by phone.'",
     "a wording with its hash": (
-        "UPDATE consent_texts SET body = 'Anything.', sha256 = sha256(convert_to('Anything.', 'UTF8'))"
+        "UPDATE consent_texts SET body = 'Anything.', sha256 = sha256(convert_to('Anything.', 'UTF8')) WHERE id IN "
+        "(SELECT (convert_from(body, 'UTF8')::jsonb #>> '{texts,0,id}')::uuid FROM consent_events)"
     ),
     "a seal's root": "UPDATE consent_seals SET root = set_byte(root, 0, get_byte(root, 0) # 1)",
     "a seal's hash": "UPDATE consent_seals SET hash = set_byte(hash, 0, get_byte(hash, 0) # 1)",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, text
 
 from app.consent import history, queries, service
 from app.consent.models import ConsentEvent, Suppression
-from app.consent.rules import By, Kind, Level, Proof, Reason
+from app.consent.rules import By, Kind, Level, Proof, Reason, public_part
 from app.contacts import service as contacts
 from app.kernel import clock
 from app.kernel.db import transaction
@@ -163,7 +164,9 @@ def test_every_change_is_an_event_with_its_words(where, mara):
     make.confirmed(where, mara, tracking=Level.INDIVIDUAL)
     asked = history.list_history(where.id, mara.id)[-1]
     assert asked.body["controller"]["name"] == "Ostkai Coffee Roasters"
-    assert asked.body["texts"][0]["version"] == 1
+    text = queries.get_text(where.id, UUID(asked.body["texts"][0]["id"]))
+    assert text.body == "Yes, Ostkai may email me."
+    assert asked.body["texts"][0]["version"] == text.version
     assert asked.body["boxes"] == [{"name": "yes", "default": False}]
     assert asked.personal["typed"] == "Mara@Example.org"
     assert asked.personal["ip"] == "192.0.2.7"
@@ -173,10 +176,12 @@ def test_every_change_is_an_event_with_its_words(where, mara):
 
 def test_a_verdict_names_the_event(where, mara):
     make.confirmed(where, mara, interests=1)
-    yes, never_asked = history.verdicts(where.id, mara.id)
+    verdicts = {verdict.interest_name: verdict for verdict in history.verdicts(where.id, mara.id)}
+    yes, never_asked = (verdicts[interest.name] for interest in where.interests)
     assert yes.word.value == "yes"
     assert yes.event_id == history.list_history(where.id, mara.id)[0].event_id
     assert ("Basis", "Consent, double opt-in") in yes.facts
+    assert dict(yes.facts)["Words shown"].startswith("“Yes, Ostkai may email me.” Version ")
     assert never_asked.word.value == "no"
     assert never_asked.event_id is None
 
@@ -237,6 +242,36 @@ def test_a_complaint_outlives_the_person(session, where, mara):
     assert may_write(session, where, again) == 0
 
 
+def test_an_address_that_complained_stays_refused_when_it_is_typed_again(session, where, mara):
+    key = contacts.queries.find_address(where.id, mara.id).key
+    service.suppress(where.id, mara.id, Reason.COMPLAINT, by=By("system"))
+    service.erase(where.id, mara.id, by=By("staff"))
+    contacts.erase(where.id, mara.id)
+    again = make.person(where.id, key)
+    make.confirmed(where, again)
+    assert may_write(session, where, again) == 0
+    assert {verdict.word.value for verdict in history.verdicts(where.id, again.id)} == {"never"}
+
+
+def test_somebody_out_of_reach_is_never_even_without_interests(where, mara):
+    for interest in queries.list_interests(where.id):
+        service.archive_interest(where.id, interest.id)
+    assert [found.word.value for found in history.verdicts(where.id, mara.id)] == ["no"]
+    service.suppress(where.id, mara.id, Reason.NEVER, by=By("staff"))
+    assert [found.word.value for found in history.verdicts(where.id, mara.id)] == ["never"]
+
+
+def test_the_ledger_keeps_no_part_of_a_page_that_could_name_a_person():
+    keep = {
+        "https://shop.example/a?email=mara@example.org#me": "https://shop.example/a",
+        "https://mara:secret@shop.example/a": "https://shop.example/a",
+        "https://shop.example/u/mara%40example.org": "https://shop.example",
+        "https://[broken/a": "",
+        "": "",
+    }
+    assert {url: public_part(url) for url in keep} == keep
+
+
 def test_counts_by_word_count_each_person_once(session, where):
     make.confirmed(where, make.person(where.id))
     make.asked(where, make.person(where.id))
@@ -261,7 +296,7 @@ def test_a_mailed_question_is_part_of_the_proof(where, mara):
 def test_asking_takes_a_bounded_number_of_statements(session, where, mara, count_statements):
     with count_statements() as statements:
         make.asked(where, mara)
-    assert len(statements) <= 14, statements
+    assert len(statements) <= 16, statements
 
 
 def test_a_person_with_many_events_is_counted_by_the_ledger(session, where, mara):
