@@ -11,7 +11,7 @@ from app.accounts import queries, service
 from app.accounts.queries import LiveSession
 from app.accounts.rules import lifetimes
 from app.accounts.rules.brand import host_of
-from app.accounts.rules.roles import permissions_of
+from app.accounts.rules.roles import OWN, permissions_of
 from app.kernel import clock
 from app.kernel.errors import BadRequest
 from app.kernel.http import csrf
@@ -21,8 +21,6 @@ SESSION_COOKIE = "nod_session"
 DEVICE_COOKIE = "nod_device"
 NO_WORKSPACE = UUID(int=0)
 """Stands in an actor whose workspace is not made yet; no row has it."""
-OWN_NAME = "me"
-"""The scope of every key: to ask who it is."""
 _KEY_NAMES = frozenset({"api_key", "apikey", "access_token"})
 
 
@@ -65,7 +63,7 @@ def key_of(current: Request) -> Actor | None:
         return None
     key, workspace_name = found
     service.touch_api_key(key)
-    return Actor("api_key", key.id, key.workspace_id, workspace_name, frozenset({*key.scopes, OWN_NAME}))
+    return Actor("api_key", key.id, key.workspace_id, workspace_name, frozenset({*key.scopes, OWN}))
 
 
 def account() -> LiveSession:

@@ -1,5 +1,15 @@
 """What this domain adds to the house."""
 
-from app.kernel.module import Module
+from __future__ import annotations
 
-MODULE = Module("home")
+from app.accounts.events import SenderNamed
+from app.home import bindings, mails, pages
+from app.kernel.module import MenuItem, Module
+
+MODULE = Module(
+    "home",
+    blueprints=pages.BLUEPRINTS,
+    handlers={SenderNamed: (bindings.name_sender,)},
+    menu=(MenuItem("Overview", "home.index", "overview", "people.read", 10),),
+    system_mails=(mails.TEST,),
+)

@@ -16,6 +16,9 @@ class Role(StrEnum):
 SET_UP = "setup"
 """Held by owners, and by a first owner whose workspace is not there yet."""
 
+OWN = "me"
+"""Held by everybody who is signed in and by every key: to ask who one is, and to look after one's own account."""
+
 PERMISSIONS = frozenset(
     {
         "people.read",
@@ -33,12 +36,12 @@ SCOPES = PERMISSIONS - {"settings.write", "audit.read"}
 """What an API key may be given: a key that leaks must not be able to change who sends or who signs in."""
 
 _OF_ROLE = {
-    Role.OWNER: PERMISSIONS | {SET_UP},
-    Role.EDITOR: frozenset({"people.read", "forms.read", "forms.write", "campaigns.read", "campaigns.write"}),
-    Role.VIEWER: frozenset({"people.read", "forms.read", "campaigns.read"}),
+    Role.OWNER: PERMISSIONS | {SET_UP, OWN},
+    Role.EDITOR: frozenset({"people.read", "forms.read", "forms.write", "campaigns.read", "campaigns.write", OWN}),
+    Role.VIEWER: frozenset({"people.read", "forms.read", "campaigns.read", OWN}),
 }
 
 
 def permissions_of(role: str | None) -> frozenset[str]:
     """The permissions of a role; without one (no workspace yet) only the set-up."""
-    return frozenset({SET_UP}) if role is None else _OF_ROLE[Role(role)]
+    return frozenset({SET_UP, OWN}) if role is None else _OF_ROLE[Role(role)]

@@ -22,7 +22,7 @@ from app.accounts.service.sessions import (
     open_session,
     touch_session,
 )
-from app.accounts.service.signing_in import sign_in
+from app.accounts.service.signing_in import SignedIn, remember_device, sign_in
 from app.accounts.service.team import add_member, change_role, disable_user, enable_user
 from app.accounts.service.workspaces import change_workspace, create_workspace, set_up_brand
 
@@ -30,6 +30,7 @@ __all__ = [
     "Browser",
     "IssuedKey",
     "OpenedSession",
+    "SignedIn",
     "add_member",
     "change_password",
     "change_role",
@@ -49,6 +50,7 @@ __all__ = [
     "is_key",
     "open_session",
     "record",
+    "remember_device",
     "reset_password",
     "revoke_api_key",
     "set_up_brand",

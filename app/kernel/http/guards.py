@@ -46,8 +46,14 @@ def visitor(view: View) -> View:
     return _guarded(view, Guard("visitor"), check)
 
 
-def member(permission: str) -> Callable[[View], View]:
-    """Somebody signed in who holds the permission."""
+def member(permission: str, *, in_slices: bool = False) -> Callable[[View], View]:
+    """Somebody signed in who holds the permission.
+
+    Args:
+        permission: such as ``people.read``.
+        in_slices: the view talks to another machine and opens its own short transactions around that; the
+            check alone runs in one.
+    """
 
     def check() -> Response | None:
         actor = authenticate("user", request)
@@ -60,6 +66,12 @@ def member(permission: str) -> Callable[[View], View]:
             raise Forbidden("Ask an owner of this workspace for the right to do this.")
         return None
 
+    def check_alone() -> Response | None:
+        with transaction():
+            return check()
+
+    if in_slices:
+        return lambda view: _guarded(view, Guard("member", permission), check_alone, in_transaction=False)
     return lambda view: _guarded(view, Guard("member", permission), check)
 
 

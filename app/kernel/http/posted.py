@@ -147,7 +147,12 @@ def posted(schema: Schema) -> dict[str, Any]:
     Raises:
         BadInput: names each field that is missing, wrong or unknown.
     """
-    values = {name: value for name, value in request.form.items() if name != csrf.FIELD}
+    several = {name for name, field in schema.fields.items() if isinstance(field, fields.List)}
+    values = {
+        name: given if name in several else given[0]
+        for name, given in request.form.lists()
+        if name != csrf.FIELD
+    }
     return load(schema, values)
 
 

@@ -1,23 +1,13 @@
-"""Signing in and out, and the style sheet of a brand."""
+"""Signing in and out."""
 
 from __future__ import annotations
 
-from flask import (
-    Blueprint,
-    Response,
-    current_app,
-    g,
-    make_response,
-    redirect,
-    render_template,
-    request,
-    url_for,
-)
+from flask import Response, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.accounts import identity, queries, service
+from app.accounts.pages import blueprint
 from app.accounts.rules import lifetimes
-from app.accounts.rules.brand import css_version
 from app.accounts.rules.links import safe_next
 from app.accounts.schemas import SignIn
 from app.config import Settings
@@ -25,9 +15,6 @@ from app.kernel.errors import BadInput
 from app.kernel.http import guards
 from app.kernel.http.posted import posted
 
-blueprint = Blueprint("accounts", __name__, template_folder="templates")
-YEAR_SECONDS = 365 * 24 * 3600
-FIVE_MINUTES = 300
 _NO_MATCH = "That email and password do not match. Try again."
 
 
@@ -36,7 +23,7 @@ _NO_MATCH = "That email and password do not match. Try again."
 def sign_in() -> AnyResponse:
     """The form; somebody who is in already goes on."""
     if not queries.has_owner():
-        return redirect("/setup/account")
+        return redirect(url_for("accounts.first_owner"))
     target = safe_next(request.args.get("next", ""))
     if g.actor is not None:
         return redirect(target)
@@ -51,40 +38,25 @@ def open_session() -> AnyResponse:
         form = posted(SignIn())
     except BadInput as problem:
         message = " ".join(problem.fields.values())
-        return _form(email=request.form.get("email", ""), target="", error=message, status=422)
+        return _form(email=request.form.get("email", ""), target="/", error=message, status=problem.status)
     target = safe_next(form["next"])
     found = service.sign_in(form["email"], form["password"], identity.browser(), keep=form["remember"])
     if found is None:
         return _form(email=form["email"], target=target, error=_NO_MATCH, status=401)
-    response = redirect(target, 303)
-    identity.keep_session(response, found.session, found.device_token)  # type: ignore[arg-type]
+    response = make_response(redirect(target, 303))
+    identity.keep_session(response, found.session, found.device_token)
     return response
 
 
 @blueprint.post("/sign-out")
 @guards.visitor
-def sign_out() -> AnyResponse:
+def sign_out() -> Response:
     """End the session on the server, not only in the browser."""
     if g.actor is not None:
         found = identity.account()
         service.end_session(found.id, found.user_id, "signed out")
-    response = redirect(url_for("accounts.sign_in"), 303)
-    identity.drop_session(response)  # type: ignore[arg-type]
-    return response
-
-
-@blueprint.get("/brand/<public_id>.css")
-@guards.public
-def brand_css(public_id: str) -> Response:
-    """The brand's colours; an address that carries the current version may be cached for ever."""
-    workspace = queries.get_workspace_by_public_id(public_id)
-    brand = queries.brand_of(workspace)
-    response = make_response(brand.palette.css)
-    response.content_type = "text/css; charset=utf-8"
-    is_current = request.args.get("v") == css_version(brand.accent)
-    response.headers["Cache-Control"] = (
-        f"public, max-age={YEAR_SECONDS}, immutable" if is_current else f"public, max-age={FIVE_MINUTES}"
-    )
+    response = make_response(redirect(url_for("accounts.sign_in"), 303))
+    identity.drop_session(response)
     return response
 
 

@@ -1,0 +1,88 @@
+"""What the forms of the first run and of the settings send."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from marshmallow import ValidationError, fields, validate
+
+from app.accounts.rules import colour
+from app.kernel import i18n
+from app.kernel.http.posted import Input, Line, Lines, Secret, WebAddress
+
+SECURITIES = (("starttls", "STARTTLS (port 587)"), ("tls", "TLS (port 465)"), ("none", "None, only on this machine"))
+SMTP, INSTALLED = "smtp", "installed"
+
+
+@lru_cache(maxsize=1)
+def zones() -> tuple[tuple[str, str], ...]:
+    """Time zones by the names that people know, for a list to choose from."""
+    names = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+    return (("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names))
+
+
+class Colour(Line):
+    """``#rrggbb``."""
+
+    def check(self, text: str) -> str:
+        """The colour in lower case."""
+        try:
+            return colour.parse_accent(text)
+        except ValueError:
+            raise ValidationError("Write a colour like #157a4c.") from None
+
+
+def _one_of(pairs: tuple[tuple[str, str], ...], **more: Any) -> fields.String:
+    return fields.String(validate=validate.OneOf([value for value, _ in pairs], error="Choose one of the list."), **more)
+
+
+class BrandForm(Input):
+    """The brand that readers see."""
+
+    name = Line(longest=100, message="Write the name that readers know.")
+    short_name = Line(longest=40, empty=True)
+    site = WebAddress(longest=500, empty=True)
+    postal_address = Lines(longest=500, message="Write the postal address; the law asks for it.")
+    privacy_url = WebAddress(longest=500, empty=True)
+    imprint_url = WebAddress(longest=500, empty=True)
+    language = _one_of(tuple(i18n.NAMES.items()), load_default=i18n.DEFAULT)
+    zone = fields.String(load_default="", validate=lambda value: _known_zone(value))
+    colour = Colour(longest=7, load_default=colour.DEFAULT_ACCENT, required=False)
+
+
+def _known_zone(value: str) -> None:
+    if value and value not in dict(zones()):
+        raise ValidationError("Choose one of the list.")
+
+
+class SenderForm(Input):
+    """Who mail comes from, and how it leaves. The server's fields count only for the way ``smtp``."""
+
+    from_name = Line(longest=120, message="Write the name that people will see.")
+    from_address = Line(longest=320, message="Write the address that mail comes from.")
+    transport = _one_of(((SMTP, ""), (INSTALLED, "")), load_default=INSTALLED)
+    host = Line(longest=253, empty=True)
+    port = fields.String(load_default="")
+    security = _one_of(SECURITIES, load_default="starttls")
+    user = Line(longest=320, empty=True)
+    secret = Secret(longest=1000, required=False, load_default="")
+
+
+class Recipient(Input):
+    """Who gets the test mail."""
+
+    to = Line(longest=320, message="Write your address.")
+
+
+class InterestForm(Input):
+    """What people can say yes to."""
+
+    name = Line(longest=80, message="Give it the name that people read.")
+    description = Line(longest=200, empty=True)
+    pace = Line(longest=80, empty=True)
+
+
+class Nothing(Input):
+    """A form that is only a button."""
