@@ -72,6 +72,22 @@ def list_versions(form: Form, version: int | None = None) -> list[FormVersion]:
     return sorted(found, key=lambda row: (row.language != form.language, row.language))
 
 
+def find_open_version(public_id: str, version: int, language: str) -> tuple[Form, FormVersion] | None:
+    """A form that is open, with one of its versions; one statement, since every post asks it."""
+    query = (
+        select(Form, FormVersion)
+        .join(FormVersion, FormVersion.form_id == Form.id)
+        .where(
+            Form.public_id == public_id,
+            Form.archived_at.is_(None),
+            FormVersion.version == version,
+            FormVersion.language == language,
+        )
+    )
+    row = session().execute(query).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
 def find_version(form: Form, version: int, language: str) -> FormVersion | None:
     """One version in one language."""
     return session().get(FormVersion, (form.id, version, language))

@@ -1,4 +1,4 @@
-"""Forms, their append-only versions, counts and answers; and what the confirmation mails remember."""
+"""Forms, their append-only versions, counts, and answers that wait for a yes."""
 
 import sqlalchemy as sa
 from alembic import context, op
@@ -89,17 +89,6 @@ def upgrade() -> None:
     op.create_index("ix_submissions_request_id", "submissions", ["request_id"])
     op.create_index("ix_submissions_contact", "submissions", ["workspace_id", "contact_id"])
     op.create_index("ix_submissions_created_at", "submissions", ["created_at"])
-    op.create_table(
-        "confirm_mails",
-        sa.Column("request_id", sa.Uuid(), nullable=False),
-        sa.Column("workspace_id", sa.Uuid(), nullable=False),
-        sa.Column("mailbox_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("prepared_at", INSTANT, nullable=False),
-        sa.PrimaryKeyConstraint("request_id", name="pk_confirm_mails"),
-        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_confirm_mails_workspace_id"),
-    )
-    op.create_index("ix_confirm_mails_mailbox", "confirm_mails", ["mailbox_hash", "prepared_at"])
-    op.create_index("ix_confirm_mails_prepared_at", "confirm_mails", ["prepared_at"])
     # What people saw is never changed: by right for the application, by trigger for everyone.
     op.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON form_versions FROM {role}")
     op.execute(
@@ -113,7 +102,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("confirm_mails")
     op.drop_table("submissions")
     op.drop_table("form_counts")
     op.drop_table("form_versions")

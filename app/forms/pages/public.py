@@ -89,10 +89,10 @@ def hosted(public_id: str) -> Response:
 @guards.public
 def submit(public_id: str) -> Response:
     """Take an answer. Whoever posts an address learns nothing about it: the answer is always the same."""
-    form = queries.get_open_form(public_id)
-    _limit(form)
+    _limit(public_id)
     pairs = list(request.form.items(multi=True))
-    sheet = _posted_sheet(form, dict(pairs))
+    sheet = _posted_sheet(public_id, request.form.get("v", ""))
+    form = sheet.form
     now = clock.now()
     if request.form.get("website"):
         return _allow_origin(form, _done(sheet, request.form.get("email", ""), now))
@@ -126,25 +126,27 @@ def inbox(public_id: str) -> str:
 # --- Reading a post ---------------------------------------------------------------------------------------------
 
 
-def _limit(form: Form) -> None:
+def _limit(public_id: str) -> None:
     """Refuse floods; who is asking is the connection's address, never a header (proxies: NOD_TRUSTED_PROXIES)."""
     network = network_of(request.remote_addr or "")
     if not limits.hit("signup.network", network, POSTS_PER_NETWORK_AND_HOUR, HOUR_SECONDS):
         raise TooMany(retry_after_seconds=HOUR_SECONDS)
-    if not limits.hit("signup.form", str(form.id), POSTS_PER_FORM_AND_MINUTE, 60):
+    if not limits.hit("signup.form", public_id, POSTS_PER_FORM_AND_MINUTE, 60):
         raise TooMany(retry_after_seconds=60)
 
 
-def _posted_sheet(form: Form, posted: Mapping[str, str]) -> Sheet:
+def _posted_sheet(public_id: str, name: str) -> Sheet:
     """The form as the person saw it: pasted copies may name an older version."""
-    named = read_version_name(posted.get("v", ""))
-    version = queries.find_version(form, *named) if named else None
-    if version is None:
+    named = read_version_name(name)
+    found = queries.find_open_version(public_id, *named) if named else None
+    if found is None:
+        form = queries.get_open_form(public_id)
         i18n.use(_language((form.language,), form.language))
         raise BadInput(
             _("This copy of the form is not complete. Please sign up on our own page."),
             fields={"v": _("Load the form again.")},
         )
+    form, version = found
     i18n.use(version.language)
     return sheet_of(form, version, (version.language,))
 
