@@ -19,6 +19,7 @@ from typing import TypeVar
 from flask import Flask
 
 from app.config import Settings
+from app.kernel.db import db
 from app.local.supervised import free_port
 from tests.conftest import environment_of, make_app
 
@@ -119,3 +120,5 @@ def running(settings: Settings, log: Path, *names: str) -> Iterator[Installation
             yield made
     finally:
         made.stop()
+        with app.app_context():
+            db.engine.dispose()
