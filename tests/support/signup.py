@@ -95,6 +95,7 @@ def messages(name: str | None = None) -> list[Message]:
 
 def prepared(message: Message, name: str) -> Prepared | Skip:
     """What a worker would make of it."""
+    session().expire_all()
     with transaction():
         return mails.get(name).prepare(
             SystemMessage(
