@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from flask import current_app
 
@@ -23,7 +24,6 @@ def _prepare(message: SystemMessage) -> Prepared | Skip:
         return Skip("The account is disabled.")
     brand = accounts.brand(message.workspace_id)
     settings: Settings = current_app.config["NOD"]
-    server = delivery.server_of(message.workspace_id)
     return Prepared(
         to=user.email,
         to_name=user.name,
@@ -32,12 +32,22 @@ def _prepare(message: SystemMessage) -> Prepared | Skip:
         values={
             "workspace": {"name": brand.name},
             "brand": {"name": brand.name, "short_name": brand.short_name, "postal_address": brand.postal_address},
-            "transport": {"name": server.host if server else urlsplit(settings.smtp_url).hostname or "this server"},
+            "transport": {"name": server_name(settings, message.workspace_id)},
             "request": {"time": i18n.instant(message.created_at, brand.time_zone)},
             "links": {"start": f"{settings.url}/"},
             "mail": {"reason": f"You asked for this test on {urlsplit(settings.url).netloc}."},
         },
     )
+
+
+def server_name(settings: Settings, workspace_id: UUID) -> str:
+    """The mail server that takes this workspace's mails, by the name that people know."""
+    server = delivery.server_of(workspace_id)
+    if server:
+        return server.host
+    if settings.mailbox_dir:
+        return "the development mailbox of this machine"
+    return urlsplit(settings.smtp_url).hostname or "this server"
 
 
 TEST = SystemMail(TEST_MAIL, _prepare, "Test mail")

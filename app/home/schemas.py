@@ -12,7 +12,7 @@ from app.accounts.rules import colour
 from app.kernel import i18n
 from app.kernel.http.posted import Input, Line, Lines, Secret, WebAddress
 
-SECURITIES = (("starttls", "STARTTLS (port 587)"), ("tls", "TLS (port 465)"), ("none", "None, only on this machine"))
+SECURITIES = (("starttls", "STARTTLS (port 587)"), ("implicit", "TLS (port 465)"), ("none", "None, only on this machine"))
 SMTP, INSTALLED = "smtp", "installed"
 
 

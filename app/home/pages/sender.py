@@ -105,14 +105,6 @@ def has_mailbox() -> bool:
     return bool(settings.mailbox_dir)
 
 
-def server_name(workspace_id: UUID) -> str:
-    """The name of the mail server that takes this workspace's mails."""
-    server = delivery.server_of(workspace_id)
-    if server:
-        return server.host
-    return "the development mailbox" if has_mailbox() else _installed_host()
-
-
 def _installed_host() -> str:
     settings: Settings = current_app.config["NOD"]
     return urlsplit(settings.smtp_url).hostname or "this server"

@@ -203,7 +203,7 @@ def _interests_page(
             }
         )
     return render_template(
-        "consent/interests.html",
+        "home/interests.html",
         interests=[item for item in shown if not item["archived"]],
         archived=[item for item in shown if item["archived"]],
         add_action=url_for("settings.add_interest"),

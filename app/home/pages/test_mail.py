@@ -11,8 +11,7 @@ from app.accounts import queries as accounts
 from app.config import Settings
 from app.delivery import service as delivery
 from app.home import queries
-from app.home.mails import TEST_MAIL
-from app.home.pages import sender
+from app.home.mails import TEST_MAIL, server_name
 from app.home.pages.first_run import somebody
 from app.home.rules import progress
 from app.home.schemas import Recipient
@@ -52,7 +51,8 @@ def checks() -> list[dict[str, Any]]:
     found = queries.find_last_mail(live.workspace_id, live.user_id, TEST_MAIL)
     if found is None:
         return []
-    server = sender.server_name(live.workspace_id)
+    settings: Settings = current_app.config["NOD"]
+    server = server_name(settings, live.workspace_id)
     return [asdict(check) for check in progress(found, server=server, worker_seconds=seconds_since_beat("worker"))]
 
 

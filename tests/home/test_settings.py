@@ -1,0 +1,112 @@
+"""The settings."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from app.accounts import queries
+from app.accounts.models import AuditEntry, Workspace
+from app.accounts.rules.roles import Role
+from app.consent import queries as consent
+from app.delivery import queries as delivery
+from tests.home.test_first_run import BRAND, SENDER, post
+from tests.support import accounts
+
+
+@pytest.fixture
+def owner(client):
+    found = accounts.make_owner()
+    accounts.sign_in(client, found)
+    return found
+
+
+def test_the_brand_is_changed_and_the_change_is_recorded(client, session, owner):
+    answer = post(client, "/settings/brand", {**BRAND, "name": "Oxbow Roasters"}, "/settings")
+    assert (answer.status_code, answer.location) == (303, "/settings")
+    assert session.execute(select(Workspace.name)).scalar_one() == "Oxbow Roasters"
+    entry = session.execute(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1)).scalar_one()
+    assert entry.act == "workspace.changed"
+    assert entry.actor_id == owner.user_id
+    assert entry.detail["name"] == ["Oxbow Coffee", "Oxbow Roasters"]
+
+
+def test_a_fault_of_the_brand_keeps_what_was_typed(client, owner):
+    answer = post(client, "/settings/brand", {**BRAND, "name": "Oxbow Roasters", "colour": "red"}, "/settings")
+    assert answer.status_code == 422
+    assert "Oxbow Roasters" in answer.text
+    assert queries.list_workspaces()[0].name == "Oxbow Coffee"
+
+
+def test_the_sender_is_changed_and_the_change_is_recorded(client, session, owner):
+    answer = post(client, "/settings/sender", SENDER, "/settings")
+    assert (answer.status_code, answer.location) == (303, "/settings?checked=1#sender")
+    assert delivery.sender_of(owner.workspace_id).name == "Marta at Oxbow"
+    acts = session.execute(select(AuditEntry.act)).scalars().all()
+    assert "sender.changed" in acts
+
+
+def test_a_stored_password_is_never_shown(live_client, live, smtp):
+    owner = accounts.make_owner()
+    accounts.sign_in(live_client, owner)
+    values = {**SENDER, "transport": "smtp", "host": "127.0.0.1", "port": str(smtp.port), "security": "none"}
+    assert post(live_client, "/settings/sender", values, "/settings").status_code == 303
+    answer = post(live_client, "/settings/sender", {**values, "port": "x", "secret": "hunter2hunter2"}, "/settings")
+    assert answer.status_code == 422
+    assert "hunter2hunter2" not in answer.text
+
+
+def test_a_test_mail_can_be_sent_from_the_settings(client, owner):
+    post(client, "/settings/sender", SENDER, "/settings")
+    assert post(client, "/settings/test", {"to": owner.email}, "/settings").location == "/setup/test"
+    answer = post(client, "/settings/test", {"to": "eve@evil.example"}, "/settings")
+    assert answer.status_code == 422
+    assert "who works here" in answer.text
+
+
+def test_interests_are_added_changed_and_no_longer_offered(client, owner):
+    known = {found.name for found in consent.list_interests(owner.workspace_id)}
+    words = {"name": "Tastings", "description": "Thursdays in Bristol", "pace": "monthly"}
+    assert post(client, "/settings/interests", words).status_code == 303
+    made = next(found for found in consent.list_interests(owner.workspace_id) if found.name == "Tastings")
+    path = f"/settings/interests/{made.id}"
+    assert post(client, path, {**words, "pace": "weekly"}, "/settings/interests").status_code == 303
+    assert "weekly" in client.get("/settings/interests").text
+    assert post(client, f"{path}/archive", {}, "/settings/interests").status_code == 303
+    assert {found.name for found in consent.list_interests(owner.workspace_id)} == known
+    assert "Offer again" in client.get("/settings/interests").text
+    assert post(client, f"{path}/restore", {}, "/settings/interests").status_code == 303
+    assert "Tastings" in {found.name for found in consent.list_interests(owner.workspace_id)}
+
+
+@pytest.mark.parametrize(
+    ("values", "status", "words"),
+    [
+        ({"name": ""}, 422, "Give it the name"),
+        ({"name": "Coffee\r\nletters"}, 422, "cannot be shown"),
+        ({"name": "x" * 81}, 422, "Keep this to 80"),
+        ({"name": "Tastings", "archived_at": "now"}, 422, "not known here"),
+    ],
+)
+def test_a_fault_of_an_interest_stands_beside_its_field(client, owner, values, status, words):
+    answer = post(client, "/settings/interests", {"description": "", "pace": "", **values}, "/settings/interests")
+    assert answer.status_code == status
+    assert words in answer.text
+
+
+def test_two_interests_of_one_name_are_refused(client, owner):
+    words = {"name": "Tastings", "description": "", "pace": ""}
+    post(client, "/settings/interests", words)
+    answer = post(client, "/settings/interests", words)
+    assert answer.status_code == 409
+    assert "already" in answer.text
+
+
+def test_members_without_the_right_have_their_own_page(client):
+    owner = accounts.make_owner()
+    accounts.sign_in(client, accounts.make_member(owner.workspace_id, Role.VIEWER))
+    assert client.get("/settings").location == "/settings/you"
+    assert client.get("/settings/interests").status_code == 403
+    assert client.get("/settings/keys").status_code == 403
+    token = accounts.token_of(client, "/settings/you")
+    assert client.post("/settings/brand", data={"csrf": token, **BRAND}).status_code == 403
