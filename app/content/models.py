@@ -1,0 +1,99 @@
+"""Tables of content. A version is never changed: it is what people were sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.db import Base
+
+Instant = DateTime(timezone=True)
+
+
+class Letter(Base):
+    """A piece being written: its draft. ``revision`` counts each saving, so that two writers notice each other."""
+
+    __tablename__ = "letters"
+    __table_args__ = (Index("ix_letters_workspace_id_updated_at", "workspace_id", "updated_at"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    name: Mapped[str] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(Text(collation="C"))
+    """Of its words; dates and the footer follow it."""
+    subject: Mapped[str] = mapped_column(Text, server_default="")
+    preheader: Mapped[str] = mapped_column(Text, server_default="")
+    source: Mapped[str] = mapped_column(Text, server_default="")
+    own_text: Mapped[str] = mapped_column(Text, server_default="")
+    """The text part, where somebody wrote one; empty: made from the content."""
+    revision: Mapped[int] = mapped_column(Integer, server_default="1")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+    updated_by: Mapped[UUID | None] = mapped_column(Uuid)
+    archived_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class LetterVersion(Base):
+    """A letter as it is sent, compiled once; append-only."""
+
+    __tablename__ = "letter_versions"
+    __table_args__ = (UniqueConstraint("letter_id", "number"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    letter_id: Mapped[UUID] = mapped_column(ForeignKey("letters.id"))
+    number: Mapped[int] = mapped_column(Integer)
+    language: Mapped[str] = mapped_column(Text(collation="C"))
+    subject: Mapped[str] = mapped_column(Text)
+    preheader: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+    own_text: Mapped[str] = mapped_column(Text)
+    html: Mapped[str] = mapped_column(Text)
+    """Compiled, with its merge tags."""
+    text: Mapped[str] = mapped_column(Text)
+    """The text part, with its merge tags."""
+    links: Mapped[list[str]] = mapped_column(JSONB)
+    """Addresses without merge tags that it links to, each once; a link's index is its place here."""
+    needs: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """``{"fields": {key: kind}}``: the workspace's own fields that its tags may name."""
+    fingerprint: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[UUID | None] = mapped_column(Uuid)
+
+
+class LetterPublication(Base):
+    """A version that everybody may read, without names and personal links."""
+
+    __tablename__ = "letter_publications"
+    __table_args__ = (UniqueConstraint("version_id"),)
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("letter_versions.id"))
+    topic: Mapped[str] = mapped_column(Text)
+    published_at: Mapped[datetime] = mapped_column(Instant)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Picture(Base):
+    """A picture in letters; its key is made from its bytes, so its address never shows another one."""
+
+    __tablename__ = "pictures"
+    __table_args__ = (UniqueConstraint("workspace_id", "key"), Index("ix_pictures_key", "key"))
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    key: Mapped[str] = mapped_column(Text(collation="C"))
+    name: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text(collation="C"))
+    """png, jpeg, gif or webp."""
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    data: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[UUID | None] = mapped_column(Uuid)
