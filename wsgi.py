@@ -2,8 +2,5 @@
 
 from app import create_app
 from app.config import Settings
-from app.local.attach import attach
 
-settings = Settings.from_env()
-app = create_app(settings)
-attach(app, settings)
+app = create_app(Settings.from_env())

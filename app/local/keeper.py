@@ -46,9 +46,9 @@ class KeptProcess(Process):  # type: ignore[misc]
         """Start the program and start it again when it dies; tell the manager when it is over."""
         self._events = events
         signal.signal(PARENT_DIED, self._on_manager_gone)
-        if ignore_signals:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if ignore_signals:  # by a handler: programs would inherit that a signal is ignored
+            signal.signal(signal.SIGINT, _stay)
+            signal.signal(signal.SIGTERM, _stay)
         die_with_parent(self.manager_pid, PARENT_DIED)
         quick_deaths = 0
         while True:
@@ -110,8 +110,12 @@ class Keeper(honcho_manager.Manager):  # type: ignore[misc]
         process.manager_pid = os.getpid()
 
     def terminate(self) -> None:
-        """Stop all; a process that is just being started again included."""
-        self.is_stopping.set()
+        """Stop all, by force after 20 seconds; a process that is just being started again included."""
+        if not self.is_stopping.is_set():
+            self.is_stopping.set()
+            force = threading.Timer(STOP_SECONDS, self.kill)
+            force.daemon = True
+            force.start()
         super().terminate()
 
     def pids(self) -> dict[str, int]:
@@ -132,6 +136,10 @@ class Keeper(honcho_manager.Manager):  # type: ignore[misc]
 def _tethered(command: str) -> str:
     """The same command, becoming a program that ends with its KeptProcess ($PPID of the shell)."""
     return f'exec "{sys.executable}" -I -S "{TETHER}" $PPID {int(signal.SIGTERM)} -1 -1 {command}'
+
+
+def _stay(*_: object) -> None:
+    """A KeptProcess ends when its program has."""
 
 
 def _ended(status: int) -> str:

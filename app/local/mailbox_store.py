@@ -7,8 +7,10 @@ import re
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email import message_from_bytes
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
 from pathlib import Path
 
 KEPT_MAILS = 2_000
@@ -60,7 +62,7 @@ class Mailbox:
         """Store a mail; when this returns, a reader finds it. Returns its id, which grows with time."""
         now = datetime.now(UTC)  # noqa: TID251 - a mail server of its own, without a database
         mail_id = f"{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
-        message = _parse(raw)
+        message = message_from_bytes(raw)
         card = Card(
             mail_id, now.isoformat(), from_, tuple(to), _header(message, "Subject"),
             _header(message, "Message-ID"), len(raw),
@@ -100,8 +102,8 @@ class Mailbox:
             raw = (self.folder / f"{mail_id}.eml").read_bytes()
         except FileNotFoundError:
             return None
-        message = _parse(raw)
-        headers = tuple((name, str(value)) for name, value in message.items())
+        message = message_from_bytes(raw)
+        headers = tuple((name, " ".join(_decoded(value).split())) for name, value in message.raw_items())
         return Mail(card, headers, _part(message, "plain"), _part(message, "html"), raw)
 
     def prune(self) -> None:
@@ -126,20 +128,32 @@ class Mailbox:
         unfinished.replace(self.folder / name)
 
 
-def _parse(raw: bytes) -> EmailMessage:
-    return message_from_bytes(raw, policy=policy.default)
+def _header(message: Message, name: str) -> str:
+    values = (value for found, value in message.raw_items() if found.lower() == name.lower())
+    return " ".join(_decoded(next(values, "")).split())
 
 
-def _header(message: EmailMessage, name: str) -> str:
-    return " ".join(str(message.get(name, "")).split())
+def _decoded(value: str) -> str:
+    """A header's text; as it is where it is damaged.
 
-
-def _part(message: EmailMessage, subtype: str) -> str:
-    part = message.get_body((subtype,))
-    if part is None:
-        return ""
+    The library's newer header objects understand more and fail on more; what is shown here may be anything.
+    """
+    text = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
-        return str(part.get_content())
-    except (LookupError, UnicodeError):  # an unknown or false charset
-        content = part.get_payload(decode=True)
-        return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+        return str(make_header(decode_header(text)))
+    except (ValueError, LookupError, HeaderParseError):
+        return text
+
+
+def _part(message: Message, subtype: str) -> str:
+    """Text of the first part `text/<subtype>` that is no attachment, empty when there is none."""
+    for part in message.walk():
+        if part.get_content_type() == f"text/{subtype}" and not part.get_filename():
+            content = part.get_payload(decode=True)
+            content = content if isinstance(content, bytes) else b""
+            try:
+                text = content.decode(part.get_content_charset("utf-8"), "replace")
+            except LookupError:  # an unknown charset
+                text = content.decode("utf-8", "replace")
+            return text.replace("\r\n", "\n")
+    return ""

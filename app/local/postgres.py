@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from app.local.places import Place
-from app.local.processes import SERVER_ENVIRONMENT, all_pids, is_alive, runs_in
+from app.local.processes import SERVER_ENVIRONMENT, all_pids, runs_in
 from app.local.programs import PostgresPrograms, find_postgres
 from app.local.supervised import ServerError, Supervised
 
@@ -33,8 +33,7 @@ SETTINGS = {
 }
 # A killed server still loses nothing with these; a machine without power would.
 FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
-OTHER_BACKENDS = "pre-existing shared memory block"
-OTHER_BACKENDS_SECONDS = 15.0
+SESSIONS_SECONDS = 15.0  # a killed postmaster's sessions need a moment to notice
 
 
 class Postgres(Supervised):
@@ -90,16 +89,7 @@ class Postgres(Supervised):
         Raises:
             ServerError: it did not start.
         """
-        deadline = time.monotonic() + OTHER_BACKENDS_SECONDS
-        while True:
-            try:
-                super().start()
-                break
-            except ServerError as error:
-                # Sessions of a killed postmaster need a moment to notice that it is gone.
-                if OTHER_BACKENDS not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
+        super().start()
         with psycopg.connect(self.admin_url, autocommit=True) as connection:
             _make_roles(connection, self.password, may_create_databases=self.is_throwaway)
             _make_database(connection)
@@ -151,15 +141,34 @@ class Postgres(Supervised):
             shutil.rmtree(target, ignore_errors=True)
             raise ServerError(self.explain("PostgreSQL could not make its data folder."))
 
+    def end_leftover(self) -> None:
+        """End the postmaster of an earlier run, wait for its sessions, and remove the file with its number.
+
+        PostgreSQL would take the number for a live postmaster when another program has it now, or when
+        nobody has collected the dead one. It may go only once no session works on the data any more.
+        """
+        super().end_leftover()
+        if self._wait_for_sessions():
+            self._pid_file.unlink(missing_ok=True)
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.folder / "postmaster.pid"
+
     def _leftover(self) -> int | None:
-        pid_file = self.folder / "postmaster.pid"
         try:
-            pid = int(pid_file.read_text().split()[0])
+            return int(self._pid_file.read_text().split()[0])
         except (FileNotFoundError, IndexError, ValueError):
             return None
-        if is_alive(pid) and not runs_in(pid, self.folder):
-            pid_file.unlink()  # the number belongs to another program now; PostgreSQL would refuse to start
-        return pid
+
+    def _wait_for_sessions(self) -> bool:
+        folder = self.folder.resolve()
+        deadline = time.monotonic() + SESSIONS_SECONDS
+        while any(runs_in(pid, folder) for pid in all_pids()):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
 
     def _answers(self) -> bool:
         try:
@@ -170,15 +179,8 @@ class Postgres(Supervised):
 
     def kill(self) -> None:
         """End the postmaster at once, as a crash would, and wait for its sessions to notice."""
-        folder = self.folder.resolve()
         super().kill()
-        deadline = time.monotonic() + OTHER_BACKENDS_SECONDS
-        while _someone_works_in(folder) and time.monotonic() < deadline:
-            time.sleep(0.02)
-
-
-def _someone_works_in(folder: Path) -> bool:
-    return any(runs_in(pid, folder) for pid in all_pids())
+        self._wait_for_sessions()
 
 
 def _make_roles(

@@ -139,7 +139,7 @@ def _runnable_postgres(place: Place, package: Path, major: int) -> Path:
     folder = package / "pginstall" / "bin"
     if place.may_run(folder / "initdb"):
         return folder
-    target = place.folder / "programs" / f"postgres-{major}-{_stamp(folder / 'postgres')}"
+    target = _programs_folder(place) / f"postgres-{major}-{_stamp(folder / 'postgres')}"
     if not target.exists():
         unfinished = target.with_name(target.name + ".new")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -155,15 +155,20 @@ def _runnable_postgres(place: Place, package: Path, major: int) -> Path:
 def _runnable_file(place: Place, program: Path) -> Path:
     if place.may_run(program):
         return program
-    target = place.folder / "programs" / f"{program.name}-{_stamp(program)}"
+    target = _programs_folder(place) / f"{program.name}-{_stamp(program)}"
     if not target.exists():
-        target.parent.mkdir(mode=0o755, exist_ok=True)
         unfinished = target.with_name(target.name + ".new")
         shutil.copy2(program, unfinished)
         open_to_all(unfinished)
         unfinished.rename(target)
-    open_to_all(target.parent)
     return target
+
+
+def _programs_folder(place: Place) -> Path:
+    folder = place.folder / "programs"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)  # whatever our umask is
+    return folder
 
 
 def _stamp(program: Path) -> str:
