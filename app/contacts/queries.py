@@ -64,3 +64,16 @@ def list_fields(workspace_id: UUID, *, include_archived: bool = False) -> list[C
     if not include_archived:
         query = query.where(CustomField.archived_at.is_(None))
     return list(session().execute(query.order_by(CustomField.position, CustomField.key)).scalars())
+
+
+def get_field(workspace_id: UUID, field_id: UUID) -> CustomField:
+    """One of the workspace's own fields.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    query = select(CustomField).where(CustomField.workspace_id == workspace_id, CustomField.id == field_id)
+    found = session().execute(query).scalar_one_or_none()
+    if found is None:
+        raise NotFound("This field is not here.")
+    return found

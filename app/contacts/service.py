@@ -16,7 +16,7 @@ from app.contacts.models import Contact, ContactAddress, CustomField
 from app.contacts.rules import KEY, FieldKind, FieldValue, clean_name, fold_name, read_field
 from app.kernel import clock
 from app.kernel.db import session
-from app.kernel.errors import BadInput, Conflict, NotFound
+from app.kernel.errors import BadInput, Conflict
 from app.kernel.ids import uuid7
 
 EMAIL = "email"
@@ -180,7 +180,7 @@ def change_field(
         NotFound: none of this workspace.
         BadInput: the label does not fit, or the field is not a choice.
     """
-    field = _field(workspace_id, field_id)
+    field = queries.get_field(workspace_id, field_id)
     label, further = label.strip(), _choices(more_choices)
     faults = {}
     if not _is_label(label):
@@ -200,7 +200,7 @@ def archive_field(workspace_id: UUID, field_id: UUID) -> None:
     Raises:
         NotFound: none of this workspace.
     """
-    field = _field(workspace_id, field_id)
+    field = queries.get_field(workspace_id, field_id)
     field.archived_at = field.archived_at or clock.now()
 
 
@@ -210,15 +210,7 @@ def restore_field(workspace_id: UUID, field_id: UUID) -> None:
     Raises:
         NotFound: none of this workspace.
     """
-    _field(workspace_id, field_id).archived_at = None
-
-
-def _field(workspace_id: UUID, field_id: UUID) -> CustomField:
-    query = select(CustomField).where(CustomField.workspace_id == workspace_id, CustomField.id == field_id)
-    field = session().execute(query).scalar_one_or_none()
-    if field is None:
-        raise NotFound("This field is not here.")
-    return field
+    queries.get_field(workspace_id, field_id).archived_at = None
 
 
 def _choices(raw: Sequence[str]) -> list[str]:

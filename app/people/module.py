@@ -1,5 +1,12 @@
-"""What this domain adds to the house."""
+"""What people add to the house."""
 
-from app.kernel.module import Module
+from __future__ import annotations
 
-MODULE = Module("people")
+from app.kernel.module import MenuItem, Module
+from app.people.pages import blueprint
+
+MODULE = Module(
+    "people",
+    blueprints=(blueprint,),
+    menu=(MenuItem("People", "people.index", "people", "people.read", 20),),
+)

@@ -1,0 +1,27 @@
+"""The pages about people, for those who work here."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint
+
+from app.consent.rules import By
+from app.kernel.http.actor import Actor
+
+blueprint = Blueprint("people", __name__, template_folder="../templates")
+
+
+def staff(actor: Actor) -> By:
+    """Who acts, as the ledger names them."""
+    return By("staff", str(actor.id))
+
+
+def short(contact_id: UUID) -> str:
+    """The end of an id, for a file's name: no name and no address stands in one."""
+    return contact_id.hex[-8:]
+
+
+from app.people.pages import fields, leaving, listing, person, profile  # noqa: E402  they add their routes to it
+
+__all__ = ["blueprint", "fields", "leaving", "listing", "person", "profile"]

@@ -1,0 +1,85 @@
+"""The list of people."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import render_template, request, url_for
+
+from app.consent import queries as consent
+from app.consent.rules import Word
+from app.kernel import clock
+from app.kernel.errors import BadRequest, NotFound
+from app.kernel.http import guards
+from app.kernel.http.actor import current_actor
+from app.kernel.paging import Page
+from app.people import queries, rules
+from app.people.pages import blueprint
+from app.people.queries import ListedPerson, Search
+
+
+@blueprint.get("/people")
+@guards.member("people.read")
+def index() -> str:
+    """Everybody, newest first; ``q``, ``word`` and ``interest`` narrow it, ``page`` goes on."""
+    workspace_id = current_actor().workspace_id
+    interests = consent.list_interests(workspace_id, include_archived=True)
+    search = _search({str(found.id): found.id for found in interests})
+    counts = consent.counts_by_word(workspace_id, clock.now())
+    page = queries.list_people(workspace_id, search, request.args.get("page", ""))
+    return render_template(
+        "people/list.html",
+        counts=counts,
+        query=search.query,
+        word=search.word.value if search.word else "",
+        interest=str(search.interest or ""),
+        interests=[(str(found.id), found.name) for found in interests],
+        rows=[_row(row) for row in page.rows],
+        total=_total(workspace_id, search, counts, page),
+        newer_url=_turn(page.previous_cursor),
+        older_url=_turn(page.next_cursor),
+        new_url=url_for("people.new") if current_actor().may("people.write") else None,
+    )
+
+
+def _search(interests: dict[str, UUID]) -> Search:
+    interest, word = request.args.get("interest", ""), request.args.get("word", "")
+    if interest and interest not in interests:
+        raise NotFound("This interest is not here.")
+    if word and word not in set(Word):
+        raise BadRequest("Choose one of the words yes, asked, no and never.")
+    return Search(
+        query=request.args.get("q", "")[: rules.MAX_QUERY].strip(),
+        word=Word(word) if word else None,
+        interest=interests[interest] if interest else None,
+    )
+
+
+def _total(
+    workspace_id: UUID, search: Search, counts: dict[str, int], page: Page[ListedPerson]
+) -> int | None:
+    if page.next_cursor is None and page.previous_cursor is None:
+        return len(page.rows)
+    if search.query or search.interest:
+        return queries.count_people(workspace_id, search)
+    return counts[search.word] if search.word else sum(counts.values())
+
+
+def _row(person: ListedPerson) -> dict[str, Any]:
+    return {
+        "url": url_for("people.show", contact_id=person.id),
+        "name": person.name,
+        "email": person.address,
+        "initials": rules.initials(person.name, person.address),
+        "state": person.word.value,
+        "language": person.language,
+        "added_at": person.created_at,
+    }
+
+
+def _turn(cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    kept: dict[str, Any] = {name: request.args[name] for name in ("q", "word", "interest") if request.args.get(name)}
+    return url_for("people.index", **kept, page=cursor)

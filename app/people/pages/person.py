@@ -1,0 +1,164 @@
+"""One person: may we write, why, what happened, what we know."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from flask import Response, json, make_response, render_template, request, url_for
+from markupsafe import Markup
+
+from app.accounts import queries as accounts
+from app.consent import history
+from app.consent.history import Verdict
+from app.contacts import queries as contacts
+from app.kernel import clock, i18n, module
+from app.kernel.errors import BadRequest
+from app.kernel.http import guards
+from app.kernel.http.actor import current_actor
+from app.kernel.paging import decode_cursor, encode_cursor
+from app.people import queries, rules, service
+from app.people.pages import blueprint, short, staff
+
+if TYPE_CHECKING:
+    from app.contacts.models import Contact
+
+
+@blueprint.get("/people/<uuid:contact_id>")
+@guards.member("people.read")
+def show(contact_id: UUID) -> str:
+    """Their page; ``kind`` narrows the timeline, ``before`` goes back in it."""
+    workspace_id = current_actor().workspace_id
+    contact = contacts.get_contact(workspace_id, contact_id)
+    address = contacts.find_address(workspace_id, contact_id)
+    verdicts = history.verdicts(workspace_id, contact_id)
+    word, sentence = rules.answer(verdicts)
+    email = address.address if address else ""
+    name = contact.name or ("" if email else "Somebody")
+    if contact.erased_at is not None:
+        name = "Somebody who was erased"
+    zone = accounts.brand(workspace_id).time_zone
+    return render_template(
+        "people/person.html",
+        person={"name": name, "email": email, "initials": rules.initials(contact.name, email)},
+        erased_at=contact.erased_at,
+        answer={"state": word.value, "text": sentence},
+        permissions=[_permission(verdict) for verdict in verdicts if verdict.interest_id],
+        tracking=_tracking(workspace_id, contact_id, zone),
+        profile=_facts(workspace_id, contact, email, zone),
+        panels=_panels(workspace_id, contact_id),
+        people_url=url_for("people.index"),
+        **_timeline(workspace_id, contact_id, zone),
+        **_acts(contact, word.value),
+    )
+
+
+@blueprint.get("/people/<uuid:contact_id>/export")
+@guards.member("people.write")
+def export(contact_id: UUID) -> Response:
+    """Everything that is kept about them, as one JSON file; that it was taken is written down."""
+    actor = current_actor()
+    everything = queries.export(actor.workspace_id, contact_id)
+    service.record_export(actor.workspace_id, contact_id, by=staff(actor))
+    body = {"person": str(contact_id), "exported_at": clock.now().isoformat(), **everything}
+    response = make_response(json.dumps(body, indent=2, sort_keys=False, ensure_ascii=False) + "\n")
+    response.content_type = "application/json; charset=utf-8"
+    response.headers["Content-Disposition"] = f'attachment; filename="person-{short(contact_id)}.json"'
+    return response
+
+
+def _permission(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "title": verdict.interest_name,
+        "channel": f"by {verdict.channel}",
+        "state": verdict.word.value,
+        "why": verdict.sentence,
+        "facts": verdict.facts,
+    }
+
+
+def _tracking(workspace_id: UUID, contact_id: UUID, zone: str) -> str:
+    level, event_id = history.tracking_level(workspace_id, contact_id)
+    entry = history.get_entry(workspace_id, event_id) if event_id else None
+    how = f"Measuring opens and clicks: {rules.LEVELS[level]}"
+    return (
+        f"{how}, their choice of {i18n.day(entry.at, zone)}." if entry else f"{how}. They were never asked."
+    )
+
+
+def _facts(workspace_id: UUID, contact: Contact, email: str, zone: str) -> list[tuple[str, str]]:
+    if contact.erased_at is not None:
+        return [
+            ("Erased", i18n.instant(contact.erased_at, zone)),
+            ("Known since", i18n.day(contact.created_at, zone)),
+        ]
+    pairs = [("Address", email), ("Name", contact.name), ("Language", i18n.NAMES.get(contact.language, ""))]
+    own_fields = contacts.list_fields(workspace_id, include_archived=True)
+    told = contact.fields
+    pairs.extend((own.label, rules.shown_value(told[own.key])) for own in own_fields if own.key in told)
+    pairs.append(("Added", i18n.instant(contact.created_at, zone)))
+    return [(term, value) for term, value in pairs if value]
+
+
+def _timeline(workspace_id: UUID, contact_id: UUID, zone: str) -> dict[str, Any]:
+    kinds = queries.kinds()
+    kind = request.args.get("kind", "")
+    if kind and kind not in dict(kinds):
+        raise BadRequest("This timeline has no such kind of entries.")
+    found = queries.timeline(workspace_id, contact_id, kind=kind, before=_before())
+    earlier = None
+    if found.earlier is not None:
+        before = encode_cursor(found.earlier.isoformat())
+        kept: dict[str, Any] = {"kind": kind} if kind else {}
+        earlier = url_for("people.show", contact_id=contact_id, **kept, before=before, _anchor="timeline")
+    return {
+        "days": rules.days(found.entries, clock.now(), zone),
+        "kinds": kinds if len(kinds) > 1 else [],
+        "kind": kind,
+        "earlier_url": earlier,
+    }
+
+
+def _before() -> datetime | None:
+    cursor = request.args.get("before", "")
+    if not cursor:
+        return None
+    (raw,) = decode_cursor(cursor, str)
+    try:
+        moment = datetime.fromisoformat(raw)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadRequest("That page link is not whole. Go back to the first page.")
+    return moment
+
+
+def _panels(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
+    panels = sorted(
+        (panel for found in module.installed() for panel in found.person_panels),
+        key=lambda panel: panel.order,
+    )
+    return [
+        {
+            "column": panel.column,
+            "html": Markup(render_template(panel.template, **panel.context(workspace_id, contact_id))),  # noqa: S704
+        }
+        for panel in panels
+    ]
+
+
+def _acts(contact: Contact, word: str) -> dict[str, str | None]:
+    """The addresses of what this member may do with this person."""
+    may = current_actor().may("people.write")
+    alive = may and contact.erased_at is None
+
+    def url(endpoint: str, *, when: bool) -> str | None:
+        return url_for(endpoint, contact_id=contact.id) if when else None
+
+    return {
+        "edit_url": url("people.edit", when=alive),
+        "export_url": url("people.export", when=may),
+        "never_url": url("people.ask_never", when=alive and word != "never"),
+        "erase_url": url("people.ask_erase", when=alive),
+    }

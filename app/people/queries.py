@@ -1,0 +1,237 @@
+"""Reads about people across the rooms below: the list, its counts, a person's timeline and everything we know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+
+from app.consent import queries as consent
+from app.consent.rules import Word
+from app.contacts import queries as contacts
+from app.contacts.addresses import AddressError, normalise
+from app.kernel import clock, module
+from app.kernel.db import session
+from app.kernel.errors import BadRequest
+from app.kernel.paging import Page, decode_cursor, encode_cursor
+from app.people import rules
+
+PAGE_ROWS = 50
+ENTRIES = 40
+COUNTED_UP_TO = 10_000
+OLDER, NEWER = "older", "newer"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Who is looked for; empty parts look for everybody.
+
+    Args:
+        query: words of names and addresses, or one whole address.
+        word: what permission stands at: overall, or for the interest if there is one.
+        interest: only those who were ever asked about it.
+    """
+
+    query: str = ""
+    word: Word | None = None
+    interest: UUID | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.query or self.word or self.interest)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPerson:
+    """A row of the list. ``word`` is about the interest looked for, else about the person as a whole."""
+
+    id: UUID
+    first_name: str
+    last_name: str
+    address: str
+    language: str
+    created_at: datetime
+    word: Word
+
+    @property
+    def name(self) -> str:
+        """First and last name, as far as known."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+@dataclass(slots=True)
+class _Clauses:
+    """A statement in the making: fixed text and bound values, never a value in the text."""
+
+    word: str
+    joins: str
+    where: list[str] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def list_people(
+    workspace_id: UUID, search: Search, cursor: str = "", limit: int = PAGE_ROWS
+) -> Page[ListedPerson]:
+    """One page of the people that a search finds, newest first.
+
+    Raises:
+        BadRequest: the cursor is not one of ours.
+    """
+    clauses = _clauses(workspace_id, search)
+    direction = _position(clauses, cursor) if cursor else OLDER
+    order = "ASC" if direction == NEWER else "DESC"
+    statement = (
+        "SELECT c.id, c.first_name, c.last_name, c.language, c.created_at, coalesce(a.address, '') AS address,"  # noqa: S608
+        f" {clauses.word} AS word FROM contacts c{clauses.joins}"
+        " LEFT JOIN addresses a ON a.contact_id = c.id AND a.channel = 'email'"
+        f" WHERE {' AND '.join(clauses.where)} ORDER BY c.created_at {order}, c.id {order} LIMIT :limit"
+    )
+    rows = [
+        _listed(row) for row in session().execute(text(statement), {**clauses.values, "limit": limit + 1})
+    ]
+    more, rows = len(rows) > limit, rows[:limit]
+    if direction == NEWER:
+        rows.reverse()
+    if not rows:
+        return Page(rows, None)
+    older = _cursor(OLDER, rows[-1]) if more or direction == NEWER else None
+    newer = _cursor(NEWER, rows[0]) if (more if direction == NEWER else bool(cursor)) else None
+    return Page(rows, older, newer)
+
+
+def count_people(workspace_id: UUID, search: Search) -> int | None:
+    """How many a search finds; None beyond ten thousand, where counting would cost more than it tells."""
+    clauses = _clauses(workspace_id, search)
+    statement = (
+        f"SELECT count(*) FROM (SELECT FROM contacts c{clauses.joins}"  # noqa: S608  bound values only
+        f" WHERE {' AND '.join(clauses.where)} LIMIT :limit) AS found"
+    )
+    found: int = (
+        session().execute(text(statement), {**clauses.values, "limit": COUNTED_UP_TO + 1}).scalar_one()
+    )
+    return found if found <= COUNTED_UP_TO else None
+
+
+def _clauses(workspace_id: UUID, search: Search) -> _Clauses:
+    found = _Clauses(consent.contact_word_sql(), "")
+    found.where = ["c.workspace_id = :workspace_id", "c.erased_at IS NULL"]
+    found.values = {"workspace_id": workspace_id, "now": clock.now()}
+    if search.interest is not None:
+        found.word = consent.word_sql()
+        found.joins = (
+            " JOIN permissions p ON p.workspace_id = c.workspace_id AND p.contact_id = c.id"
+            " AND p.purpose = 'marketing' AND p.channel = 'email' AND p.interest_id = :interest"
+            " LEFT JOIN reach r ON r.workspace_id = c.workspace_id AND r.contact_id = c.id AND r.channel = 'email'"
+        )
+        found.values["interest"] = search.interest
+    if search.word is not None:
+        found.where.append(f"{found.word} = :word")
+        found.values["word"] = search.word.value
+    _look_for(found, workspace_id, search.query)
+    return found
+
+
+def _look_for(clauses: _Clauses, workspace_id: UUID, query: str) -> None:
+    known = _by_address(workspace_id, query)
+    if known is not None:
+        clauses.where.append("c.id = :known")
+        clauses.values["known"] = known
+        return
+    for number, term in enumerate(rules.terms(query)):
+        in_names = _bound(clauses, "name_folded", f"name{number}", term.names)
+        in_keys = _bound(clauses, "key", f"key{number}", term.keys)
+        # Two trigram indexes, each asked alone: an OR over both tables would use neither.
+        clauses.where.append(
+            f"c.id IN (SELECT id FROM contacts WHERE workspace_id = :workspace_id AND ({in_names})"  # noqa: S608
+            " UNION ALL SELECT contact_id FROM addresses"
+            f" WHERE workspace_id = :workspace_id AND channel = 'email' AND ({in_keys}))"
+        )
+
+
+def _bound(clauses: _Clauses, column: str, name: str, patterns: tuple[str, ...]) -> str:
+    for number, pattern in enumerate(patterns):
+        clauses.values[f"{name}_{number}"] = pattern
+    return " OR ".join(f"{column} LIKE :{name}_{number}" for number in range(len(patterns)))
+
+
+def _by_address(workspace_id: UUID, query: str) -> UUID | None:
+    """The person with exactly this mailbox, where the query is a whole address."""
+    if "@" not in query:
+        return None
+    try:
+        key = normalise(query).key
+    except AddressError:
+        return None
+    found = contacts.find_by_key(workspace_id, key)
+    return found.id if found else None
+
+
+def _listed(row: Row[Any]) -> ListedPerson:
+    return ListedPerson(
+        row.id, row.first_name, row.last_name, row.address, row.language, row.created_at, Word(row.word)
+    )
+
+
+def _cursor(direction: str, row: ListedPerson) -> str:
+    return encode_cursor(direction, row.created_at.isoformat(), str(row.id))
+
+
+def _position(clauses: _Clauses, cursor: str) -> str:
+    direction, at, contact_id = decode_cursor(cursor, str, str, str)
+    try:
+        moment, position = datetime.fromisoformat(at), UUID(contact_id)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or direction not in {OLDER, NEWER}:
+        raise BadRequest("That page link is not whole. Go back to the first page.")
+    sign = ">" if direction == NEWER else "<"
+    clauses.where.append(f"(c.created_at, c.id) {sign} (:at, :position)")
+    clauses.values |= {"at": moment, "position": position}
+    return str(direction)
+
+
+# --- One person -------------------------------------------------------------------------------------------------
+
+
+def kinds() -> list[tuple[str, str]]:
+    """What a timeline can be narrowed to: (kind, label)."""
+    return [(source.kind, source.label) for source in _sources()]
+
+
+def timeline(
+    workspace_id: UUID,
+    contact_id: UUID,
+    *,
+    kind: str = "",
+    before: datetime | None = None,
+    limit: int = ENTRIES,
+) -> rules.Slice:
+    """What happened with a person, from every room that knows, newest first and older than ``before``."""
+    sources = [source for source in _sources() if not kind or source.kind == kind]
+    found = None
+    while found is None:
+        found = rules.merge(
+            [source.read(workspace_id, contact_id, before, limit + 1) for source in sources], limit
+        )
+        limit *= 2
+    return found
+
+
+def _sources() -> list[module.TimelineSource]:
+    return [source for found in module.installed() for source in found.timeline_sources]
+
+
+def export(workspace_id: UUID, contact_id: UUID) -> dict[str, Any]:
+    """Everything that any room keeps about a person, by the room's name.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    contacts.get_contact(workspace_id, contact_id)
+    return {
+        data.name: data.export(workspace_id, contact_id)
+        for found in module.installed()
+        for data in found.personal_data
+    }

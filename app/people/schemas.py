@@ -1,0 +1,98 @@
+"""What the pages of people post."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import request
+from marshmallow import fields, validate
+
+from app.contacts.rules import MAX_NAME, FieldKind
+from app.forms.rules import CUSTOM
+from app.kernel import i18n
+from app.kernel.errors import BadInput
+from app.kernel.http import csrf
+from app.kernel.http.posted import Input, Line, Lines, load
+from app.people import rules
+from app.people.service import Profile
+
+_LANGUAGE = validate.OneOf(i18n.languages(), error="Choose a language that our pages speak.")
+
+
+class ProfileForm(Input):
+    """Names and language; custom fields are read beside it, since each workspace has its own."""
+
+    first_name = Line(longest=MAX_NAME, empty=True)
+    last_name = Line(longest=MAX_NAME, empty=True)
+    language = fields.String(load_default=i18n.DEFAULT, validate=_LANGUAGE)
+
+
+class NewPerson(ProfileForm):
+    """A person with an address, and what to ask them about."""
+
+    email = Line(longest=1024, message="Write their address.")
+    interest = fields.List(
+        fields.UUID(error_messages={"invalid_uuid": "Choose from the list."}), load_default=list
+    )
+
+
+class NeverWrite(Input):
+    """Why, in a sentence of staff's own."""
+
+    detail = Line(longest=300, empty=True)
+
+
+class Erasure(Input):
+    """The word that says it is meant."""
+
+    word = Line(
+        longest=40,
+        message=f"Write the word {rules.ERASE_WORD}.",
+        validate=validate.Equal(rules.ERASE_WORD, error=f"Write exactly the word {rules.ERASE_WORD}."),
+    )
+
+
+class NewField(Input):
+    """A custom field."""
+
+    label = Line(longest=80, message="Write what the field is called.")
+    key = Line(longest=40, empty=True)
+    kind = fields.String(
+        required=True,
+        validate=validate.OneOf(list(FieldKind), error="Choose one of the kinds offered."),
+        error_messages={"required": "Choose one of the kinds offered."},
+    )
+    choices = Lines(longest=4000, empty=True)
+
+
+class ChangedField(Input):
+    """What may change about a custom field."""
+
+    label = Line(longest=80, message="Write what the field is called.")
+    choices = Lines(longest=4000, empty=True)
+
+
+def posted_person(schema: Input) -> tuple[dict[str, Any], Profile]:
+    """The checked values, and the profile among them with the custom fields as they were written.
+
+    Raises:
+        BadInput: names each field that is missing, wrong or unknown.
+    """
+    values: dict[str, Any] = {name: raw for name, raw in request.form.items() if name != csrf.FIELD}
+    custom = {name: values.pop(name) for name in list(values) if name.startswith(CUSTOM)}
+    if "interest" in values:
+        values["interest"] = request.form.getlist("interest")
+    checked = load(schema, values)
+    raw = {name.removeprefix(CUSTOM): request.form.getlist(name) for name in custom}
+    return checked, Profile(checked["first_name"], checked["last_name"], checked["language"], raw)
+
+
+def as_posted(faults: Mapping[str, str], keys: frozenset[str]) -> dict[str, str]:
+    """Faults by the name of the input: those of custom fields carry their prefix."""
+    return {CUSTOM + name if name in keys else name: text for name, text in faults.items()}
+
+
+def faults_of(problem: BadInput, keys: frozenset[str]) -> dict[str, str]:
+    """What to show beside the inputs of a form that was refused."""
+    return as_posted(problem.fields, keys) or {"": problem.detail}

@@ -1,0 +1,220 @@
+"""The list: whom a search finds, in which order, and how much work that is."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from app.accounts.rules.roles import Role
+from app.consent import service as consent
+from app.consent.rules import By, Proof, Reason, Word
+from app.contacts import service as contacts
+from app.kernel import clock
+from app.kernel.db import transaction
+from app.people import queries
+from app.people.queries import Search
+from tests.support import make
+from tests.support.accounts import make_member
+
+
+def found(where, query="", **more) -> list[str]:
+    page = queries.list_people(where.id, Search(query=query, **more))
+    return [row.name or row.address for row in page.rows]
+
+
+def named(where, address, first, last):
+    who = make.person(where.id, address, first)
+    contacts.update_profile(where.id, who.id, last_name=last)
+    return who
+
+
+@pytest.fixture
+def people(where):
+    for address, first, last in (
+        ("elif.yildiz@postbox.example", "Elif", "Yıldız"),
+        ("lukasz@example.org", "Łukasz", "Øster"),
+        ("50%off@example.org", "Percy", "Sale"),
+        ("under_score@example.org", "Uma", "Core"),
+        ("underxscore@example.org", "Otto", "Vale"),
+    ):
+        named(where, address, first, last)
+    return where
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("yildiz", ["Elif Yıldız"]),
+        ("YILDIZ elif", ["Elif Yıldız"]),
+        ("lukasz oster", ["Łukasz Øster"]),
+        ("ild", ["Elif Yıldız"]),
+        ("postbox", ["Elif Yıldız"]),
+        ("ELIF.Yildiz@Postbox.Example", ["Elif Yıldız"]),
+        ("el", ["Elif Yıldız"]),
+        ("va", ["Otto Vale"]),
+        ("ale", ["Otto Vale", "Percy Sale"]),
+        ("elif sale", []),
+        ("nobody@example.org", []),
+        ("%", []),
+        ("_", []),
+        ("50%", ["Percy Sale"]),
+        ("under_score", ["Uma Core"]),
+        ("\\", []),
+        ("\x00elif\x07", ["Elif Yıldız"]),
+    ],
+)
+def test_a_search_finds_pieces_of_names_and_addresses(people, query, names):
+    assert found(people, query) == names
+
+
+def test_a_whole_address_finds_its_one_person(where):
+    make.person(where.id, "mara@example.org", "Mara")
+    make.person(where.id, "tamara@example.org", "Tamara")
+    assert found(where, " MARA@example.ORG ") == ["Mara"]
+    assert sorted(found(where, "mara@exa")) == ["Mara", "Tamara"]
+
+
+def test_nobody_of_another_workspace_is_found(where):
+    other = make.place("Other")
+    make.person(other.id, "mara@example.org")
+    assert found(where, "mara@example.org") == found(where, "mara") == found(where) == []
+
+
+def test_an_erased_person_is_not_listed(where, mara):
+    consent.erase(where.id, mara.id, by=By("staff"))
+    contacts.erase(where.id, mara.id)
+    assert found(where) == []
+
+
+@pytest.fixture
+def four(where):
+    yes, asked, _no, never = (
+        make.person(where.id, first_name=name) for name in ("Yes", "Asked", "No", "Never")
+    )
+    make.confirmed(where, yes, interests=1)
+    make.asked(where, asked)
+    make.confirmed(where, never)
+    consent.suppress(where.id, never.id, Reason.BOUNCE, by=By("system"))
+    return where
+
+
+@pytest.mark.parametrize("word", list(Word))
+def test_the_list_can_be_narrowed_to_a_word(four, word):
+    assert found(four, word=word) == [word.value.capitalize()]
+
+
+def test_the_list_can_be_narrowed_to_an_interest_and_its_word(four):
+    coffees, letters = (interest.id for interest in four.interests)
+    assert sorted(found(four, interest=coffees)) == ["Asked", "Never", "Yes"]
+    assert sorted(found(four, interest=letters)) == ["Asked", "Never"]
+    assert found(four, interest=coffees, word=Word.YES) == ["Yes"]
+    assert found(four, interest=letters, word=Word.YES) == []
+    assert found(four, interest=letters, word=Word.NEVER) == ["Never"]
+
+
+def test_leaving_one_interest_shows_where_it_was_left(where, mara):
+    make.confirmed(where, mara)
+    consent.withdraw(where.id, mara.id, [where.interests[0].id], by=By(), proof=Proof())
+    first = queries.list_people(where.id, Search(interest=where.interests[0].id)).rows[0]
+    everywhere = queries.list_people(where.id, Search()).rows[0]
+    assert (first.word, everywhere.word) == (Word.NO, Word.YES)
+
+
+@pytest.fixture
+def seven(where):
+    """Seven people, some of them of one instant."""
+    for number, hours in enumerate((1, 2, 2, 2, 3, 4, 5)):
+        clock.set_shift(int(timedelta(hours=hours).total_seconds()))
+        with transaction():
+            moment = clock.now().replace(microsecond=0, second=0)
+        who = make.person(where.id, f"p{number}@example.org", f"P{number}")
+        who.created_at = moment
+    clock.set_shift(0)
+    return where
+
+
+def test_pages_go_on_without_a_gap_or_a_double_and_come_back(session, seven):
+    session.flush()
+    everyone = [row.id for row in queries.list_people(seven.id, Search()).rows]
+    assert len(everyone) == 7
+    walked, cursor, pages = [], "", []
+    while cursor is not None:
+        page = queries.list_people(seven.id, Search(), cursor, limit=2)
+        pages.append([row.id for row in page.rows])
+        walked += pages[-1]
+        cursor = page.next_cursor
+    assert walked == everyone
+    assert [len(page) for page in pages] == [2, 2, 2, 1]
+    back = page.previous_cursor
+    for earlier in reversed(pages[:-1]):
+        page = queries.list_people(seven.id, Search(), back, limit=2)
+        assert [row.id for row in page.rows] == earlier
+        back = page.previous_cursor
+    assert back is None
+    assert queries.list_people(seven.id, Search(), limit=2).previous_cursor is None
+
+
+def test_somebody_new_does_not_move_the_pages(session, seven):
+    session.flush()
+    first = queries.list_people(seven.id, Search(), limit=3)
+    second = [row.id for row in queries.list_people(seven.id, Search(), first.next_cursor, limit=3).rows]
+    clock.set_shift(10**6)
+    make.person(seven.id)
+    assert [
+        row.id for row in queries.list_people(seven.id, Search(), first.next_cursor, limit=3).rows
+    ] == second
+
+
+def test_the_page_shows_people_with_their_words_and_counts(staff, four):
+    page = staff.get("/people").text
+    assert re.findall(r'<a class="rowlink" href="\?word=(\w+)">(\d+)</a>', page) == [
+        ("yes", "1"), ("asked", "1"), ("no", "1"), ("never", "1"),
+    ]  # fmt: skip
+    assert "4 people" in page
+    narrowed = staff.get(f"/people?word=yes&interest={four.interests[0].id}&q=yes").text
+    assert "1 person" in narrowed
+    assert ">Asked</a>" not in narrowed
+
+
+def test_an_empty_workspace_and_an_empty_search_say_what_to_do(staff):
+    assert "Nobody has said yes yet" in staff.get("/people").text
+    make.person(staff.account.workspace_id)
+    page = staff.get("/people?q=zzz").text
+    assert "Nothing matches “zzz”" in page
+    assert "Clear the search" in page
+
+
+def test_a_script_in_a_name_stays_text(staff, where):
+    named(where, "x@example.org", "<script>alert(1)</script>", '"><img src=x>')
+    page = staff.get("/people?q=" + "%3Cscript%3E").text
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_list_takes_at_most_eight_statements(staff, four, count_statements):
+    for query in ("", "?q=mara@example.org", f"?q=a&word=yes&interest={four.interests[0].id}"):
+        with count_statements() as statements:
+            assert staff.get("/people" + query).status_code == 200
+        assert len(statements) <= 8, statements
+
+
+def test_a_viewer_reads_and_does_not_add(client, where, mara):
+    from tests.people.conftest import Staff
+
+    viewer = Staff(client, make_member(where.id, Role.VIEWER, "vera@ostkai.example"))
+    assert "Add person" not in viewer.get("/people").text
+    page = viewer.get(f"/people/{mara.id}").text
+    assert "Export their data" not in page
+    assert f"{mara.id}/edit" not in page
+    for path in (
+        "/people/new",
+        f"/people/{mara.id}/edit",
+        f"/people/{mara.id}/erase",
+        f"/people/{mara.id}/export",
+        f"/people/{mara.id}/never",
+        "/settings/fields",
+    ):
+        assert viewer.get(path).status_code == 403, path
