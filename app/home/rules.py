@@ -199,7 +199,7 @@ def attention(
             "asked",
             f"{asked:,} {'person has' if asked == 1 else 'people have'} not answered",
             "They were asked and have not said yes. A question runs out after 7 days.",
-            "/people?permission=asked",
+            "/people?word=asked",
             "Show people",
         )
         if asked
