@@ -12,7 +12,9 @@ from app.accounts import queries, service
 from app.accounts.models import User, Workspace
 from app.accounts.rules.roles import Role
 from app.delivery import queries as delivery
-from app.kernel import health
+from app.delivery.service import Skip, SystemMessage
+from app.home.mails import TEST
+from app.kernel import clock, health, ids
 from app.kernel.db import db, transaction
 from tests.conftest import make_app, settings_for
 from tests.support import accounts
@@ -354,10 +356,6 @@ def test_the_set_up_is_the_owners(client):
 
 
 def test_a_disabled_user_gets_no_test_mail(client, session):
-    from app.home.mails import TEST
-    from app.delivery.service import Skip, SystemMessage
-    from app.kernel import clock, ids
-
     owner = accounts.make_owner()
     message = SystemMessage(owner.workspace_id, None, owner.user_id, ids.uuid7(), {}, clock.now())
     assert TEST.prepare(message).to == owner.email

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from app.kernel.errors import BadRequest, NotFound, Problem, TooMany, Unavailable
@@ -26,6 +26,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _on_http)
     app.register_error_handler(OperationalError, _on_database)
     app.register_error_handler(InterfaceError, _on_database)
+    app.register_error_handler(DataError, _on_data)
     app.register_error_handler(Exception, _on_any)
 
 
@@ -52,6 +53,12 @@ def _on_database(error: Exception) -> Response:
     return answer(
         Unavailable("Our database does not answer right now. Nothing was saved. Try again in a minute.")
     )
+
+
+def _on_data(error: Exception) -> Response:
+    # A NUL in a text, a number that no column holds: the database's last word on what slipped through our checks.
+    log.warning("the database refuses a value: %s", error.__class__.__name__)
+    return answer(BadRequest("It holds a character or a number that cannot be stored."))
 
 
 def _on_any(error: Exception) -> Response:
