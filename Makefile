@@ -5,10 +5,12 @@ VENV := .venv/bin
 TESTS ?= tests
 PYTEST_ARGUMENTS ?=
 
-.PHONY: help run setup test test-setup check setup-for-tests lock
+.PHONY: help run doctor flask setup test test-setup check setup-for-tests lock
 
 help:
 	@echo "make run         set up, start everything on this machine, print the address"
+	@echo "make doctor      say in plain words what is wrong with this installation"
+	@echo "make flask do='accounts create-owner --help'   one of Nod's commands, with this machine's servers"
 	@echo "make test        set up, check, run the tests"
 	@echo "make check       ruff, mypy, import contracts"
 	@echo "make setup       what run needs, without starting"
@@ -17,6 +19,12 @@ help:
 
 run: setup
 	@exec $(VENV)/python -m app.local run
+
+doctor: setup
+	@exec $(VENV)/python -m app.local flask doctor
+
+flask: setup
+	@exec $(VENV)/python -m app.local flask $(do)
 
 setup: need-python
 	@$(PYTHON) app/local/bootstrap.py
