@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
@@ -9,6 +10,8 @@ from sqlalchemy import text
 from app.kernel.db import session
 
 _shift = timedelta(0)
+_ahead = timedelta(0)
+"""How far the database's clock is ahead of this machine's, as it last told."""
 
 
 def set_shift(seconds: int) -> None:
@@ -17,17 +20,43 @@ def set_shift(seconds: int) -> None:
     _shift = timedelta(seconds=seconds)
 
 
+def set_to(moment: datetime) -> None:
+    """Let ``now`` say this moment until the transaction ends, or until it is set again; for data about the past.
+
+    Raises:
+        RuntimeError: no transaction is open that would end it.
+    """
+    current = session()
+    if not current.info.get("in_transaction"):
+        raise RuntimeError("The clock is set within a transaction only.")
+    current.info["now"] = moment
+
+
 def now() -> datetime:
     """The time of this unit of work, in UTC; the same at each call until the transaction ends.
 
     Outside a transaction each call asks anew, since nothing would end the binding.
     """
+    global _ahead
     current = session()
     known = current.info.get("now")
     if isinstance(known, datetime):
         return known
     read = current.execute(text("SELECT clock_timestamp()")).scalar_one()
+    _ahead = read - _machine()
     moment: datetime = read.astimezone(UTC) + _shift
     if current.info.get("in_transaction"):
         current.info["now"] = moment
     return moment
+
+
+def roughly() -> datetime:
+    """The database's time without asking it, in UTC: this machine's, put right by the last answer.
+
+    For what must not wait for the database; before its first answer it is this machine's time.
+    """
+    return _machine() + _ahead + _shift
+
+
+def _machine() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251  the one place that reads it

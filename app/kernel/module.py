@@ -90,6 +90,8 @@ class Module:
     personal_data: tuple[PersonalData, ...] = ()
     system_mails: tuple[Any, ...] = ()
     """``delivery.service.SystemMail``; typed Any since the kernel knows no mail."""
+    signal_kinds: tuple[Any, ...] = ()
+    """``tracking.service.SignalKind``; typed Any since the kernel knows no signals."""
     on_install: Callable[[Flask], None] | None = None
 
 

@@ -89,7 +89,7 @@ def api(scope: str) -> Callable[[View], View]:
 
 
 def untouched(view: View) -> View:
-    """Anyone, without the database: only for the sign of life."""
+    """Anyone, without a transaction: the sign of life, static files, and links in mails, which work without it."""
     return _guarded(view, Guard("public"), lambda: None, in_transaction=False)
 
 
