@@ -1,0 +1,133 @@
+"""Case 28: a token does the one thing it was made for, for the one it names, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from app.consent import queries as consent
+from app.kernel import clock, tokens
+from app.kernel.errors import NotFound
+from app.preferences import links
+from tests.conftest import KEYS
+from tests.support import make, signup
+
+ROUTES = {
+    "confirm": ("/c/{}", "/c/{}/again", "/c/{}/fresh"),
+    "decoy": ("/d/{}",),
+    "unsubscribe": ("/u/{}", "/u/{}/all"),
+    "undo": ("/u/{}/undo",),
+    "preferences": ("/p/{}", "/p/{}/send", "/p/{}/stop"),
+    "private": ("/my/{}", "/my/{}/stop"),
+    "why": ("/w/{}",),
+}
+
+
+@pytest.fixture
+def place(session):
+    return make.place()
+
+
+@pytest.fixture
+def mara(place):
+    return make.person(place.id, "mara@example.org")
+
+
+@pytest.fixture
+def made(place, mara) -> dict[str, str]:
+    """One good token of each kind."""
+    request = make.asked(place, mara)
+    permission = next(found for found in consent.list_permissions(place.id, mara.id) if found.interest_id)
+    reach = consent.find_reach(place.id, mara.id)
+    soon = clock.now() + timedelta(hours=1)
+    return {
+        "confirm": consent.confirm_token(request),
+        "decoy": links.decoy(request.id),
+        "unsubscribe": links.unsubscribe(links.Kind.PERMISSION, permission.id),
+        "undo": links.undo(links.Undo(place.id, mara.id, permission.event_id), soon),
+        "preferences": links.preferences(reach.id),
+        "private": links.private(links.Person(place.id, mara.id), soon),
+        "why": links.why(permission.id),
+    }
+
+
+def refused(client, url: str) -> bool:
+    return {client.get(url).status_code, client.post(url).status_code} <= {404, 405}
+
+
+def test_case_28_every_token_is_refused_at_every_other_door(client, made):
+    before = signup.everything()
+    for kind, token in made.items():
+        for other, urls in ROUTES.items():
+            if other != kind:
+                assert all(refused(client, url.format(token)) for url in urls), (kind, other)
+    assert signup.everything() == before
+
+
+def test_case_28_no_door_takes_a_changed_token(client, made):
+    before = signup.everything()
+    for kind, token in made.items():
+        raw = bytearray(tokens.decode(token))
+        for bit in range(0, len(raw) * 8, 5):
+            changed = bytearray(raw)
+            changed[bit // 8] ^= 1 << bit % 8
+            url = ROUTES[kind][0].format(tokens.encode(bytes(changed)))
+            assert client.get(url).status_code == 404, (kind, bit)
+    assert signup.everything() == before
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "A" * 22, "A" * 600, "%00", "é", "AAAA====", "../f/x", "-" * 54])
+def test_case_28_what_is_no_token_is_not_here(client, session, wrong):
+    for urls in ROUTES.values():
+        for url in urls:
+            assert client.get(url.format(wrong)).status_code in {404, 405, 308}
+            assert client.post(url.format(wrong)).status_code in {404, 405, 308}
+
+
+def test_case_28_another_installations_tokens_are_not_here(client, place, mara, made):
+    tokens.configure(b"x" * 32)
+    foreign = {
+        "unsubscribe": links.unsubscribe(links.Kind.REACH, consent.find_reach(place.id, mara.id).id),
+        "private": links.private(links.Person(place.id, mara.id), clock.now() + timedelta(hours=1)),
+    }
+    tokens.configure(KEYS["secret_key"])
+    for kind, token in foreign.items():
+        assert refused(client, ROUTES[kind][0].format(token))
+
+
+def test_case_28_a_token_names_one_brands_person_only(client, place, mara, made):
+    other = make.place("Another brand")
+    person = make.person(other.id, "mara@example.org")
+    make.confirmed(other, person)
+    client.post(ROUTES["unsubscribe"][1].format(made["unsubscribe"]))
+    assert set(make.standing(other, person).values()) == {"yes"}
+    crossed = links.private(links.Person(other.id, mara.id), clock.now() + timedelta(hours=1))
+    assert client.get(f"/my/{crossed}").status_code == 404
+
+
+def test_case_28_expired_tokens_open_nothing(client, place, mara, made):
+    clock.set_shift(8 * 86400)
+    before = signup.everything()
+    assert client.post(ROUTES["confirm"][0].format(made["confirm"])).status_code == 410
+    assert client.post(ROUTES["private"][0].format(made["private"])).status_code == 410
+    assert client.post(ROUTES["undo"][0].format(made["undo"])).status_code == 404
+    assert signup.everything() == before
+
+
+def test_case_28_a_forwarded_newsletter_shows_and_deletes_nothing(client, made):
+    for kind in ("unsubscribe", "preferences", "why"):
+        page = client.get(ROUTES[kind][0].format(made[kind])).text
+        assert "mara@example.org" not in page
+        assert "Mara" not in page
+    with pytest.raises(NotFound):
+        links.read_private(made["preferences"], clock.now())
+
+
+def test_case_28_retired_keys_keep_saying_no(client, place, mara, made):
+    tokens.configure(b"n" * 32, (KEYS["secret_key"],))
+    try:
+        assert client.post(ROUTES["unsubscribe"][0].format(made["unsubscribe"])).status_code == 200
+        assert client.get(ROUTES["confirm"][0].format(made["confirm"])).status_code == 200
+    finally:
+        tokens.configure(KEYS["secret_key"])

@@ -1,0 +1,108 @@
+"""Cases 29 and 30: programs that look at links in mails confirm nothing and end nothing."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from app.consent import queries as consent
+from app.kernel import clock
+from app.preferences import links
+from tests.support import make, signup
+
+AGENTS = [
+    "",
+    "Mozilla/5.0",
+    "Barracuda Sentinel",
+    "Microsoft Office/16.0 (Microsoft Outlook Mail)",
+    "GoogleImageProxy",
+]
+LOOKS = [
+    {},
+    {"Purpose": "prefetch", "Sec-Purpose": "prefetch;prerender"},
+    {"Range": "bytes=0-99"},
+    {"X-HTTP-Method-Override": "POST"},
+    {"List-Unsubscribe": "One-Click"},
+]
+
+
+@pytest.fixture
+def place(session):
+    return make.place()
+
+
+@pytest.fixture
+def mara(place):
+    return make.person(place.id, "mara@example.org")
+
+
+@pytest.fixture
+def confirm_link(place, mara):
+    return "/c/" + consent.confirm_token(make.asked(place, mara))
+
+
+@pytest.fixture
+def mail_links(place, mara, confirm_link):
+    """Every link that a mail may carry, but for the decoy."""
+    permission = next(found for found in consent.list_permissions(place.id, mara.id) if found.interest_id)
+    reach = consent.find_reach(place.id, mara.id)
+    soon = clock.now() + timedelta(hours=1)
+    return [
+        confirm_link,
+        "/u/" + links.unsubscribe(links.Kind.PERMISSION, permission.id),
+        "/u/" + links.unsubscribe(links.Kind.REACH, reach.id),
+        "/u/" + links.undo(links.Undo(place.id, mara.id, permission.event_id), soon) + "/undo",
+        "/p/" + links.preferences(reach.id),
+        "/my/" + links.private(links.Person(place.id, mara.id), soon),
+        "/w/" + links.why(permission.id),
+    ]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("agent", AGENTS)
+def test_case_29_and_30_looking_changes_no_row_of_any_table(client, mail_links, look, agent):
+    before = signup.everything()
+    for url in mail_links:
+        for method in ("GET", "HEAD", "OPTIONS"):
+            assert client.open(url, method=method, headers={**look, "User-Agent": agent}).status_code == 200
+    assert signup.everything() == before
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"])
+def test_case_29_and_30_no_other_method_is_taken(client, mail_links, method):
+    before = signup.everything()
+    assert {client.open(url, method=method).status_code for url in mail_links} <= {405}
+    assert signup.everything() == before
+
+
+def test_case_29_a_scanner_that_runs_scripts_finds_none_to_run(client, mail_links):
+    for url in mail_links:
+        page = client.get(url).text
+        assert "<script" not in page
+        assert not re.search(r"\son\w+=", page)
+        assert 'http-equiv="refresh"' not in page
+        assert "autofocus" not in page or "button" not in page[page.index("autofocus") :][:20]
+
+
+def test_case_29_a_scanner_that_follows_every_link_holds_the_question(client, place, mara, confirm_link):
+    page = client.get(confirm_link).text
+    for href in re.findall(r'<a[^>]* href="(/[^"]+)"', page):
+        client.get(href)
+    answer = client.post(confirm_link)
+    assert "One more tap" in answer.text
+    assert set(make.standing(place, mara).values()) == {"asked"}
+
+
+def test_case_30_a_mail_programs_post_needs_no_cookie_and_no_token_of_ours(app, place, mara):
+    make.confirmed(place, mara)
+    permission = next(found for found in consent.list_permissions(place.id, mara.id) if found.interest_id)
+    answer = app.test_client(use_cookies=False).post(
+        "/u/" + links.unsubscribe(links.Kind.PERMISSION, permission.id),
+        data={"List-Unsubscribe": "One-Click"},
+        headers={"Sec-Fetch-Site": "cross-site", "Origin": "https://mail.example"},
+    )
+    assert answer.status_code == 200
+    assert not answer.headers.get("Location")
+    assert sorted(make.standing(place, mara).values()) == ["no", "yes"]
