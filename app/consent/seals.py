@@ -55,8 +55,11 @@ def day_message(workspace_id: UUID, day: date, seal_no: int, hash_: bytes) -> by
     return b"nod day 1\n" + canonical(parts)
 
 
-def seal_now() -> int:
+def seal_now(workspace_id: UUID | None = None) -> int:
     """Seal what is committed and not sealed yet; slices of 5,000, each in its own transaction.
+
+    Args:
+        workspace_id: only this one's; None: everybody's.
 
     Returns:
         The number of events sealed.
@@ -64,8 +67,8 @@ def seal_now() -> int:
     sealed = 0
     with transaction():
         waiting = list(session().execute(select(ConsentUnsealed.workspace_id).distinct()).scalars())
-    for workspace_id in waiting:
-        while (count := _seal_slice(workspace_id)) > 0:
+    for found in waiting if workspace_id is None else [workspace_id]:
+        while (count := _seal_slice(found)) > 0:
             sealed += count
             if count < BATCH:
                 break
@@ -122,8 +125,11 @@ def _write(workspace_id: UUID, event_ids: list[UUID], leaves: list[bytes]) -> No
     session().execute(delete(ConsentUnsealed).where(ConsentUnsealed.event_id.in_(event_ids)))
 
 
-def sign_day() -> int:
+def sign_day(workspace_id: UUID | None = None) -> int:
     """Sign each workspace's last seal, once a day (UTC); the unique key is (workspace, day).
+
+    Args:
+        workspace_id: only this one's; None: everybody's.
 
     Returns:
         The number of signatures made.
@@ -133,11 +139,13 @@ def sign_day() -> int:
     made = 0
     with transaction():
         today = clock.now().astimezone(UTC).date()
-        for workspace_id, no, hash_ in _unsigned_heads(today):
-            message = day_message(workspace_id, today, no, hash_)
+        for found, no, hash_ in _unsigned_heads(today):
+            if workspace_id not in {None, found}:
+                continue
+            message = day_message(found, today, no, hash_)
             session().add(
                 ConsentSignature(
-                    workspace_id=workspace_id, day=today, seal_no=no, seal_hash=hash_,
+                    workspace_id=found, day=today, seal_no=no, seal_hash=hash_,
                     public_key=_key.public_key().public_bytes_raw(), signature=_key.sign(message),
                     signed_at=clock.now(),
                 )

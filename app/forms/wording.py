@@ -13,8 +13,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "consent": "Yes, {brand} may email me about what I ticked above.",
         "consent_hint": "You can stop with one click in every mail.",
         "tracking": "{brand} may see which mails I open and which links I follow.",
-        "tracking_hint": "So we send you less that does not interest you. Leave it empty and we only count totals, "
-        "never people. The mails are the same.",
+        "tracking_hint": "So we send you less that does not interest you. Leave it empty and we see nothing of that. "
+        "The mails are the same.",
         "notice": "We keep your address until you leave, and proof of your permission for three years after that. "
         "We give it to nobody.",
     },
@@ -24,8 +24,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "consent": "Ja, {brand} darf mir E-Mails zu den oben gewählten Themen schicken.",
         "consent_hint": "Ein Klick in jeder E-Mail genügt, um das zu beenden.",
         "tracking": "{brand} darf sehen, welche E-Mails ich öffne und welchen Links ich folge.",
-        "tracking_hint": "Damit Sie weniger bekommen, was Sie nicht interessiert. Ohne Haken zählen wir nur Summen, "
-        "nie einzelne Personen. Die E-Mails bleiben gleich.",
+        "tracking_hint": "Damit Sie weniger bekommen, was Sie nicht interessiert. Ohne Haken sehen wir davon nichts. "
+        "Die E-Mails bleiben gleich.",
         "notice": "Ihre Adresse bewahren wir auf, bis Sie gehen, den Nachweis Ihrer Einwilligung noch drei Jahre "
         "länger. Wir geben sie niemandem weiter.",
     },

@@ -1,0 +1,59 @@
+"""The verbs of permission: each writes its ledger event and the projection in the caller's one transaction.
+
+No screen edits a permission: every change is an event.
+"""
+
+from app.consent.rules import By, Proof, Shown
+from app.consent.service.asking import (
+    REQUEST_DAYS,
+    Confirmed,
+    RequestOver,
+    ask,
+    cancel_request,
+    confirm,
+    expire_requests,
+    mark_suspect,
+    record_mail,
+)
+from app.consent.service.leaving import give_back, set_tracking, stop_everything, withdraw
+from app.consent.service.offers import (
+    archive_interest,
+    change_interest,
+    define_interest,
+    define_purposes,
+    ensure_text,
+    restore_interest,
+)
+from app.consent.service.vetoes import address_hash, configure, erase, inherit_suppression, suppress
+from app.consent.service.write import ensure_reach
+
+__all__ = [
+    "REQUEST_DAYS",
+    "By",
+    "Confirmed",
+    "Proof",
+    "RequestOver",
+    "Shown",
+    "address_hash",
+    "archive_interest",
+    "ask",
+    "cancel_request",
+    "change_interest",
+    "configure",
+    "confirm",
+    "define_interest",
+    "define_purposes",
+    "ensure_reach",
+    "ensure_text",
+    "erase",
+    "expire_requests",
+    "give_back",
+    "inherit_suppression",
+    "mark_suspect",
+    "record_mail",
+    "restore_interest",
+    "set_tracking",
+    "stop_everything",
+    "suppress",
+    "withdraw",
+]

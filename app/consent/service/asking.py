@@ -1,0 +1,263 @@
+"""Asking, and the person's answer: double opt-in from its first event to its last."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from app.consent import events, ledger, queries
+from app.consent.models import (
+    ConsentRequest,
+    Interest,
+)
+from app.consent.rules import (
+    By,
+    Channel,
+    Kind,
+    Level,
+    Proof,
+    Purpose,
+    RequestState,
+    Shown,
+    State,
+)
+from app.consent.service import vetoes, write
+from app.kernel import clock
+from app.kernel.db import session
+from app.kernel.errors import BadInput, NotFound, Problem
+from app.kernel.events import publish
+from app.kernel.ids import uuid7
+
+REQUEST_DAYS = 7
+
+
+class RequestOver(Problem):
+    """The question was answered before, called off, or is too old; ``request`` says which one it was."""
+
+    status = 410
+    title = "This question is closed"
+
+    def __init__(self, request: ConsentRequest, reason: str) -> None:
+        super().__init__(f"The request is {reason}.")
+        self.request = request
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What a confirmation gave."""
+
+    contact_id: UUID
+    interests: list[Interest]
+    tracking: Level | None
+    event_id: UUID
+
+
+def ask(
+    workspace_id: UUID,
+    contact_id: UUID,
+    *,
+    interests: Sequence[UUID],
+    tracking: Level | None,
+    typed: str,
+    shown: Shown,
+    by: By,
+    proof: Proof,
+    channel: Channel = Channel.EMAIL,
+) -> ConsentRequest:
+    """Record that somebody asked for these interests with this person's address; nothing is permitted yet.
+
+    A yes is never turned back into asked. Each call is one event and one open request for seven days. An
+    address that complained before its person was erased is out of reach again from here on.
+
+    Raises:
+        BadInput: no interest of this workspace among them.
+    """
+    chosen = [found for found in queries.get_interests(workspace_id, interests) if found.archived_at is None]
+    if len(chosen) != len(set(interests)) or not chosen:
+        raise BadInput("Choose what you want to hear about.", fields={"topic": "Choose at least one."})
+    request_id, now = uuid7(), clock.now()
+    expires_at = now + timedelta(days=REQUEST_DAYS)
+    as_shown = write.shown(workspace_id, shown)
+    about = {
+        **write.what(workspace_id, chosen, channel, State.ASKED),
+        **as_shown,
+        "tracking": tracking.value if tracking else None,
+        "expires_at": ledger.moment(expires_at),
+    }
+    event_id = write.append(
+        Kind.REQUESTED,
+        workspace_id,
+        contact_id,
+        by,
+        about,
+        write.personal(workspace_id, contact_id, proof, typed),
+        request_id,
+    )
+    for interest in chosen:
+        write.set_permission(
+            workspace_id, contact_id, Purpose.MARKETING, channel, interest.id, State.ASKED, event_id
+        )
+    write.ensure_reach(workspace_id, contact_id, channel)
+    vetoes.inherit(workspace_id, contact_id)
+    request = ConsentRequest(
+        id=request_id, workspace_id=workspace_id, contact_id=contact_id, event_id=event_id, channel=channel.value,
+        state=RequestState.OPEN.value, interests=[str(found.id) for found in chosen],
+        tracking=tracking.value if tracking else None, shown=as_shown, language=shown.language,
+        form_id=shown.form_id, nonce=secrets.token_bytes(16), created_at=now, expires_at=expires_at,
+    )  # fmt: skip
+    session().add(request)
+    session().flush()
+    publish(events.Asked(workspace_id, contact_id, request_id))
+    return request
+
+
+def confirm(request_id: UUID, *, by: By, proof: Proof) -> Confirmed:
+    """The person's own yes to an open request; works once.
+
+    What was shown then is what is confirmed now, whatever the form says today. It also lifts an earlier
+    "stop everything" of the same person, and nothing else: a complaint or a "never" stays.
+
+    Raises:
+        NotFound: no such request.
+        RequestOver: answered, called off or too old.
+    """
+    request = _lock_request(request_id)
+    _refuse_closed(request)
+    workspace_id, contact_id = request.workspace_id, request.contact_id
+    chosen = queries.get_interests(workspace_id, [UUID(found) for found in request.interests])
+    channel, level = Channel(request.channel), Level(request.tracking) if request.tracking else None
+    reach = write.ensure_reach(workspace_id, contact_id, channel)
+    before = queries.choices(workspace_id, contact_id, channel)
+    again = all(before.interests.get(found.id) is State.YES for found in chosen)
+    about = {
+        **write.what(workspace_id, chosen, channel, State.YES),
+        "texts": request.shown.get("texts", []),
+        "form": request.shown.get("form"),
+        "tracking": level.value if level else None,
+        "asked_by": str(request.event_id),
+    }
+    event_id = write.append(
+        Kind.RE_CONFIRMED if again else Kind.CONFIRMED, workspace_id, contact_id, by, about,
+        write.personal(workspace_id, contact_id, proof), request_id,
+    )  # fmt: skip
+    for interest in chosen:
+        write.set_permission(
+            workspace_id, contact_id, Purpose.MARKETING, channel, interest.id, State.YES, event_id
+        )
+    if level is not None:
+        write.set_permission(
+            workspace_id, contact_id, Purpose.TRACKING, channel, None, State.YES, event_id, level
+        )
+    if reach.objected_at is not None:
+        reach.objected_at, reach.event_id = None, event_id
+    request.state, request.done_at = RequestState.CONFIRMED.value, clock.now()
+    session().flush()
+    publish(events.Confirmed(workspace_id, contact_id, request_id, request.form_id))
+    return Confirmed(contact_id, chosen, level, event_id)
+
+
+def cancel_request(request_id: UUID, *, by: By, proof: Proof) -> bool:
+    """Call an open request off; what was only asked becomes no. False when there was nothing to call off."""
+    request = _lock_request(request_id)
+    if request.state != RequestState.OPEN:
+        return False
+    workspace_id, contact_id, channel = request.workspace_id, request.contact_id, Channel(request.channel)
+    chosen = queries.get_interests(workspace_id, [UUID(found) for found in request.interests])
+    about = {**write.what(workspace_id, chosen, channel, State.NO), "asked_by": str(request.event_id)}
+    personal = write.personal(workspace_id, contact_id, proof)
+    event_id = write.append(Kind.CANCELLED, workspace_id, contact_id, by, about, personal, request_id)
+    write.close_asked(workspace_id, contact_id, channel, [found.id for found in chosen], event_id)
+    request.state, request.done_at = RequestState.CANCELLED.value, clock.now()
+    session().flush()
+    return True
+
+
+def mark_suspect(request_id: UUID) -> None:
+    """Somebody followed a link of this request that no person sees: one more tap will be asked for."""
+    session().execute(
+        update(ConsentRequest)
+        .where(ConsentRequest.id == request_id, ConsentRequest.suspect_at.is_(None))
+        .values(suspect_at=clock.now())
+    )
+
+
+def record_mail(
+    workspace_id: UUID,
+    request_id: UUID,
+    *,
+    message_id: str,
+    mime_sha256: str,
+    accepted_line: str,
+    accepted_at: datetime,
+) -> None:
+    """Add to the proof that the question was mailed and accepted by the receiving server."""
+    request = queries.find_request(request_id)
+    if request is None or request.workspace_id != workspace_id:
+        return
+    personal = {
+        **write.personal(workspace_id, request.contact_id, Proof()),
+        "message_id": message_id,
+        "mime_sha256": mime_sha256,
+        "accepted": accepted_line,
+        "accepted_at": ledger.moment(accepted_at),
+    }
+    about = {"channel": request.channel, "asked_by": str(request.event_id)}
+    write.append(
+        Kind.DOI_MAIL_SENT, workspace_id, request.contact_id, By("system"), about, personal, request_id
+    )
+
+
+def expire_requests(limit: int = 500) -> int:
+    """Close questions that are too old, each with its event; what was only asked becomes no."""
+    query = (
+        select(ConsentRequest)
+        .where(ConsentRequest.state == RequestState.OPEN.value, ConsentRequest.expires_at <= clock.now())
+        .order_by(ConsentRequest.expires_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    over = list(session().execute(query).scalars())
+    for request in over:
+        channel = Channel(request.channel)
+        chosen = queries.get_interests(request.workspace_id, [UUID(found) for found in request.interests])
+        about = {
+            **write.what(request.workspace_id, chosen, channel, State.NO),
+            "asked_by": str(request.event_id),
+        }
+        event_id = write.append(
+            Kind.EXPIRED,
+            request.workspace_id,
+            request.contact_id,
+            By("system"),
+            about,
+            {},
+            request.id,
+            method="clock",
+        )
+        write.close_asked(
+            request.workspace_id, request.contact_id, channel, [found.id for found in chosen], event_id
+        )
+        request.state, request.done_at = RequestState.EXPIRED.value, clock.now()
+    session().flush()
+    return len(over)
+
+
+def _lock_request(request_id: UUID) -> ConsentRequest:
+    query = select(ConsentRequest).where(ConsentRequest.id == request_id).with_for_update()
+    found = session().execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _refuse_closed(request: ConsentRequest) -> None:
+    if request.state != RequestState.OPEN:
+        raise RequestOver(request, request.state)
+    if request.expires_at <= clock.now():
+        raise RequestOver(request, RequestState.EXPIRED.value)

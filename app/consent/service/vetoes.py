@@ -1,0 +1,137 @@
+"""Never again: suppression, erasure, and the keyed hash that outlives a person."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.consent import events, ledger, queries
+from app.consent.models import (
+    Permission,
+    Reach,
+    Suppression,
+)
+from app.consent.rules import (
+    By,
+    Channel,
+    Kind,
+    Proof,
+    Purpose,
+    Reason,
+    State,
+)
+from app.consent.service import write
+from app.contacts import queries as contacts
+from app.kernel import clock
+from app.kernel.db import session
+from app.kernel.events import publish
+
+# What only the person can undo, by their own word to somebody here.
+_ONE_WAY = (Reason.COMPLAINT, Reason.NEVER)
+_hash_key = b""
+
+
+def configure(hash_key: bytes) -> None:
+    """Set the key of the hashes that outlive a person."""
+    global _hash_key
+    _hash_key = hash_key
+
+
+def suppress(
+    workspace_id: UUID,
+    contact_id: UUID,
+    reason: Reason,
+    *,
+    by: By,
+    detail: str = "",
+    channel: Channel = Channel.EMAIL,
+) -> UUID | None:
+    """Never write to this address again: it bounced, its owner complained, or staff were told so.
+
+    A one-way reason replaces a bounce; nothing replaces a one-way reason.
+
+    Returns:
+        The event's id, or None when it was suppressed for as good a reason before.
+    """
+    reach = write.ensure_reach(workspace_id, contact_id, channel)
+    if reach.suppressed_at is not None and (reason not in _ONE_WAY or reach.suppressed_reason in _ONE_WAY):
+        return None
+    about = {
+        **write.purposes(Purpose.MARKETING),
+        "channel": channel.value,
+        "state": "never",
+        "reason": reason,
+    }
+    personal = {**write.personal(workspace_id, contact_id, Proof()), "detail": detail}
+    event_id = write.append(Kind.SUPPRESSED, workspace_id, contact_id, by, about, personal, method="system")
+    reach.suppressed_at, reach.suppressed_reason, reach.event_id = clock.now(), reason.value, event_id
+    _remember_hash(workspace_id, contact_id, reason, channel)
+    session().flush()
+    publish(events.Suppressed(workspace_id, contact_id, reason.value))
+    return event_id
+
+
+def erase(workspace_id: UUID, contact_id: UUID, *, by: By) -> UUID:
+    """Forget the person: the personal side of the ledger goes, the chain and a keyed hash of the address stay.
+
+    Call it before the address itself is deleted.
+    """
+    contacts.get_contact(workspace_id, contact_id)
+    reach = write.ensure_reach(workspace_id, contact_id, Channel.EMAIL)
+    _remember_hash(workspace_id, contact_id, Reason.ERASED, Channel.EMAIL)
+    event_id = ledger.erase(ledger.Entry(Kind.ERASED, workspace_id, contact_id, by, {"state": "erased"}, {}))
+    session().execute(
+        update(Permission)
+        .where(Permission.workspace_id == workspace_id, Permission.contact_id == contact_id)
+        .values(state=State.NO.value, event_id=event_id, updated_at=clock.now())
+    )
+    session().execute(
+        update(Reach)
+        .where(Reach.workspace_id == workspace_id, Reach.contact_id == contact_id, Reach.erased_at.is_(None))
+        .values(erased_at=clock.now(), event_id=event_id)
+    )
+    write.close_requests(workspace_id, contact_id)
+    session().expire(reach)
+    publish(events.Erased(workspace_id, contact_id))
+    return event_id
+
+
+def address_hash(address_key: str) -> bytes:
+    """The keyed hash (HMAC-SHA-256, 32 bytes) under which an address stays refused after its person is gone."""
+    return hmac.new(_hash_key, b"nod address " + address_key.encode(), hashlib.sha256).digest()
+
+
+def inherit_suppression(workspace_id: UUID, contact_id: UUID, address_key: str) -> None:
+    """A person made anew from an address that complained or said never stays out of reach."""
+    known = queries.find_suppression(workspace_id, address_hash(address_key))
+    if known is not None and known.reason in _ONE_WAY:
+        suppress(workspace_id, contact_id, Reason(known.reason), by=By("system"), detail="known before")
+
+
+def inherit(workspace_id: UUID, contact_id: UUID) -> None:
+    """As ``inherit_suppression``, by the person's address."""
+    address = contacts.find_address(workspace_id, contact_id)
+    if address is not None:
+        inherit_suppression(workspace_id, contact_id, address.key)
+
+
+def _remember_hash(workspace_id: UUID, contact_id: UUID, reason: Reason, channel: Channel) -> None:
+    address = contacts.find_address(workspace_id, contact_id, channel.value)
+    if address is None:
+        return
+    row = insert(Suppression).values(
+        workspace_id=workspace_id, channel=channel.value, address_hash=address_hash(address.key),
+        reason=reason.value, created_at=clock.now(),
+    )  # fmt: skip
+    one_way = [found.value for found in _ONE_WAY]
+    session().execute(
+        row.on_conflict_do_update(
+            index_elements=["workspace_id", "channel", "address_hash"],
+            set_={"reason": row.excluded.reason},
+            where=Suppression.reason.not_in(one_way),
+        )
+    )

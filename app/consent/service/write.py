@@ -1,0 +1,183 @@
+"""Writing: one event and the rows that follow from it. Used by the verbs, by nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.accounts import queries as accounts
+from app.consent import ledger
+from app.consent.models import (
+    ConsentRequest,
+    ConsentText,
+    Interest,
+    Permission,
+    Reach,
+)
+from app.consent.rules import (
+    Basis,
+    By,
+    Channel,
+    Kind,
+    Level,
+    Proof,
+    Purpose,
+    RequestState,
+    Shown,
+    State,
+    public_part,
+)
+from app.contacts import queries as contacts
+from app.kernel import clock
+from app.kernel.db import session
+from app.kernel.ids import uuid7
+
+
+def append(
+    kind: Kind,
+    workspace_id: UUID,
+    contact_id: UUID,
+    by: By,
+    about: dict[str, Any],
+    personal: dict[str, Any],
+    request_id: UUID | None = None,
+    method: str = "web",
+) -> UUID:
+    """Write an event inside the caller's transaction and give its id."""
+    entry = ledger.Entry(kind, workspace_id, contact_id, by, about, personal, request_id, method)
+    return ledger.append(entry)
+
+
+def set_permission(
+    workspace_id: UUID,
+    contact_id: UUID,
+    purpose: Purpose,
+    channel: Channel,
+    interest_id: UUID | None,
+    state: State,
+    event_id: UUID,
+    level: Level | None = None,
+) -> None:
+    """Make a permission what the event says; asking never takes a yes away. The unique key is its subject."""
+    row = insert(Permission).values(
+        id=uuid7(), workspace_id=workspace_id, contact_id=contact_id, purpose=purpose.value, channel=channel.value,
+        interest_id=interest_id, state=state.value, level=level.value if level else None, basis=Basis.CONSENT.value,
+        event_id=event_id, updated_at=clock.now(),
+    )  # fmt: skip
+    changed = {"state", "level", "basis", "event_id", "updated_at"}
+    session().execute(
+        row.on_conflict_do_update(
+            constraint="uq_permissions_subject",
+            set_={name: row.excluded[name] for name in changed} | {"valid_until": None},
+            where=(Permission.state != State.YES.value) if state is State.ASKED else None,
+        )
+    )
+
+
+def ensure_reach(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EMAIL) -> Reach:
+    """The person's reach on a channel, locked; the unique key is (workspace, contact, channel)."""
+    session().execute(
+        insert(Reach)
+        .values(id=uuid7(), workspace_id=workspace_id, contact_id=contact_id, channel=channel.value)
+        .on_conflict_do_nothing(constraint="uq_reach_subject")
+    )
+    query = select(Reach).where(
+        Reach.workspace_id == workspace_id, Reach.contact_id == contact_id, Reach.channel == channel.value
+    )
+    return session().execute(query.with_for_update().execution_options(populate_existing=True)).scalar_one()
+
+
+def close_requests(workspace_id: UUID, contact_id: UUID) -> None:
+    """Call off every question that waits for this person."""
+    session().execute(
+        update(ConsentRequest)
+        .where(
+            ConsentRequest.workspace_id == workspace_id,
+            ConsentRequest.contact_id == contact_id,
+            ConsentRequest.state == RequestState.OPEN.value,
+        )
+        .values(state=RequestState.CANCELLED.value, done_at=clock.now())
+    )
+
+
+def close_asked(
+    workspace_id: UUID, contact_id: UUID, channel: Channel, interest_ids: Sequence[UUID], event_id: UUID
+) -> None:
+    """What was only asked becomes no; a yes stays."""
+    session().execute(
+        update(Permission)
+        .where(
+            Permission.workspace_id == workspace_id,
+            Permission.contact_id == contact_id,
+            Permission.channel == channel.value,
+            Permission.interest_id.in_(interest_ids),
+            Permission.state == State.ASKED.value,
+        )
+        .values(state=State.NO.value, event_id=event_id, updated_at=clock.now())
+    )
+
+
+def personal(workspace_id: UUID, contact_id: UUID, proof: Proof, typed: str = "") -> dict[str, Any]:
+    """The personal part of an event: who and by what act."""
+    address = contacts.find_address(workspace_id, contact_id)
+    return {
+        "typed": typed,
+        "address": address.address if address else "",
+        "ip": proof.ip,
+        "user_agent": proof.user_agent[:400],
+        "http_method": proof.http_method,
+        "token": proof.token_id,
+        "seconds_since_mail": proof.seconds_since_mail,
+        "verdict": proof.verdict,
+    }
+
+
+def what(workspace_id: UUID, interests: Sequence[Interest], channel: Channel, state: State) -> dict[str, Any]:
+    """What an event is about: controller, purpose, channel, interests with their versions, basis and validity."""
+    brand = accounts.brand(workspace_id)
+    return {
+        **purposes(Purpose.MARKETING),
+        "channel": channel.value,
+        "state": state.value,
+        "interests": [
+            {"id": str(found.id), "version": found.version, "name": found.name} for found in interests
+        ],
+        "basis": Basis.CONSENT.value,
+        "validity": {"until": None},
+        "controller": {"name": brand.name, "address": brand.postal_address, "contact": brand.contact_email},
+        "recipients": "none",
+        "rule_set": "default",
+        "evidence": "recorded",
+    }
+
+
+def purposes(purpose: Purpose) -> dict[str, Any]:
+    """The purpose with its version."""
+    return {"purpose": {"key": purpose.value, "version": 1}}
+
+
+def shown(workspace_id: UUID, shown: Shown) -> dict[str, Any]:
+    """What stood before the person: texts with their hashes, form, page and boxes."""
+    query = select(ConsentText).where(
+        ConsentText.workspace_id == workspace_id, ConsentText.id.in_(shown.text_ids)
+    )
+    texts = [
+        {"id": str(found.id), "kind": found.kind, "version": found.version, "sha256": found.sha256.hex(),
+         "language": found.language}
+        for found in session().execute(query.order_by(ConsentText.kind)).scalars()
+    ]  # fmt: skip
+    return {
+        "texts": texts,
+        "language": shown.language,
+        "form": {"id": str(shown.form_id), "version": shown.form_version} if shown.form_id else None,
+        "page": {
+            "sha256": shown.page_sha256,
+            "url": public_part(shown.page_url),
+            "referrer": public_part(shown.referrer),
+        },
+        "boxes": [{"name": name, "default": False} for name in shown.boxes],
+    }

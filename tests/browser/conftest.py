@@ -1,0 +1,77 @@
+"""A real Chromium in front of a whole running Nod, with the development mailbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from app.local.supervised import free_port
+from tests.support.browser import axe_source, launch_options
+from tests.support.installation import Installation, running
+
+WIDTHS = {"phone": (375, 812), "desk": (1280, 900)}
+# Rules of WCAG 2.2 A and AA, and what axe calls best practice.
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**launch_options())
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def tab(
+    chromium, width: str = "desk", *, scripts: bool = True, dark: bool = False, base_url: str = ""
+) -> Iterator[Page]:
+    """A fresh browser profile; whatever the page's policy refuses or a script throws fails the test."""
+    wide, high = WIDTHS[width]
+    context = chromium.new_context(
+        base_url=base_url or None, java_script_enabled=scripts, viewport={"width": wide, "height": high},
+        color_scheme="dark" if dark else "light", reduced_motion="reduce",
+    )  # fmt: skip
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "console",
+        lambda said: (
+            faults.append(said.text) if said.type == "error" and "status of 4" not in said.text else None
+        ),
+    )
+    try:
+        yield page
+    finally:
+        context.close()
+    assert not faults, faults
+
+
+def check_page(page: Page) -> None:
+    """Nothing for axe to say, nothing wider than the window."""
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0, f"{page.url} is {overflow} px too wide"
+    found = page.evaluate(
+        "(async ([source, tags]) => { new Function(source)(); const r = await axe.run(document, {runOnly: tags});"
+        " return r.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html + ' ' + n.failureSummary)]); })",
+        [axe_source(), RULES],
+    )
+    assert not found, f"{page.url}: {json.dumps(found, indent=1)[:3000]}"
+
+
+@pytest.fixture
+def nod(other_settings, tmp_path) -> Iterator[Installation]:
+    """Everything that ``make run`` starts, the mailbox included."""
+    port = free_port()
+    settings = replace(
+        other_settings, smtp_url=f"smtp://127.0.0.1:{port}", mailbox_dir=str(tmp_path / "mailbox")
+    )
+    with running(settings, tmp_path / "nod.log", "mailbox", "web", "senders", "clock") as made:
+        yield made
