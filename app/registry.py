@@ -6,7 +6,19 @@ from importlib import import_module
 
 from app.kernel.module import Module
 
-NAMES = ("accounts", "contacts", "consent", "content", "delivery", "preferences", "forms", "people", "home")
+NAMES = (
+    "accounts",
+    "contacts",
+    "consent",
+    "content",
+    "delivery",
+    "preferences",
+    "forms",
+    "people",
+    "home",
+    "local",
+    "demo",
+)
 
 
 def modules() -> tuple[Module, ...]:
