@@ -157,7 +157,7 @@ def test_the_locks_install_on_each_supported_python(minor, tmp_path):
     """Resolved for that Python from the hashes alone, wheels only; nothing is installed."""
     command = [
         sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--require-hashes", "--ignore-installed",
-        "--only-binary=:all:", f"--python-version=3.{minor}", f"--target={tmp_path}",
+        "--only-binary=:all:", f"--python-version=3.{minor}.9", f"--target={tmp_path}",
         "-r", str(ROOT / "requirements.lock"),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
