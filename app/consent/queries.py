@@ -110,6 +110,15 @@ def find_request(request_id: UUID) -> ConsentRequest | None:
     )
 
 
+def find_newest_request(workspace_id: UUID, contact_id: UUID) -> ConsentRequest | None:
+    """The last question put to a person."""
+    query = select(ConsentRequest).where(
+        ConsentRequest.workspace_id == workspace_id, ConsentRequest.contact_id == contact_id
+    )
+    newest = query.order_by(ConsentRequest.created_at.desc(), ConsentRequest.id.desc()).limit(1)
+    return session().execute(newest).scalar_one_or_none()
+
+
 def request_by_token(token: str) -> ConsentRequest:
     """The request that a confirm link names: base64url(request id ‖ MAC(request id ‖ nonce)).
 

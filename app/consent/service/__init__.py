@@ -4,6 +4,7 @@ No screen edits a permission: every change is an event.
 """
 
 from app.consent.rules import By, Proof, Shown
+from app.consent.seals import seal_now, sign_day
 from app.consent.service.asking import (
     REQUEST_DAYS,
     Confirmed,
@@ -52,7 +53,9 @@ __all__ = [
     "mark_suspect",
     "record_mail",
     "restore_interest",
+    "seal_now",
     "set_tracking",
+    "sign_day",
     "stop_everything",
     "suppress",
     "withdraw",

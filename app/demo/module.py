@@ -1,0 +1,8 @@
+"""What the sample data add to the house: a command."""
+
+from __future__ import annotations
+
+from app.demo import cli
+from app.kernel.module import Module
+
+MODULE = Module("demo", cli=(cli.group,))
