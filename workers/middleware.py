@@ -80,6 +80,7 @@ class Threads(dramatiq.Middleware):
         heard = set(worker.consumer_whitelist or broker.get_declared_queues())
         threading.Thread(target=self._beat, name="nod-beat", daemon=True).start()
         threading.Thread(target=self._poll, args=(heard,), name="nod-poll", daemon=True).start()
+        log.info("this worker looks for work in: %s", ", ".join(sorted(heard)))
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         """Let slices end with the message in hand."""

@@ -5,24 +5,20 @@ from __future__ import annotations
 import logging
 
 import dramatiq
-from dramatiq.brokers.redis import RedisBroker
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.kernel import redis as kernel_redis
+from app.kernel.rings import Broker
 
 log = logging.getLogger(__name__)
 NAMESPACE = "nod"
 
 
-def make_broker(
-    redis_url: str,
-    middleware: list[dramatiq.Middleware] | None = None,
-    broker_class: type[RedisBroker] = RedisBroker,
-) -> RedisBroker:
+def make_broker(redis_url: str, middleware: list[dramatiq.Middleware] | None = None) -> Broker:
     """A broker on our Redis; without middleware it only enqueues."""
-    return broker_class(
+    return Broker(  # type: ignore[no-untyped-call]  # Dramatiq's own has no types
         # A client of our own: the broker drops time limits that stand beside an address, and redis-py would
         # wait for seconds between its own retries while a request waits behind the ring.
         client=Redis.from_url(
@@ -47,10 +43,7 @@ class RedisBell:
 
         def enqueue(_: object) -> bool:
             self._broker.declare_queue(queue)
-            try:
-                self._broker.enqueue(message)
-            except dramatiq.errors.ConnectionError as error:
-                raise OSError(str(error)) from error
+            self._broker.enqueue(message)
             return True
 
         if kernel_redis.attempt(enqueue) is None:

@@ -31,14 +31,10 @@ class Wish:
 
     def row(self) -> Message:
         """Its message, as committed."""
-        session().rollback()
-        session().expire_all()
+        session().commit()  # ends the reading, expires nothing
         query = select(Message).join(Mailing, Mailing.no == Message.mailing_no)
-        return (
-            session()
-            .execute(query.where(Message.dedupe_key == self.request_id, Mailing.name == "confirm"))
-            .scalar_one()
-        )
+        query = query.where(Message.dedupe_key == self.request_id, Mailing.name == "confirm")
+        return session().execute(query.execution_options(populate_existing=True)).scalar_one()
 
     @property
     def state(self) -> str:
