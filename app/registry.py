@@ -10,6 +10,7 @@ NAMES = (
     "accounts",
     "contacts",
     "consent",
+    "tracking",
     "content",
     "delivery",
     "preferences",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -185,6 +185,17 @@ def choices(workspace_id: UUID, contact_id: UUID, channel: str = "email") -> Cho
         elif permission.interest_id is not None:
             states[permission.interest_id] = State(permission.state)
     return Choices(states, level)
+
+
+def tracking_levels(contact_ids: Collection[UUID], channel: str = "email") -> dict[UUID, Level]:
+    """How far each of these people lets us see opens and clicks; who is missing allows nothing."""
+    query = select(Permission.contact_id, Permission.level).where(
+        Permission.contact_id.in_(contact_ids),
+        Permission.purpose == Purpose.TRACKING,
+        Permission.channel == channel,
+        Permission.state == State.YES,
+    )
+    return {contact_id: Level(level) for contact_id, level in session().execute(query) if level}
 
 
 def standing(permission: Permission | None, reach: Reach | None) -> Standing:

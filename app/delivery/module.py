@@ -8,6 +8,7 @@ from uuid import UUID
 from app.delivery import cli, metrics, outlets, pump, queries, service, timeline
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, TimelineSource
+from app.tracking import service as tracking
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 def _configure(app: Flask) -> None:
     outlets.configure(app.config["NOD"].smtp_url)
     metrics.register()
+    tracking.set_resolver(queries.recipients_of)
 
 
 def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:

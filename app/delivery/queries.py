@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,6 +15,7 @@ from app.delivery.rules import WORDS, MessageState, Sender, Word
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import NotFound
+from app.tracking.service import Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,22 @@ def get_message(mailing_no: int, n: int) -> tuple[Message, Mailing]:
     if found is None:
         raise NotFound("No message has this number.")
     return found[0], found[1]
+
+
+_RECIPIENTS = text(
+    "SELECT m.mailing_no, m.n, m.workspace_id, m.contact_id, m.began_at, m.done_at FROM messages m"
+    " JOIN unnest(CAST(:nos AS bigint[]), CAST(:ns AS bigint[])) AS w (mailing_no, n)"
+    " ON m.mailing_no = w.mailing_no AND m.n = w.n WHERE m.contact_id IS NOT NULL"
+)
+
+
+def recipients_of(numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Recipient]:
+    """Whom these messages (mailing, number) were for, and when they were handed over."""
+    values = {"nos": [no for no, _ in numbers], "ns": [n for _, n in numbers]}
+    return {
+        (row.mailing_no, row.n): Recipient(row.workspace_id, row.contact_id, row.began_at, row.done_at)
+        for row in session().execute(_RECIPIENTS, values)
+    }
 
 
 def default_sender(workspace_id: UUID) -> Select[SenderRow]:

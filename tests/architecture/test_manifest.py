@@ -36,5 +36,5 @@ def test_every_row_of_a_workspace_says_so(app):
     without = {name for name, table in Base.metadata.tables.items() if "workspace_id" not in table.columns}
     assert without <= {
         "workspaces", "users", "limit_counts", "heartbeats", "job_runs", "known_devices", "messages",
-        "form_versions", "form_counts",
+        "form_versions", "form_counts", "signal_inbox", "signal_sources",
     }, without  # fmt: skip

@@ -16,6 +16,8 @@ PUBLIC = {
     "health.healthz",
     "health.readyz",
     "static",
+    "tracking.follow",
+    "tracking.pixel",
 }
 PUBLIC_ROOMS = {"preferences", "mailbox"}
 

@@ -1,0 +1,1 @@
+"""Tracking: opens and clicks of those who allowed it, and whether a person or a program made them."""

@@ -1,0 +1,43 @@
+"""What tracking adds to the house."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.kernel.jobs import Job
+from app.kernel.module import Module, PersonalData, TimelineSource
+from app.tracking import jobs, links, metrics, pages, recorder, service, timeline
+from app.tracking.links import LinkCache
+from app.tracking.recorder import Recorder
+from app.tracking.rules.hits import Kind
+from app.tracking.rules.kinds import SignalKind
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def _configure(app: Flask) -> None:
+    settings = app.config["NOD"]
+    service.configure(settings.url)
+    app.extensions[links.EXTENSION] = LinkCache()
+    app.extensions[recorder.EXTENSION] = Recorder(
+        recorder.folder_for(settings.data_dir, settings.database_url)
+    )
+    metrics.register()
+
+
+MODULE = Module(
+    "tracking",
+    blueprints=(pages.blueprint,),
+    jobs=(
+        Job("tracking.ingest", jobs.ingest, every_seconds=1),
+        Job("tracking.forget", jobs.forget, every_seconds=3600),
+    ),
+    timeline_sources=(TimelineSource("reading", "Opens and clicks", timeline.entries),),
+    personal_data=(PersonalData("tracking", ("signals",), timeline.export, service.erase),),
+    signal_kinds=(
+        SignalKind(Kind.OPEN, "Opened a letter", "eye", 1.0),
+        SignalKind(Kind.CLICK, "Followed a link", "link", 3.0),
+    ),
+    on_install=_configure,
+)

@@ -1,0 +1,263 @@
+"""Reads about signals."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, select, text
+
+from app.kernel import module
+from app.kernel.db import session
+from app.tracking.models import Signal, SignalCount, SignalInbox, TrackedMailing
+from app.tracking.rules.hits import Kind
+from app.tracking.rules.kinds import SignalKind
+from app.tracking.rules.verdicts import Reason, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """Where the links of a mailing lead."""
+
+    mailing_no: int
+    workspace_id: UUID
+    links: tuple[str, ...]
+    home_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSignal:
+    """One signal of a person; ``url`` is empty for an open."""
+
+    event_id: UUID
+    contact_id: UUID
+    mailing_no: int
+    n: int
+    kind: str
+    link: int
+    url: str
+    at: datetime
+    verdict: Verdict
+    reason: Reason
+    program: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Signals of a mailing by verdict, and how many people stand behind those of people."""
+
+    opens: Mapping[Verdict, int]
+    clicks: Mapping[Verdict, int]
+    people_opened: int
+    """People with at least one open or click of their own: who clicks has opened."""
+    people_clicked: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """Signals of one kind within one hour (UTC)."""
+
+    hour: datetime
+    kind: Kind
+    verdict: Verdict
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCount:
+    """Clicks on one link."""
+
+    index: int
+    url: str
+    counts: Mapping[Verdict, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Somebody who opened or clicked, with their newest signal of that kind."""
+
+    n: int
+    contact_id: UUID
+    last_at: datetime
+    count: int
+
+
+def find_mailing(mailing_no: int) -> Mailing | None:
+    """The links of a mailing, whatever its workspace; only for holders of a token with its number."""
+    row = session().execute(select(TrackedMailing).where(TrackedMailing.mailing_no == mailing_no))
+    found = row.scalar_one_or_none()
+    if found is None:
+        return None
+    return Mailing(found.mailing_no, found.workspace_id, tuple(found.links), found.home_url)
+
+
+def sizes_of(mailing_nos: Collection[int]) -> dict[int, tuple[UUID, int]]:
+    """Workspace and number of links of each of these mailings that was registered."""
+    query = select(
+        TrackedMailing.mailing_no, TrackedMailing.workspace_id, func.jsonb_array_length(TrackedMailing.links)
+    ).where(TrackedMailing.mailing_no.in_(mailing_nos))
+    return {number: (workspace_id, size) for number, workspace_id, size in session().execute(query)}
+
+
+def totals(workspace_id: UUID, mailing_no: int) -> Totals:
+    """The sums of a mailing; every verdict is there."""
+    query = select(SignalCount.kind, SignalCount.verdict, func.sum(SignalCount.count)).where(
+        SignalCount.workspace_id == workspace_id, SignalCount.mailing_no == mailing_no
+    )
+    sums = {kind: dict.fromkeys(Verdict, 0) for kind in Kind}
+    for kind, verdict, count in session().execute(query.group_by(SignalCount.kind, SignalCount.verdict)):
+        sums[Kind(kind)][Verdict(verdict)] = int(count)
+    clicked = _count_people(workspace_id, mailing_no, Kind.CLICK)
+    return Totals(sums[Kind.OPEN], sums[Kind.CLICK], _count_people(workspace_id, mailing_no, None), clicked)
+
+
+def _count_people(workspace_id: UUID, mailing_no: int, kind: Kind | None) -> int:
+    query = select(Signal.n).where(*_of_people(workspace_id, mailing_no, kind)).distinct().subquery()
+    return session().execute(select(func.count()).select_from(query)).scalar_one()
+
+
+def by_hour(workspace_id: UUID, mailing_no: int) -> list[HourCount]:
+    """Signals over time, hours without any left out, earliest first."""
+    query = (
+        select(SignalCount.hour, SignalCount.kind, SignalCount.verdict, func.sum(SignalCount.count))
+        .where(SignalCount.workspace_id == workspace_id, SignalCount.mailing_no == mailing_no)
+        .group_by(SignalCount.hour, SignalCount.kind, SignalCount.verdict)
+        .having(func.sum(SignalCount.count) > 0)
+        .order_by(SignalCount.hour, SignalCount.kind, SignalCount.verdict)
+    )
+    return [
+        HourCount(hour, Kind(kind), Verdict(verdict), int(count))
+        for hour, kind, verdict, count in session().execute(query)
+    ]
+
+
+def by_link(workspace_id: UUID, mailing_no: int) -> list[LinkCount]:
+    """Clicks on each link in the order of the mailing, those without any too; not the one that no person sees."""
+    found = find_mailing(mailing_no)
+    if found is None or found.workspace_id != workspace_id:
+        return []
+    query = select(SignalCount.link, SignalCount.verdict, func.sum(SignalCount.count)).where(
+        SignalCount.workspace_id == workspace_id,
+        SignalCount.mailing_no == mailing_no,
+        SignalCount.kind == Kind.CLICK,
+        SignalCount.link >= 0,
+    )
+    sums = [dict.fromkeys(Verdict, 0) for _ in found.links]
+    for index, verdict, count in session().execute(query.group_by(SignalCount.link, SignalCount.verdict)):
+        sums[index][Verdict(verdict)] = int(count)
+    return [LinkCount(index, url, sums[index]) for index, url in enumerate(found.links)]
+
+
+def list_readers(
+    workspace_id: UUID, mailing_no: int, kind: Kind | None = None, *, after_n: int = 0, limit: int = 50
+) -> list[Reader]:
+    """People behind the signals of people, by their number in the mailing, from after ``after_n`` on.
+
+    Without a kind: whoever opened or clicked.
+    """
+    query = (
+        select(Signal.n, Signal.contact_id, func.max(Signal.at), func.count())
+        .where(*_of_people(workspace_id, mailing_no, kind), Signal.n > after_n)
+        .group_by(Signal.n, Signal.contact_id)
+        .order_by(Signal.n)
+        .limit(limit)
+    )
+    return [
+        Reader(n, contact_id, last_at, count)
+        for n, contact_id, last_at, count in session().execute(query)
+        if n is not None and contact_id is not None
+    ]
+
+
+def _of_people(workspace_id: UUID, mailing_no: int, kind: Kind | None) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Signal.workspace_id == workspace_id,
+        Signal.mailing_no == mailing_no,
+        Signal.n.is_not(None),
+        Signal.kind.in_([kind] if kind else list(Kind)),
+        Signal.verdict == Verdict.HUMAN,
+    )
+
+
+def list_signals(
+    workspace_id: UUID,
+    contact_id: UUID,
+    *,
+    before: datetime | None = None,
+    verdict: Verdict | None = None,
+    limit: int = 50,
+) -> list[PersonSignal]:
+    """A person's signals, newest first."""
+    query = _person_signals().where(Signal.workspace_id == workspace_id, Signal.contact_id == contact_id)
+    if before is not None:
+        query = query.where(Signal.at < before)
+    if verdict is not None:
+        query = query.where(Signal.verdict == verdict)
+    rows = session().execute(query.order_by(Signal.at.desc(), Signal.event_id.desc()).limit(limit))
+    return [_person_signal(signal, links) for signal, links in rows]
+
+
+def _person_signals() -> Select[Signal, list[str]]:
+    return select(Signal, TrackedMailing.links).join(
+        TrackedMailing, TrackedMailing.mailing_no == Signal.mailing_no
+    )
+
+
+def _person_signal(signal: Signal, links: list[str]) -> PersonSignal:
+    assert signal.contact_id is not None
+    assert signal.n is not None
+    return PersonSignal(
+        signal.event_id, signal.contact_id, signal.mailing_no, signal.n, signal.kind, signal.link,
+        links[signal.link] if 0 <= signal.link < len(links) else "", signal.at, Verdict(signal.verdict),
+        Reason(signal.reason), signal.program or "",
+    )  # fmt: skip
+
+
+_HUMAN = text(
+    "SELECT contact_id, kind, at FROM signals WHERE workspace_id = :workspace_id AND contact_id IS NOT NULL"
+    " AND (CAST(:ids AS uuid[]) IS NULL OR contact_id = ANY(CAST(:ids AS uuid[]))) AND verdict = 'human'"
+    " ORDER BY contact_id, at"
+)
+
+
+def iter_human_signals(
+    workspace_id: UUID, contact_ids: Collection[UUID] | None = None
+) -> Iterator[tuple[UUID, str, datetime]]:
+    """Contact, kind and time of people's signals, one person after the other; streamed. Of everybody without ids."""
+    values = {"workspace_id": workspace_id, "ids": None if contact_ids is None else sorted(contact_ids)}
+    rows = session().execute(_HUMAN, values, execution_options={"yield_per": 5000})
+    yield from (tuple(row) for row in rows)
+
+
+def signal_kinds() -> dict[str, SignalKind]:
+    """Every kind of signal that a manifest offers, by its name."""
+    return {kind.name: kind for found in module.installed() for kind in found.signal_kinds}
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """Hits that were answered and are not in the tables.
+
+    Attributes:
+        inbox: waiting in PostgreSQL.
+        missing: answered, and neither taken in nor waiting in PostgreSQL. What Redis or the spool hold is among them.
+    """
+
+    inbox: int
+    missing: int
+
+
+# Gaps show only below the highest number that has arrived; ``answered`` tells of what came after it.
+_MISSING = text(
+    "SELECT coalesce(sum(greatest(s.answered, coalesce(upper(s.arrived) - 1, 0)) - coalesce((SELECT"
+    " sum(upper(r) - lower(r)) FROM unnest(s.arrived) AS r), 0)), 0) FROM signal_sources s"
+)
+
+
+def underway() -> Underway:
+    """What is on its way or lost, over the whole installation."""
+    inbox = session().execute(select(func.count()).select_from(SignalInbox)).scalar_one()
+    missing = int(session().execute(_MISSING).scalar_one())
+    return Underway(inbox, max(0, missing - inbox))

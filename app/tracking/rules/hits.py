@@ -1,0 +1,123 @@
+"""A hit: one request for a picture or a link, as it travels from the endpoint to the tables.
+
+No network address is in it. The person is not in it either: mailing and number name a message, and who that was
+for is looked up when the hit is taken in.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+NO_LINK: Final = -1
+"""The link of an open: it has none."""
+HIDDEN: Final = -2
+"""The link that no person sees."""
+MAX_LINKS: Final = 10_000
+MAX_MAILING: Final = 2**32 - 1
+MAX_RECIPIENT: Final = 2**40 - 1
+MAX_PROGRAM: Final = 300
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_FORMAT: Final = 1
+
+
+class Kind(StrEnum):
+    """What was done with a message."""
+
+    OPEN = "open"
+    CLICK = "click"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One request, answered already.
+
+    Attributes:
+        event_id: made at the endpoint, so that each hit counts once however often it is delivered.
+        n: the message's number within its mailing; 0: the token is the same for all.
+        link: index of the link, NO_LINK or HIDDEN.
+        at: the database's time as the endpoint knew it, whole milliseconds.
+        program: User-Agent, cleaned and cut.
+        source: the process that answered; it numbers its hits from 1, so that lost ones show as gaps.
+    """
+
+    event_id: UUID
+    mailing_no: int
+    n: int
+    kind: Kind
+    link: int
+    at: datetime
+    is_head: bool
+    is_prefetch: bool
+    program: str
+    source: UUID
+    seq: int
+
+
+class MalformedHit(ValueError):
+    """These bytes are no hit of ours."""
+
+
+def clean_program(raw: str) -> str:
+    """A User-Agent without control characters and lone surrogates, at most MAX_PROGRAM characters."""
+    return "".join(mark if mark.isprintable() else " " for mark in raw[:MAX_PROGRAM]).strip()
+
+
+def dump(hit: Hit) -> bytes:
+    """One line of JSON, without the line end."""
+    fields = [
+        _FORMAT, hit.event_id.hex, hit.mailing_no, hit.n, hit.kind.value, hit.link,
+        (hit.at - _EPOCH) // _MILLISECOND, int(hit.is_head), int(hit.is_prefetch), hit.program, hit.source.hex,
+        hit.seq,
+    ]  # fmt: skip
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def load(raw: bytes) -> Hit:
+    """The hit of a line; whoever can write to the buffer can make this fail, and no more than that.
+
+    Raises:
+        MalformedHit: anything but what ``dump`` writes.
+    """
+    try:
+        form, event, mailing_no, n, kind, link, at, head, prefetch, program, source, seq = json.loads(raw)
+        if form != _FORMAT:
+            raise MalformedHit
+        return Hit(
+            event_id=UUID(hex=event),
+            mailing_no=_whole(mailing_no, 1, MAX_MAILING),
+            n=_whole(n, 0, MAX_RECIPIENT),
+            kind=Kind(kind),
+            link=_link(Kind(kind), link),
+            at=_EPOCH + _whole(at, 0, 2**43) * _MILLISECOND,
+            is_head=bool(_whole(head, 0, 1)),
+            is_prefetch=bool(_whole(prefetch, 0, 1)),
+            program=clean_program(_text(program)),
+            source=UUID(hex=source),
+            seq=_whole(seq, 1, 2**62),
+        )
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        raise MalformedHit from error
+
+
+def _whole(value: Any, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:
+        raise MalformedHit
+    return value
+
+
+def _link(kind: Kind, value: Any) -> int:
+    if kind is Kind.OPEN:
+        return _whole(value, NO_LINK, NO_LINK)
+    return HIDDEN if value == HIDDEN else _whole(value, 0, MAX_LINKS - 1)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise MalformedHit
+    return value

@@ -1,0 +1,173 @@
+"""Who stands behind a signal: a person, a program, or we cannot tell; always with the reason.
+
+Two looks. The first is at the request alone. The second is at all signals of one message together: it can only
+turn a signal into a program's, never back, so the order in which hits arrive does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from app.tracking.rules.hits import HIDDEN, Hit, Kind
+from app.tracking.rules.programs import Program, name
+
+
+class Verdict(StrEnum):
+    """Who made a signal. Only a person's counts for scores."""
+
+    HUMAN = "human"
+    MACHINE = "machine"
+    UNKNOWN = "unknown"
+
+
+class Reason(StrEnum):
+    """Why we think so."""
+
+    BROWSER = "browser"
+    HEAD = "head"
+    PREFETCH = "prefetch"
+    APPLE_PROXY = "apple_proxy"
+    GOOGLE_PROXY = "google_proxy"
+    YAHOO_PROXY = "yahoo_proxy"
+    OUTLOOK_PROXY = "outlook_proxy"
+    MAIL_PROXY = "mail_proxy"
+    SCANNER = "scanner"
+    BOT = "bot"
+    NO_PROGRAM = "no_program"
+    STRANGE_PROGRAM = "strange_program"
+    HIDDEN_LINK = "hidden_link"
+    MANY_LINKS = "many_links"
+    TOO_SOON = "too_soon"
+
+
+SAYS: Final[Mapping[Reason, str]] = {
+    Reason.BROWSER: "a browser or mail program, at a person's pace",
+    Reason.HEAD: "asked for the headers only, as link checkers do",
+    Reason.PREFETCH: "fetched ahead, before anybody asked for it",
+    Reason.APPLE_PROXY: "Apple's Mail Privacy Protection loads every picture, read or not",
+    Reason.GOOGLE_PROXY: "Gmail's image proxy, which hides whether anybody looked",
+    Reason.YAHOO_PROXY: "Yahoo's image proxy, which hides whether anybody looked",
+    Reason.OUTLOOK_PROXY: "Outlook's image proxy, which hides whether anybody looked",
+    Reason.MAIL_PROXY: "a mail service's image proxy, which hides whether anybody looked",
+    Reason.SCANNER: "a security scanner by its own words",
+    Reason.BOT: "a robot or script by its own words",
+    Reason.NO_PROGRAM: "the program did not say what it is",
+    Reason.STRANGE_PROGRAM: "a program that we do not know",
+    Reason.HIDDEN_LINK: "a link that no person sees was followed in the same sweep",
+    Reason.MANY_LINKS: "three or more links within two seconds",
+    Reason.TOO_SOON: "less than five seconds after delivery",
+}
+_MACHINES: Final[Mapping[Program, Reason]] = {
+    Program.APPLE_PROXY: Reason.APPLE_PROXY,
+    Program.GOOGLE_PROXY: Reason.GOOGLE_PROXY,
+    Program.YAHOO_PROXY: Reason.YAHOO_PROXY,
+    Program.OUTLOOK_PROXY: Reason.OUTLOOK_PROXY,
+    Program.MAIL_PROXY: Reason.MAIL_PROXY,
+    Program.SCANNER: Reason.SCANNER,
+    Program.BOT: Reason.BOT,
+}
+
+SWEEP_BEFORE: Final = timedelta(hours=1)
+"""A scanner's sweep may have begun so long before it came to the hidden link."""
+SWEEP_AFTER: Final = timedelta(minutes=2)
+"""And goes on for so long; a person who opens the mail minutes after the scanner is kept."""
+MANY: Final = 3
+WITHIN: Final = timedelta(seconds=2)
+SOON: Final = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict with its reason."""
+
+    verdict: Verdict
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One signal of a message, with what has been found so far."""
+
+    event_id: UUID
+    kind: Kind
+    link: int
+    at: datetime
+    finding: Finding
+
+
+def by_request(hit: Hit) -> Finding:
+    """What the request alone tells."""
+    if hit.link == HIDDEN:
+        return Finding(Verdict.MACHINE, Reason.HIDDEN_LINK)
+    if hit.is_head:
+        return Finding(Verdict.MACHINE, Reason.HEAD)
+    if hit.is_prefetch:
+        return Finding(Verdict.MACHINE, Reason.PREFETCH)
+    program = name(hit.program)
+    if program in _MACHINES:
+        return Finding(Verdict.MACHINE, _MACHINES[program])
+    if program is Program.MISSING:
+        return Finding(Verdict.UNKNOWN, Reason.NO_PROGRAM)
+    if program is Program.STRANGE:
+        return Finding(Verdict.UNKNOWN, Reason.STRANGE_PROGRAM)
+    return Finding(Verdict.HUMAN, Reason.BROWSER)
+
+
+def by_company(
+    signals: Sequence[Seen], began_at: datetime | None = None, ended_at: datetime | None = None
+) -> dict[UUID, Finding]:
+    """What all signals of one message tell about each other.
+
+    Args:
+        signals: all that are known of the message, in any order.
+        began_at: when its hand-over to the mail server began.
+        ended_at: when the server had taken it.
+
+    Returns:
+        The finding of every signal.
+    """
+    traps = [signal.at for signal in signals if signal.link == HIDDEN]
+    swift = _swift(signals)
+    found: dict[UUID, Finding] = {}
+    for signal in signals:
+        reason = _against(signal, traps, swift, (began_at, ended_at))
+        is_open = signal.finding.verdict is not Verdict.MACHINE and reason is not None
+        found[signal.event_id] = Finding(Verdict.MACHINE, reason) if is_open and reason else signal.finding
+    return found
+
+
+def _against(
+    signal: Seen, traps: Sequence[datetime], swift: set[UUID], handed: tuple[datetime | None, datetime | None]
+) -> Reason | None:
+    if any(-SWEEP_BEFORE <= signal.at - trap <= SWEEP_AFTER for trap in traps):
+        return Reason.HIDDEN_LINK
+    if signal.event_id in swift:
+        return Reason.MANY_LINKS
+    return Reason.TOO_SOON if _is_too_soon(signal.at, *handed) else None
+
+
+def _is_too_soon(at: datetime, began_at: datetime | None, ended_at: datetime | None) -> bool:
+    # The end may be written down long after it was: a worker that died tells it when it is back. So the time
+    # between begin and end proves nothing, only the seconds after each of the two.
+    if began_at is not None and at - began_at < SOON:
+        return True
+    return ended_at is not None and timedelta(0) <= at - ended_at < SOON
+
+
+def _swift(signals: Sequence[Seen]) -> set[UUID]:
+    """Clicks that belong to MANY distinct links WITHIN two seconds."""
+    clicks = sorted((s for s in signals if s.kind is Kind.CLICK), key=lambda s: s.at)
+    found: set[UUID] = set()
+    first = 0
+    for last, click in enumerate(clicks):
+        while click.at - clicks[first].at > WITHIN:
+            first += 1
+        window = clicks[first : last + 1]
+        if len({signal.link for signal in window}) >= MANY:
+            found.update(signal.event_id for signal in window)
+    return found

@@ -1,0 +1,45 @@
+"""Who a message was for: a higher room knows, and says so here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whose message it was, when its hand-over to the mail server began, and when the server had it."""
+
+    workspace_id: UUID
+    contact_id: UUID
+    began_at: datetime | None
+    ended_at: datetime | None
+
+
+Number = tuple[int, int]
+"""A message: mailing and number within it."""
+Resolver = Callable[[Collection[Number]], Mapping[Number, Recipient]]
+"""The recipients of these messages; messages to nobody we know are missing. One query, in the caller's transaction."""
+
+_resolver: Resolver | None = None
+
+
+def set_resolver(resolver: Resolver) -> None:
+    """Whoever keeps the messages tells here how to find whom they were for."""
+    global _resolver
+    _resolver = resolver
+
+
+def resolve(numbers: Collection[Number]) -> Mapping[Number, Recipient]:
+    """The recipients of these messages.
+
+    Raises:
+        RuntimeError: nobody has told how to find them.
+    """
+    if not numbers:
+        return {}
+    if _resolver is None:
+        raise RuntimeError("No room has told tracking whom messages were for.")
+    return _resolver(numbers)

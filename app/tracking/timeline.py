@@ -1,0 +1,59 @@
+"""What a person's page tells about opens and clicks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from app.kernel.module import TimelineEntry
+from app.tracking import queries
+from app.tracking.queries import PersonSignal
+from app.tracking.rules.hits import HIDDEN, Kind
+from app.tracking.rules.verdicts import SAYS, Verdict
+
+_BY_PERSON: Final = {Kind.OPEN: "Opened a letter", Kind.CLICK: "Followed a link"}
+_BY_PROGRAM: Final = {
+    Kind.OPEN: "A program loaded a letter's picture",
+    Kind.CLICK: "A program followed a link",
+}
+_BY_WHOM: Final = {
+    Kind.OPEN: "A letter's picture was loaded, we cannot tell by whom",
+    Kind.CLICK: "A link was followed, we cannot tell by whom",
+}
+_TITLES: Final = {Verdict.HUMAN: _BY_PERSON, Verdict.MACHINE: _BY_PROGRAM, Verdict.UNKNOWN: _BY_WHOM}
+
+
+def entries(workspace_id: UUID, contact_id: UUID, before: datetime | None, limit: int) -> list[TimelineEntry]:
+    """Opens and clicks, newest first, each with who made it and why we think so."""
+    return [
+        _entry(found) for found in queries.list_signals(workspace_id, contact_id, before=before, limit=limit)
+    ]
+
+
+def _entry(signal: PersonSignal) -> TimelineEntry:
+    target = "the link that no person sees" if signal.link == HIDDEN else signal.url
+    doubt = "" if signal.verdict is Verdict.HUMAN else SAYS[signal.reason]
+    return TimelineEntry(
+        at=signal.at,
+        icon="eye" if signal.kind == Kind.OPEN else "link",
+        title=_TITLES[signal.verdict][Kind(signal.kind)],
+        detail=" · ".join(part for part in (target, doubt) if part),
+        reference=f"{signal.mailing_no}-{signal.n}",
+    )
+
+
+def export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
+    """All that is kept of a person's opens and clicks."""
+    return [
+        {
+            "mail": f"{found.mailing_no}-{found.n}",
+            "what": found.kind,
+            "link": found.url,
+            "at": found.at.isoformat(),
+            "by": found.verdict.value,
+            "because": SAYS[found.reason],
+            "program": found.program,
+        }
+        for found in queries.list_signals(workspace_id, contact_id, limit=1_000_000)
+    ]

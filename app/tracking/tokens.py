@@ -1,0 +1,80 @@
+"""Tokens of links and pictures in mails: 24 characters that name a message and prove that we wrote them.
+
+base64url(mailing 4 bytes ‖ recipient 5 bytes ‖ MAC 9 bytes). Recipient 0 is everybody: such a token is the same in
+each copy of a mailing. What follows a link's token only chooses among the links of that mailing, so it needs no
+proof of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from app.kernel import tokens
+from app.kernel.errors import NotFound
+from app.tracking.rules.hits import HIDDEN, MAX_LINKS, MAX_MAILING, MAX_RECIPIENT
+
+PURPOSE: Final = "tracking"
+SIZE: Final = 24
+_MAC: Final = 9
+_HIDDEN_MARK: Final = "x"
+_SUFFIX: Final = re.compile(r"(0|[1-9][0-9]{0,3}|x)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a link's code says: message and index (HIDDEN for the one that no person sees)."""
+
+    mailing_no: int
+    n: int
+    index: int
+
+
+def make(mailing_no: int, n: int) -> str:
+    """The token of a message; n = 0: of the whole mailing.
+
+    Raises:
+        ValueError: numbers that do not fit.
+    """
+    if not (0 < mailing_no <= MAX_MAILING and 0 <= n <= MAX_RECIPIENT):
+        raise ValueError("mailing or message number does not fit into a token")
+    body = mailing_no.to_bytes(4, "big") + n.to_bytes(5, "big")
+    return tokens.encode(body + tokens.mac(PURPOSE, body, _MAC))
+
+
+def read(token: str) -> tuple[int, int]:
+    """Mailing and message number of a token; retired keys keep verifying.
+
+    Raises:
+        NotFound: not ours, altered or cut.
+    """
+    if len(token) != SIZE:
+        raise NotFound
+    raw = tokens.decode(token)
+    body = raw[:-_MAC]
+    if not tokens.mac_matches(PURPOSE, body, raw[-_MAC:]):
+        raise NotFound
+    return int.from_bytes(body[:4], "big"), int.from_bytes(body[4:], "big")
+
+
+def code(token: str, index: int) -> str:
+    """The code of a link: the token and which link it is."""
+    if index == HIDDEN:
+        return token + _HIDDEN_MARK
+    if not 0 <= index < MAX_LINKS:
+        raise ValueError(f"a mailing has at most {MAX_LINKS} links")
+    return f"{token}{index}"
+
+
+def read_code(given: str) -> Link:
+    """What a link's code says.
+
+    Raises:
+        NotFound: not ours, altered or cut.
+    """
+    suffix = given[SIZE:]
+    if not _SUFFIX.match(suffix):
+        raise NotFound
+    mailing_no, n = read(given[:SIZE])
+    return Link(mailing_no, n, HIDDEN if suffix == _HIDDEN_MARK else int(suffix))
