@@ -46,12 +46,12 @@ def test_the_sender_is_changed_and_the_change_is_recorded(client, session, owner
     assert "sender.changed" in acts
 
 
-def test_a_stored_password_is_never_shown(live_client, live, smtp):
+def test_a_stored_password_is_never_shown(client, smtp):
     owner = accounts.make_owner()
-    accounts.sign_in(live_client, owner)
+    accounts.sign_in(client, owner)
     values = {**SENDER, "transport": "smtp", "host": "127.0.0.1", "port": str(smtp.port), "security": "none"}
-    assert post(live_client, "/settings/sender", values, "/settings").status_code == 303
-    answer = post(live_client, "/settings/sender", {**values, "port": "x", "secret": "hunter2hunter2"}, "/settings")
+    assert post(client, "/settings/sender", values, "/settings").status_code == 303
+    answer = post(client, "/settings/sender", {**values, "port": "x", "secret": "hunter2hunter2"}, "/settings")
     assert answer.status_code == 422
     assert "hunter2hunter2" not in answer.text
 
