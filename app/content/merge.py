@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -34,7 +35,8 @@ _Value = Callable[[_Scope, "_Run"], Any]
 _Write = Callable[[_Scope, "_Run"], None]
 
 _LINK_PLACE = re.compile(r"\b(?:href|src|action|background)\s*=\s*[\"']?\s*$", re.IGNORECASE)
-_LINK = re.compile(r"(?:https?://|mailto:|tel:|sms:)[^\s\x00-\x1f]*", re.IGNORECASE)
+LINK: Final = re.compile(r"(?:https?://|mailto:|tel:|sms:)[^\s\x00-\x1f]*", re.IGNORECASE)
+"""What may stand as the address of a link."""
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "eq": lambda a, b: a == b,
@@ -164,7 +166,10 @@ class _Run:
         self._until = time.monotonic() + SECONDS
 
     def add(self, text: str) -> None:
-        self._octets += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        self.add_known(text, _octets(text))
+
+    def add_known(self, text: str, octets: int) -> None:
+        self._octets += octets
         if self._octets > OUTPUT_OCTETS:
             raise MergeStopped("The merged mail is larger than 2 MB. Show less, or loop over less.")
         self.parts.append(text)
@@ -172,6 +177,10 @@ class _Run:
     def tick(self) -> None:
         if time.monotonic() > self._until:
             raise MergeStopped("Merging took longer than a second. Loop over less.")
+
+
+def _octets(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def _write_nothing(_scope: _Scope, _run: _Run) -> None:
@@ -231,7 +240,8 @@ class _Reader:
 
     def _data(self, text: str) -> _Write:
         self._before = text[-200:]
-        return lambda _scope, run: run.add(text)
+        octets = _octets(text)
+        return lambda _scope, run: run.add_known(text, octets)
 
     def _output(self, node: nodes.Expr, names: Shape) -> _Write:
         place = self._before
@@ -393,20 +403,30 @@ class _Reader:
 def _find(values: Mapping[str, Any], path: list[str]) -> Any:
     found: Any = values
     for name in path:
-        found = found.get(name) if isinstance(found, Mapping) else None
+        # The exact type first: asking for a Mapping costs ten times as much, and this runs for each tag.
+        found = found.get(name) if type(found) is dict or isinstance(found, Mapping) else None
     return found
 
 
 def _holds(compare: Callable[[Any, Any], Any], left: Any, right: Any) -> bool:
+    if isinstance(left, int | float) is not isinstance(right, int | float):
+        left, right = _as_number(left), _as_number(right)  # numbers of people are kept as exact text
     try:
         return bool(compare(left, right))
     except TypeError:
         return False
 
 
+def _as_number(value: Any) -> Any:
+    try:
+        return Decimal(value) if isinstance(value, str) else value
+    except InvalidOperation:
+        return value
+
+
 def _link(value: Any) -> str:
     text = as_text(value).strip()
-    return text if _LINK.fullmatch(text) else ""
+    return text if LINK.fullmatch(text) else ""
 
 
 def _words(node: nodes.Node) -> str:

@@ -48,12 +48,18 @@ _HELD: Final = ("title", "preview")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """A fault in a mail: `line` and `column` of the author's source, counted from 1."""
+    """A fault in a mail: `line` and `column` of the author's source, counted from 1.
+
+    Attributes:
+        severity: ``error`` keeps a mail from being sent, ``warning`` does not.
+        place: what the line is in: source, subject, preheader or text.
+    """
 
     line: int
     column: int
     severity: str
     message: str
+    place: str = "source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +86,38 @@ class Compiled:
         return bool(self.html) and not any(problem.severity == "error" for problem in self.problems)
 
 
-def compile_mjml(source: str, colours: Colours = DEFAULT) -> Compiled:
+def compile_mjml(source: str, colours: Colours = DEFAULT, language: str = "en") -> Compiled:
     """Compile a source; every fault is a problem with its line, nothing is raised.
 
     Args:
         source: MJML of at most 512 KB; ``<mj-include path="footer" />`` names one of our partials.
         colours: what the partials are painted with.
+        language: of the partials; English where there is none in it.
     """
     fault = _refused(source)
     if fault is not None:
         return Compiled("", (fault,), "", "", "")
-    whole = _OWN_INCLUDE.sub(lambda found: paint(_partials().get(found[1], found[0]), colours), source)
-    fingerprint = hashlib.sha256(f"{_engine()}\0{whole}".encode("utf-8", "replace")).hexdigest()
+    whole = _whole(source, colours, language)
+    fingerprint = _fingerprint(whole)
     known = _results.get(fingerprint)
     return known or _compile(whole, source, fingerprint)
+
+
+def fingerprint_of(source: str, colours: Colours = DEFAULT, language: str = "en") -> str:
+    """The fingerprint that ``compile_mjml`` would give, without compiling."""
+    return _fingerprint(_whole(source, colours, language))
+
+
+def _whole(source: str, colours: Colours, language: str) -> str:
+    def part(found: re.Match[str]) -> str:
+        known = _partials()
+        return paint(known.get(f"{found[1]}.{language}", known.get(found[1], found[0])), colours)
+
+    return _OWN_INCLUDE.sub(part, source)
+
+
+def _fingerprint(whole: str) -> str:
+    return hashlib.sha256(f"{_engine()}\0{whole}".encode("utf-8", "replace")).hexdigest()
 
 
 def _refused(source: str) -> Problem | None:
@@ -108,7 +132,7 @@ def _refused(source: str) -> Problem | None:
     place = _ANY_INCLUDE.search(rest)
     if place is None:
         return None
-    names = ", ".join(sorted(_partials()))
+    names = ", ".join(sorted(name for name in _partials() if "." not in name))
     return _at(
         source, place.start(), f"Only these parts can be included, written exactly like this: {names}."
     )
@@ -135,7 +159,7 @@ def _engine() -> str:
 
 def _compile(whole: str, source: str, fingerprint: str) -> Compiled:
     problems: list[Problem] = []
-    guarded = _Guarded(_fonts(whole, problems))
+    guarded = Guarded(_fonts(whole, problems))
     answer = _run(guarded.text)
     if answer is None:
         message = "This mail takes too long or too much memory to compile. Make it simpler."
@@ -155,7 +179,7 @@ def _held(whole: str, name: str) -> str:
     return " ".join(found[1].split()) if found else ""
 
 
-class _Guarded:
+class Guarded:
     """A source in which each merge tag is a word that no compiler touches."""
 
     def __init__(self, source: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.content.models import Letter, LetterPublication, LetterVersion, Picture
 from app.kernel.db import session
@@ -65,6 +65,19 @@ def find_last_version(letter: Letter) -> LetterVersion | None:
     return session().execute(query.order_by(LetterVersion.number.desc()).limit(1)).scalar_one_or_none()
 
 
+def get_version_by_number(letter: Letter, number: int) -> LetterVersion:
+    """One version of a letter.
+
+    Raises:
+        NotFound: the letter has none with this number.
+    """
+    query = select(LetterVersion).where(LetterVersion.letter_id == letter.id, LetterVersion.number == number)
+    found = session().execute(query).scalar_one_or_none()
+    if found is None:
+        raise NotFound("This version is not here.")
+    return found
+
+
 def list_versions(letter: Letter, limit: int = 50) -> Sequence[LetterVersion]:
     """The versions of a letter, newest first."""
     query = select(LetterVersion).where(LetterVersion.letter_id == letter.id)
@@ -113,16 +126,12 @@ def find_publication(version_id: UUID) -> LetterPublication | None:
     return session().execute(query).scalar_one_or_none()
 
 
-def last_publication_number(workspace_id: UUID) -> int:
-    """The highest number that was given, 0 before the first."""
-    query = select(func.max(LetterPublication.number)).where(LetterPublication.workspace_id == workspace_id)
-    return session().execute(query).scalar_one() or 0
-
-
 def list_pictures(workspace_id: UUID, limit: int = 60) -> Sequence[Picture]:
     """The pictures of a workspace without their bytes, newest first."""
     query = select(Picture).where(Picture.workspace_id == workspace_id)
-    return session().execute(query.order_by(Picture.created_at.desc(), Picture.id).limit(limit)).scalars().all()
+    return (
+        session().execute(query.order_by(Picture.created_at.desc(), Picture.id).limit(limit)).scalars().all()
+    )
 
 
 def find_picture(workspace_id: UUID, key: str) -> Picture | None:
@@ -137,7 +146,9 @@ def get_public_picture(key: str) -> tuple[str, bytes]:
     Raises:
         NotFound: no picture has this key.
     """
-    row = session().execute(select(Picture.kind, Picture.data).where(Picture.key == key).limit(1)).one_or_none()
+    row = (
+        session().execute(select(Picture.kind, Picture.data).where(Picture.key == key).limit(1)).one_or_none()
+    )
     if row is None:
         raise NotFound("This picture is not here.")
     return row[0], row[1]

@@ -1,4 +1,4 @@
-"""What other domains ask of content."""
+"""System mails, in the colours of a brand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any
 from app.content import systemmail
 from app.content.colours import DEFAULT, Colours
 from app.content.systemmail import Rendered
-
-__all__ = ["Rendered", "render_system"]
 
 
 def render_system(name: str, language: str, values: Mapping[str, Any], accent: str = "") -> Rendered:

@@ -1,0 +1,394 @@
+"""From a draft to a letter that can be sent: checked and compiled once, then only merged for each reader.
+
+Pure: no database, no clock. The same draft gives the same version, the same version and values the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html as htmlmod
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from app.content.colours import DEFAULT, Colours, paint
+from app.content.lint import lint_size, lint_source, lint_subject
+from app.content.merge import LINK, MergeRefused, MergeStopped, Target, check, prepare
+from app.content.mjml import Guarded, Problem, compile_mjml, fingerprint_of, tag_spans
+from app.content.plaintext import to_text
+from app.content.systemmail import Rendered
+from app.content.variables import NEWSLETTER, Kind, Variable, samples
+from app.kernel.errors import BadInput
+
+__all__ = ["Draft", "Incomplete", "Links", "Prepared", "Problem", "Rendered", "Written", "declared", "write"]
+
+Links = Callable[[int, str], str]
+"""What a link leads to: takes its index and the address that the author wrote."""
+
+_RULES: Final = "letters 1"
+"""Part of every fingerprint: changes when the same draft would give another version."""
+_FIELD: Final = "contact.fields."
+_FIELD_NAMED = re.compile(r"\bcontact\.fields\.([a-z][a-z0-9_]*)")
+_KINDS: Final = {"number": Kind.NUMBER, "money": Kind.TEXT, "date": Kind.DATE}
+_SAMPLES: Final = {
+    "number": "12",
+    "date": "2026-11-22",
+    "boolean": True,
+    "money": "12.50 EUR",
+    "country": "DE",
+}
+
+_COLOURED = re.compile(r"""="[^"<>]*\$[a-z][^"<>]*\"""")
+_HEAD_END = re.compile(r"</mj-head\s*>", re.IGNORECASE)
+_ROOT = re.compile(r"<mjml\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
+_HREF = re.compile(
+    r"""(<(?:a|area|v:[a-z]+)\b(?:[^<>"']|"[^"]*"|'[^']*')*?\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')""",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"https?://[^\s<>\"“”]*[^\s<>\"“”.,;:!?)\]}']", re.IGNORECASE)
+_STATIC = re.compile(r"https?://", re.IGNORECASE)
+_BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
+_GAPS = re.compile(r"\n{3,}")
+_PIXEL: Final = (
+    '{% if nod.pixel %}<img src="{{ nod.pixel }}" alt="" width="1" height="1" '
+    'style="display:block;width:1px;height:1px;border:0">{% endif %}'
+)
+_DECOY: Final = (
+    '{% if nod.hidden %}<div style="display:none;max-height:0;overflow:hidden;mso-hide:all" aria-hidden="true">'
+    '<a href="{{ nod.hidden }}" tabindex="-1">.</a></div>{% endif %}'
+)
+_OWN: Final = (
+    Variable("nod.pixel", Kind.URL, "", "The picture that tells of an opening"),
+    Variable("nod.hidden", Kind.URL, "", "The link that no person sees"),
+)
+_WAY_OUT: Final = "https://nod.invalid/u/way-out"
+_POSTAL: Final = "Nod Postal Street 12345"
+
+
+class Incomplete(BadInput):
+    """A letter that lacks, for one reader, what every letter must show; it must not leave."""
+
+    title = "This letter is not complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """All that a version is made of.
+
+    Attributes:
+        subject: with merge tags, one line; empty: that of ``mj-title``.
+        preheader: the preview line; empty: that of ``mj-preview``.
+        source: MJML.
+        own_text: the text part; empty: made from the content.
+        language: of its words, such as ``de``.
+        fields: kinds of the workspace's own fields by key.
+        colours: of the brand.
+    """
+
+    subject: str
+    preheader: str
+    source: str
+    own_text: str = ""
+    language: str = "en"
+    fields: Mapping[str, str] = field(default_factory=dict)
+    colours: Colours = DEFAULT
+
+    @property
+    def used_fields(self) -> dict[str, str]:
+        """Those of the fields that its tags name."""
+        named = _FIELD_NAMED.findall(f"{self.subject}\n{self.preheader}\n{self.source}\n{self.own_text}")
+        return {key: self.fields[key] for key in sorted(set(named)) if key in self.fields}
+
+    @property
+    def compiled_source(self) -> str:
+        """What the compiler gets: with the two lines of the inbox and the brand's colours; no line moves."""
+        source = _with_head(self.source, self.subject, self.preheader)
+        return _COLOURED.sub(lambda found: paint(found[0], self.colours), source)
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for drafts that give the same version; found without compiling."""
+        source = self.compiled_source
+        parts = [
+            _RULES,
+            self.subject,
+            self.preheader,
+            self.own_text,
+            self.language,
+            self.used_fields,
+            fingerprint_of(source, self.colours, self.language),
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a draft: templates that only wait for values.
+
+    Attributes:
+        html: compiled, with merge tags; empty where it could not be compiled.
+        text: the text part, with merge tags.
+        links: addresses without merge tags that it links to, each once.
+        needs: ``{"fields": {key: kind}}``.
+        problems: all faults and warnings, by place and line.
+    """
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    links: tuple[str, ...]
+    needs: Mapping[str, Any]
+    language: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it may become a version."""
+        return bool(self.html) and not any(problem.severity == "error" for problem in self.problems)
+
+
+class Version(Protocol):
+    """The templates of a version; the table's row and ``Written`` both are one."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def preheader(self) -> str: ...
+    @property
+    def html(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def links(self) -> Sequence[str]: ...
+    @property
+    def needs(self) -> Mapping[str, Any]: ...
+    @property
+    def language(self) -> str: ...
+
+
+def declared(fields: Mapping[str, str]) -> tuple[Variable, ...]:
+    """What a letter may name: the list of newsletters and a workspace's own fields by key and kind."""
+    own = (
+        Variable(_FIELD + key, _KINDS.get(kind, Kind.TEXT), _SAMPLES.get(kind, "…"), f"Your field “{key}”")
+        for key, kind in fields.items()
+    )
+    return (*NEWSLETTER, *own)
+
+
+def write(draft: Draft) -> Written:
+    """Check and compile a draft; every fault is a problem with its place and line, nothing is raised."""
+    names = declared(draft.fields)
+    compiled = compile_mjml(draft.compiled_source, draft.colours, draft.language)
+    subject = draft.subject or htmlmod.unescape(compiled.title)
+    preheader = draft.preheader or htmlmod.unescape(compiled.preview)
+    problems = [
+        *_merge_faults(draft, names),
+        *compiled.problems,
+        *lint_source(draft.source),
+        *lint_subject(subject, preheader),
+        *lint_size(compiled.html),
+    ]
+    text = draft.own_text or (to_text(compiled.html) if compiled.html else "")
+    written = Written(
+        subject=subject,
+        preheader=preheader,
+        html=compiled.html,
+        text=text,
+        links=tuple(_static_links(compiled.html)),
+        needs={"fields": draft.used_fields},
+        language=draft.language,
+        problems=(),
+    )
+    if compiled.html and not any(problem.severity == "error" for problem in problems):
+        problems += _final_faults(written, own_text=bool(draft.own_text))
+    found = tuple(sorted(set(problems), key=lambda one: (_PLACES.index(one.place), one)))
+    return Written(**{name: getattr(written, name) for name in _NAMES} | {"problems": found})
+
+
+_PLACES: Final = ("subject", "preheader", "source", "text")
+_NAMES: Final = ("subject", "preheader", "html", "text", "links", "needs", "language")
+
+
+def _merge_faults(draft: Draft, names: Iterable[Variable]) -> list[Problem]:
+    names = tuple(names)
+    places: tuple[tuple[str, str, Target], ...] = (
+        ("subject", draft.subject, "header"),
+        ("preheader", draft.preheader, "header"),
+        ("source", draft.source, "html"),
+        ("text", draft.own_text, "text"),
+    )
+    return [
+        Problem(fault.line, fault.column, "error", fault.message, place)
+        for place, source, target in places
+        for fault in check(source, names, target)
+    ]
+
+
+def _final_faults(written: Written, *, own_text: bool) -> list[Problem]:
+    """What only the compiled letter shows: tags that the compiler tore apart, and a missing way out."""
+    try:
+        prepared = Prepared(written)
+        shown = [prepared.merge(values) for values in _trials(written)]
+    except MergeRefused as refused:
+        first = refused.errors[0].message
+        return [
+            Problem(1, 1, "error", f"A merge tag does not fit where it stands in the compiled mail: {first}")
+        ]
+    except MergeStopped as stopped:
+        return [Problem(1, 1, "error", stopped.detail)]
+    problems = []
+    for wanted, called, tag in (
+        (_WAY_OUT, "the link to unsubscribe", "links.unsubscribe"),
+        (_POSTAL, "your postal address", "brand.postal_address"),
+    ):
+        advice = f"Every reader must see {called}. Write {{{{ {tag} }}}}"
+        if not all(wanted in to_text(one.html) for one in shown):
+            problems.append(
+                Problem(1, 1, "error", f'{advice}, or <mj-include path="footer" /> at the end of the body.')
+            )
+        if own_text and not all(wanted in one.text for one in shown):
+            problems.append(Problem(1, 1, "error", f"{advice} into the text part too.", "text"))
+    return problems
+
+
+def _trials(written: Written) -> list[dict[str, Any]]:
+    """Values of a reader who told us everything, and of one who told us nothing."""
+    full = samples(declared(written.needs["fields"]))
+    full["links"] = {**full["links"], "unsubscribe": _WAY_OUT}
+    full["brand"] = {**full["brand"], "postal_address": _POSTAL}
+    return [full, {**full, "contact": {"email": full["contact"]["email"]}, "permission": {}}]
+
+
+class Prepared:
+    """A version whose templates are read: merging it costs no compiling and no parsing."""
+
+    __slots__ = ("_html", "_language", "_links", "_needed", "_plain", "_preheader", "_subject", "_text")
+
+    def __init__(self, version: Version) -> None:
+        names = (*declared(version.needs.get("fields", {})), *_OWN, *_link_names(version.links))
+        page = _with_ends(_tie_links(version.html, version.links))
+        text = _tie_addresses(version.text, version.links)
+        self._subject = prepare(version.subject, "header", names)
+        self._preheader = prepare(version.preheader, "header", names)
+        self._html = prepare(page, "html", names)
+        self._text = prepare(text, "text", names)
+        self._language = version.language
+        self._links = tuple(version.links)
+        self._plain: Mapping[str, str] = {f"l{index}": url for index, url in enumerate(self._links)}
+        self._needed = sorted(
+            name for name in self._html.needed | self._text.needed if name.startswith("links.")
+        )
+
+    def merge(
+        self,
+        values: Mapping[str, Any],
+        links: Links | None = None,
+        pixel_url: str | None = None,
+        hidden_url: str | None = None,
+    ) -> Rendered:
+        """The letter with these values, whatever they lack.
+
+        Raises:
+            MergeStopped: it grew too large or ran too long.
+        """
+        own = (
+            self._plain
+            if links is None
+            else {f"l{index}": links(index, url) for index, url in enumerate(self._links)}
+        )
+        if pixel_url or hidden_url:
+            own = {**own, "pixel": pixel_url or "", "hidden": hidden_url or ""}
+        values = {**values, "nod": own}
+        language = self._language
+        return Rendered(
+            subject=self._subject.render(values, language),
+            preheader=self._preheader.render(values, language),
+            html=self._html.render(values, language),
+            text=_GAPS.sub("\n\n", self._text.render(values, language)).strip() + "\n",
+        )
+
+    def refuse_incomplete(self, rendered: Rendered, values: Mapping[str, Any]) -> None:
+        """Stop a letter that its reader could not leave.
+
+        Raises:
+            Incomplete: the unsubscribe link or the postal address is missing in a part, or a link has no address.
+        """
+        given, brand = values.get("links") or {}, values.get("brand") or {}
+        way_out, postal = str(given.get("unsubscribe") or ""), str(brand.get("postal_address") or "")
+        for value, called in ((way_out, "link to unsubscribe"), (postal, "postal address")):
+            if not value or htmlmod.escape(value) not in rendered.html or value not in rendered.text:
+                raise Incomplete(f"This reader’s letter would lack the {called}, so it is not sent.")
+        for name in self._needed:
+            if not given.get(name.removeprefix("links.")):
+                raise Incomplete(
+                    f"This reader’s letter would lack the address for {name}, so it is not sent."
+                )
+
+
+def _with_head(source: str, subject: str, preheader: str) -> str:
+    """The source with the subject as its title and the preheader as its preview; no line moves."""
+    for name, value in (("title", subject), ("preview", preheader)):
+        if not value:
+            continue
+        held = f"<mj-{name}>{_escaped(value)}</mj-{name}>"
+        own = re.compile(rf"<mj-{name}\b[^<>]*(?:/>|>.*?</mj-{name}\s*>)", re.DOTALL | re.IGNORECASE)
+        if found := own.search(source):
+            source = source[: found.start()] + held + "\n" * found[0].count("\n") + source[found.end() :]
+        elif end := _HEAD_END.search(source):
+            source = source[: end.start()] + held + source[end.start() :]
+        elif root := _ROOT.search(source):
+            source = f"{source[: root.end()]}<mj-head>{held}</mj-head>{source[root.end() :]}"
+    return source
+
+
+def _escaped(line: str) -> str:
+    pieces, end = [], 0
+    for start, stop in tag_spans(line):
+        pieces += [htmlmod.escape(line[end:start], quote=False), line[start:stop]]
+        end = stop
+    return "".join([*pieces, htmlmod.escape(line[end:], quote=False)])
+
+
+def _static_links(page: str) -> list[str]:
+    guarded = Guarded(page).text
+    found = (htmlmod.unescape(double or single).strip() for _, double, single in _HREF.findall(guarded))
+    return list(dict.fromkeys(url for url in found if _is_static(url)))
+
+
+def _is_static(url: str) -> bool:
+    return bool(_STATIC.match(url) and LINK.fullmatch(url)) and "nodtag" not in url
+
+
+def _link_names(links: Sequence[str]) -> Iterable[Variable]:
+    return (Variable(f"nod.l{index}", Kind.URL, url, "A link") for index, url in enumerate(links))
+
+
+def _tie_links(page: str, links: Sequence[str]) -> str:
+    """Each of the links becomes a tag that is filled in when merging."""
+    known = {url: index for index, url in enumerate(links)}
+    guarded = Guarded(page)
+
+    def tie(found: re.Match[str]) -> str:
+        url = htmlmod.unescape(found[2] if found[2] is not None else found[3]).strip()
+        return found[0] if url not in known else f'{found[1]}"{{{{ nod.l{known[url]} }}}}"'
+
+    return guarded.back(_HREF.sub(tie, guarded.text))
+
+
+def _tie_addresses(text: str, links: Sequence[str]) -> str:
+    known = {url: index for index, url in enumerate(links)}
+    guarded = Guarded(text)
+
+    def tie(found: re.Match[str]) -> str:
+        return found[0] if found[0] not in known else f"{{{{ nod.l{known[found[0]]} }}}}"
+
+    return guarded.back(_ADDRESS.sub(tie, guarded.text))
+
+
+def _with_ends(page: str) -> str:
+    ends = list(_BODY_END.finditer(page))
+    at = ends[-1].start() if ends else len(page)
+    return f"{page[:at]}{_DECOY}{_PIXEL}{page[at:]}"

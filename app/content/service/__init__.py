@@ -1,0 +1,56 @@
+"""What other domains ask of content: system mails, letters with their versions, and the values of their tags."""
+
+from app.content.designs import Design, list_designs
+from app.content.letters import Draft, Incomplete, Links, Problem, Rendered, Written
+from app.content.places import archive as archive_url
+from app.content.places import web_view as web_view_url
+from app.content.readers import Reader, public_values, reader_values, sample_values
+from app.content.service.drafts import (
+    archive_letter,
+    copy_letter,
+    create_letter,
+    designs,
+    draft_of,
+    rename_letter,
+    restore_version,
+    save_draft,
+)
+from app.content.service.pictures import add_picture
+from app.content.service.rendering import preview, preview_draft, render, render_public
+from app.content.service.system import render_system
+from app.content.service.versions import check, freeze_version, publish, withdraw
+
+__all__ = [
+    "Design",
+    "Draft",
+    "Incomplete",
+    "Links",
+    "Problem",
+    "Reader",
+    "Rendered",
+    "Written",
+    "add_picture",
+    "archive_letter",
+    "archive_url",
+    "check",
+    "copy_letter",
+    "create_letter",
+    "designs",
+    "draft_of",
+    "freeze_version",
+    "list_designs",
+    "preview",
+    "preview_draft",
+    "public_values",
+    "publish",
+    "reader_values",
+    "rename_letter",
+    "render",
+    "render_public",
+    "render_system",
+    "restore_version",
+    "sample_values",
+    "save_draft",
+    "web_view_url",
+    "withdraw",
+]
