@@ -206,7 +206,7 @@ def timeline(
     *,
     kind: str = "",
     before: datetime | None = None,
-    limit: int = ENTRIES,
+    limit: int,
 ) -> rules.Slice:
     """What happened with a person, from every room that knows, newest first and older than ``before``."""
     sources = [source for source in _sources() if not kind or source.kind == kind]

@@ -81,5 +81,7 @@ def _row(person: ListedPerson) -> dict[str, Any]:
 def _turn(cursor: str | None) -> str | None:
     if cursor is None:
         return None
-    kept: dict[str, Any] = {name: request.args[name] for name in ("q", "word", "interest") if request.args.get(name)}
+    kept: dict[str, Any] = {
+        name: request.args[name] for name in ("q", "word", "interest") if request.args.get(name)
+    }
     return url_for("people.index", **kept, page=cursor)

@@ -106,7 +106,7 @@ def _timeline(workspace_id: UUID, contact_id: UUID, zone: str) -> dict[str, Any]
     kind = request.args.get("kind", "")
     if kind and kind not in dict(kinds):
         raise BadRequest("This timeline has no such kind of entries.")
-    found = queries.timeline(workspace_id, contact_id, kind=kind, before=_before())
+    found = queries.timeline(workspace_id, contact_id, kind=kind, before=_before(), limit=queries.ENTRIES)
     earlier = None
     if found.earlier is not None:
         before = encode_cursor(found.earlier.isoformat())
