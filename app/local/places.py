@@ -14,6 +14,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+THROWAWAY = "throwaway.pid"
 ACCOUNTS = ("postgres", "nobody")
 SHARED_ROOT = Path("/var/tmp")  # noqa: S108 - survives a restart of the machine; ownership is checked below
 
@@ -97,6 +98,18 @@ def place_for(folder: Path) -> Place:
 def remove_place(place: Place) -> None:
     """Delete the folder with all data in it."""
     shutil.rmtree(place.folder, ignore_errors=True)
+
+
+def mark_throwaway(place: Place) -> None:
+    """Note who uses a throw-away place, and delete those of users that were killed."""
+    for note in SHARED_ROOT.glob(f"nod-*/{THROWAWAY}"):
+        try:
+            is_ours, pid = note.stat().st_uid == os.geteuid(), int(note.read_text())
+        except (OSError, ValueError):
+            continue
+        if is_ours and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(note.parent, ignore_errors=True)
+    (place.folder / THROWAWAY).write_text(str(os.getpid()))
 
 
 def _account() -> Account:

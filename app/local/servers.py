@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.local.places import place_for, remove_place
+from app.local.places import mark_throwaway, place_for, remove_place
 from app.local.postgres import Postgres
 from app.local.redis_server import RedisServer
 from app.local.state import State
@@ -101,6 +101,7 @@ def throwaway_servers(folder: Path, *, fast: bool = True) -> Iterator[OwnServers
         The servers. The role `nod` may create databases; `postgres.admin_url` is the superuser's.
     """
     place = place_for(folder)
+    mark_throwaway(place)
     password = secrets.token_hex(16)
     postgres = Postgres(place, free_port(), password, is_throwaway=fast)
     redis = RedisServer(place, free_port(), password, is_throwaway=fast)

@@ -245,6 +245,19 @@ def test_root_runs_servers_as_another_user_in_a_folder_that_user_may_enter(monke
 
 
 @needs_root
+def test_what_a_killed_test_run_left_in_the_shared_folder_is_deleted_by_the_next(monkeypatch, root):
+    monkeypatch.setattr(places, "SHARED_ROOT", root)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for name, pid in (("nod-dead", gone.pid), ("nod-alive", os.getpid())):
+        (root / name).mkdir()
+        (root / name / places.THROWAWAY).write_text(str(pid))
+    (root / "nod-checkout").mkdir()
+    with throwaway_servers(root / "mine"):
+        assert sorted(path.name for path in root.glob("nod-*")) == ["nod-alive", "nod-checkout"]
+
+
+@needs_root
 def test_a_folder_that_someone_else_prepared_is_refused(monkeypatch, root):
     monkeypatch.setattr(places, "SHARED_ROOT", root)
     with tempfile.TemporaryDirectory() as home:

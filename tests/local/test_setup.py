@@ -145,7 +145,7 @@ def test_a_fresh_clone_with_an_empty_home_needs_one_command(newcomer):
     assert "making" not in newcomer.output
     assert seconds < 30
     doctor = newcomer.start("make", "doctor")
-    assert doctor.wait(120) == 1  # nothing runs, and it says so
+    assert doctor.wait(120) != 0  # nothing runs, and it says so
     assert "Traceback" not in newcomer.output
     assert "Start Nod" in newcomer.output
 
