@@ -77,6 +77,16 @@ def test_case_28_no_door_takes_a_changed_token(client, made):
     assert signup.everything() == before
 
 
+def test_case_28_the_right_name_under_the_wrong_purpose_is_refused(client, place, mara, made):
+    """Same length, same id, a good MAC of ours: only the purpose differs."""
+    permission = links.read_why(made["why"])
+    reach = links.read_preferences(made["preferences"])
+    for purpose in ("decoy", "preferences", "unsubscribe", "undo", "private", "confirm", "csrf", "form time"):
+        assert client.get("/w/" + tokens.sign(purpose, permission.bytes)).status_code == 404, purpose
+    for purpose in ("decoy", "why", "unsubscribe", "undo", "private", "confirm", "csrf", "form time"):
+        assert client.get("/p/" + tokens.sign(purpose, reach.bytes)).status_code == 404, purpose
+
+
 @pytest.mark.parametrize("wrong", ["", "x", "A" * 22, "A" * 600, "%00", "é", "AAAA====", "../f/x", "-" * 54])
 def test_case_28_what_is_no_token_is_not_here(client, session, wrong):
     for urls in ROUTES.values():
