@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, DateTime, ForeignKey, Index, Integer, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import Boolean, DateTime, ForeignKey, Index, Integer, Text, UniqueConstraint, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -19,7 +19,12 @@ class Contact(Base):
     __tablename__ = "contacts"
     __table_args__ = (
         Index("ix_contacts_workspace_id_created_at_id", "workspace_id", "created_at", "id"),
-        Index("ix_contacts_search", text("name_folded gin_trgm_ops"), postgresql_using="gin"),
+        Index(
+            "ix_contacts_search",
+            "name_folded",
+            postgresql_using="gin",
+            postgresql_ops={"name_folded": "gin_trgm_ops"},
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
@@ -48,7 +53,7 @@ class ContactAddress(Base):
         UniqueConstraint("workspace_id", "channel", "key"),
         UniqueConstraint("contact_id", "channel"),
         Index("ix_addresses_folded", "workspace_id", "channel", "folded"),
-        Index("ix_addresses_search", text("key gin_trgm_ops"), postgresql_using="gin"),
+        Index("ix_addresses_search", "key", postgresql_using="gin", postgresql_ops={"key": "gin_trgm_ops"}),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)

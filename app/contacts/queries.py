@@ -48,6 +48,22 @@ def find_by_key(workspace_id: UUID, key: str, channel: str = "email") -> Contact
     return session().execute(query).scalar_one_or_none()
 
 
+def list_by_beginning(workspace_id: UUID, beginning: str, limit: int = 8) -> list[tuple[Contact, str]]:
+    """People whose email address begins like this, with their address; a range of the unique index."""
+    query = (
+        select(Contact, ContactAddress.address)
+        .join(ContactAddress, ContactAddress.contact_id == Contact.id)
+        .where(
+            ContactAddress.workspace_id == workspace_id,
+            ContactAddress.channel == "email",
+            ContactAddress.key.startswith(beginning.strip().lower(), autoescape=True),
+        )
+        .order_by(ContactAddress.key)
+        .limit(limit)
+    )
+    return [(contact, address) for contact, address in session().execute(query)]
+
+
 def list_by_folded(workspace_id: UUID, folded: str, channel: str = "email") -> list[UUID]:
     """Everyone whose address is a spelling of the same mailbox (``Address.folded``); only for limits."""
     query = select(ContactAddress.contact_id).where(

@@ -9,6 +9,13 @@ from app.kernel.http.guards import guard_of, refuse_unguarded
 
 PUBLIC = {
     "accounts.brand_css",
+    "content.archive",
+    "content.archived",
+    "content.archived_letter",
+    "content.design_picture",
+    "content.picture",
+    "content.web_view",
+    "content.web_view_letter",
     "forms.hosted",
     "forms.inbox",
     "forms.submit",
@@ -53,7 +60,7 @@ def test_members_pages_send_a_stranger_to_the_sign_in(client, app):
         if guard_of(app, rule.endpoint).kind != "member":
             continue
         for method in rule.methods & {"GET", "POST", "PUT", "PATCH", "DELETE"}:
-            answer = client.open(_url(rule), method=method)
+            answer = client.open(_url(rule), method=method, headers={"Accept": "text/html"})
             expected = {302, 303} if method == "GET" else {401}
             assert answer.status_code in expected, (method, rule.rule, answer.status_code)
             if answer.status_code in {302, 303}:
