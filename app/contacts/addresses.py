@@ -68,7 +68,7 @@ def normalise(raw: str) -> Address:
     """
     text = _visible(raw)
     if text.count("@") != 1:
-        raise AddressError(_at_reason(text))
+        raise _at_fault(text)
     local, _, host = text.partition("@")
     domain = _domain(host)
     _check_local(local)
@@ -104,10 +104,10 @@ def _visible(raw: str) -> str:
     return text
 
 
-def _at_reason(text: str) -> str:
+def _at_fault(text: str) -> AddressError:
     if "@" not in text:
-        return "An email address has an @ in the middle, like name@example.org."
-    return "Enter one address with a single @, like name@example.org."
+        return AddressError("An email address has an @ in the middle, like name@example.org.")
+    return AddressError("Enter one address with a single @, like name@example.org.")
 
 
 def _domain(host: str) -> str:

@@ -17,7 +17,7 @@ from app.kernel.i18n import gettext as _
 
 FORM = "form"
 """The key of a fault that belongs to no single field."""
-MAX_VALUE = 2000
+MAX_VALUE = 1000
 REPEATED = frozenset({"topic"})
 OWN_NAMES = ("first_name", "last_name")
 

@@ -336,7 +336,8 @@ def save(token: str) -> Response:
         values = load(Choices(), {**posted, "topic": request.form.getlist("topic")})
         service.save(reader, _saved(reader, values), _proof(token))
     except BadInput as fault:
-        return make_response(_centre(reader, token, fault.fields), fault.status)
+        faults = {name: _("This does not fit here.") for name in fault.fields}
+        return make_response(_centre(reader, token, faults), fault.status)
     return make_response(redirect(url_for("preferences.centre", token=token, saved=1), 303))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from babel.messages.extract import extract_from_file
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
 from babel.messages.pofile import read_po
 
 from app.kernel import i18n
@@ -15,6 +15,9 @@ from app.kernel import i18n
 APP = Path(__file__).parents[2] / "app"
 HOLE = re.compile(r"%\((\w+)\)[sd]")
 Words = tuple[str, ...]
+REASONS = {"contacts/addresses.py", "contacts/rules.py", "forms/rules.py"}
+"""Pure modules whose errors are shown beside a field of a form, in its language."""
+KEYWORDS = {**DEFAULT_KEYWORDS, "AddressError": None, "ValueError": None}
 
 
 def sources() -> Iterator[tuple[Path, str]]:
@@ -32,7 +35,8 @@ def spoken() -> dict[str, Words]:
     """{message: its forms} of all pages and mails."""
     found: dict[str, Words] = {}
     for path, method in sources():
-        for _line, message, _comments, _context in extract_from_file(method, path):
+        keywords = KEYWORDS if path.relative_to(APP).as_posix() in REASONS else DEFAULT_KEYWORDS
+        for _line, message, _comments, _context in extract_from_file(method, path, keywords):
             forms = (message,) if isinstance(message, str) else tuple(message)
             found[forms[0]] = forms
     return found

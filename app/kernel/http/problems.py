@@ -8,6 +8,7 @@ from flask import Flask, Response, current_app, g, jsonify, make_response, rende
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
+from app.kernel import i18n
 from app.kernel.errors import BadRequest, NotFound, Problem, TooMany, Unavailable
 from app.kernel.http.guards import guard_of
 
@@ -103,8 +104,10 @@ def wants_json() -> bool:
 
 def _page(problem: Problem) -> str:
     side = "app" if g.get("actor") is not None and _is_inside() else "public"
+    if side == "public" and i18n.current() == i18n.DEFAULT:
+        i18n.use(i18n.best(request.headers.get("Accept-Language", "")))
     try:
-        return render_template(f"errors/{side}.html", problem=problem)
+        return render_template(f"errors/{side}.html", problem=problem, lang=i18n.current())
     except Exception:
         log.exception("the error page failed")
         return f"<!doctype html><title>{problem.status}</title><h1>{problem.title}</h1>"
