@@ -303,11 +303,17 @@ def test_a_mail_server_that_is_away_costs_no_attempt(post: Post):
 
 
 def test_a_dead_server_is_asked_once_a_slice(post: Post):
-    post.sink.reply_at("CONNECT", "421 4.3.2 come back later")
+    asked: list[str] = []
+
+    def note_it(argument: str) -> bool:
+        asked.append(argument)
+        return True
+
+    post.sink.reply_at("CONNECT", "421 4.3.2 come back later", matches=note_it)
     wishes = [wish(post.where) for _ in range(5)]
     run()
-    assert [found.row().attempts for found in wishes] == [0] * 5
-    assert post.sink.commands == []
+    assert [(found.state, found.row().attempts) for found in wishes] == [("pending", 0)] * 5
+    assert len(asked) == 1
 
 
 def test_a_line_cut_before_the_dot_loses_nothing_and_doubles_nothing(post: Post):
