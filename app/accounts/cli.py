@@ -35,7 +35,10 @@ def _work() -> Iterator[None]:
         with transaction():
             yield
     except Problem as problem:
-        lines = [problem.detail or problem.title, *(f"  {name}: {text}" for name, text in problem.fields.items())]
+        lines = [
+            problem.detail or problem.title,
+            *(f"  {name}: {text}" for name, text in problem.fields.items()),
+        ]
         raise click.ClickException("\n".join(lines)) from None
 
 
@@ -67,7 +70,9 @@ def _workspace() -> UUID:
 @click.option("--postal-address", required=True, help=r"Stands at the end of each mail; \n separates lines.")
 @click.option("--sender-name", default="", help="Who the mail comes from; by default the brand.")
 @click.option("--sender-address", default="", help="The address mail comes from; by default the owner's.")
-@click.option("--language", type=click.Choice(i18n.languages()), default="en", help="Of forms, pages and mails.")
+@click.option(
+    "--language", type=click.Choice(i18n.languages()), default="en", help="Of forms, pages and mails."
+)
 @_stdin
 def create_owner(*, password_stdin: bool, **options: str) -> None:
     """Do the first run without a browser: owner, brand and sender at once."""
@@ -78,7 +83,10 @@ def create_owner(*, password_stdin: bool, **options: str) -> None:
         user = service.create_owner(asked["email"], asked["name"], password, by=acts.COMMAND)
         details = Details(asked["brand"], asked["postal_address"], asked["language"])
         workspace = service.create_workspace(user.id, details, by=acts.COMMAND)
-        sender_name, sender_address = asked["sender_name"] or asked["brand"], asked["sender_address"] or user.email
+        sender_name, sender_address = (
+            asked["sender_name"] or asked["brand"],
+            asked["sender_address"] or user.email,
+        )
         events.publish(SenderNamed(workspace.id, sender_name, sender_address))
     click.echo(f"{user.name} owns {workspace.name}. Sign in as {user.email}.")
 

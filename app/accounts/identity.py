@@ -51,7 +51,9 @@ def key_of(current: Request) -> Actor | None:
     Raises:
         BadRequest: a key in the address, where logs and histories keep it.
     """
-    if any(name.lower() in _KEY_NAMES or service.is_key(value) for name, value in current.args.items(multi=True)):
+    if any(
+        name.lower() in _KEY_NAMES or service.is_key(value) for name, value in current.args.items(multi=True)
+    ):
         raise BadRequest(
             "Send the key in the Authorization header, never in the address: logs keep addresses. Revoke this key."
         )

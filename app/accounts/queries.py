@@ -155,7 +155,9 @@ def find_live_session(token_hash: bytes, now: datetime, idle_since: datetime) ->
 
     One statement: it also asks whether the user is still there and what the role is now.
     """
-    membership = and_(Membership.user_id == UserSession.user_id, Membership.workspace_id == UserSession.workspace_id)
+    membership = and_(
+        Membership.user_id == UserSession.user_id, Membership.workspace_id == UserSession.workspace_id
+    )
     statement = (
         select(UserSession, User.name, User.email, Membership.role, Workspace)
         .join(User, User.id == UserSession.user_id)
@@ -174,7 +176,9 @@ def find_live_session(token_hash: bytes, now: datetime, idle_since: datetime) ->
     return None if row is None else _live(*row)
 
 
-def _live(found: UserSession, name: str, email: str, role: str | None, workspace: Workspace | None) -> LiveSession:
+def _live(
+    found: UserSession, name: str, email: str, role: str | None, workspace: Workspace | None
+) -> LiveSession:
     return LiveSession(
         id=found.id,
         user_id=found.user_id,
@@ -229,7 +233,11 @@ def find_api_key(secret_hash: bytes, now: datetime) -> tuple[ApiKey, str] | None
 
 def list_api_keys(workspace_id: UUID) -> Sequence[ApiKey]:
     """All keys of a workspace, newest first; revoked ones stay as a record."""
-    statement = select(ApiKey).where(ApiKey.workspace_id == workspace_id).order_by(ApiKey.created_at.desc(), ApiKey.id)
+    statement = (
+        select(ApiKey)
+        .where(ApiKey.workspace_id == workspace_id)
+        .order_by(ApiKey.created_at.desc(), ApiKey.id)
+    )
     return session().execute(statement).scalars().all()
 
 

@@ -31,7 +31,11 @@ def _prepare(message: SystemMessage) -> Prepared | Skip:
         language="en",
         values={
             "workspace": {"name": brand.name},
-            "brand": {"name": brand.name, "short_name": brand.short_name, "postal_address": brand.postal_address},
+            "brand": {
+                "name": brand.name,
+                "short_name": brand.short_name,
+                "postal_address": brand.postal_address,
+            },
             "transport": {"name": server_name(settings, message.workspace_id)},
             "request": {"time": i18n.instant(message.created_at, brand.time_zone)},
             "links": {"start": f"{settings.url}/"},

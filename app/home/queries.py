@@ -78,7 +78,9 @@ def count_by_day(workspace_id: UUID) -> list[tuple[date, int, int]]:
 
 def count_yes_by_interest(workspace_id: UUID) -> dict[UUID, int]:
     """How many people said yes to each interest; those nobody chose are missing."""
-    return {row[0]: int(row[1]) for row in session().execute(_YES_BY_INTEREST, {"workspace_id": workspace_id})}
+    return {
+        row[0]: int(row[1]) for row in session().execute(_YES_BY_INTEREST, {"workspace_id": workspace_id})
+    }
 
 
 def _mail(row: Row[Any]) -> Mail:

@@ -83,9 +83,19 @@ def _outcome(mail: Mail, server: str, worker_seconds: float | None) -> list[Chec
     if mail.state in {"suppressed", "cancelled"}:
         return [Check("fail", "Not sent", mail.reply, mail.done_at)]
     if mail.state == "unknown":
-        return [Check("warn", "The answer was lost", "It may have arrived. Nod tries once more in a quarter of an hour.")]
+        return [
+            Check(
+                "warn",
+                "The answer was lost",
+                "It may have arrived. Nod tries once more in a quarter of an hour.",
+            )
+        ]
     if worker_seconds is None or worker_seconds > SILENT_SECONDS:
-        return [Check("fail", "No sender is running", "The mail waits. 'make run' starts the processes that send.")]
+        return [
+            Check(
+                "fail", "No sender is running", "The mail waits. 'make run' starts the processes that send."
+            )
+        ]
     if mail.attempts or mail.faults:
         return [
             Check("warn", f"{server} has not taken it yet", mail.reply),
@@ -119,7 +129,12 @@ def alive_text(worker_seconds: float | None) -> tuple[bool, str]:
     if worker_seconds > SILENT_SECONDS:
         return False, f"No sender since {_ago(worker_seconds)}"
     seconds = int(worker_seconds)
-    return True, "Sender alive now" if seconds < 1 else f"Sender alive {seconds} second{'' if seconds == 1 else 's'} ago"
+    return (
+        True,
+        "Sender alive now"
+        if seconds < 1
+        else f"Sender alive {seconds} second{'' if seconds == 1 else 's'} ago",
+    )
 
 
 def _ago(seconds: float) -> str:
@@ -160,11 +175,18 @@ def attention(
     found: list[Attention | None] = [
         None
         if worker_alive
-        else Attention("stop", "alert", "No sender is running", "Mail waits until the worker processes run again."),
+        else Attention(
+            "stop", "alert", "No sender is running", "Mail waits until the worker processes run again."
+        ),
         None
         if has_sender
         else Attention(
-            "stop", "alert", "Nobody is the sender", "Questions to new people wait.", "/setup/sender", "Name a sender"
+            "stop",
+            "alert",
+            "Nobody is the sender",
+            "Questions to new people wait.",
+            "/setup/sender",
+            "Name a sender",
         ),
         Attention(
             "stop",

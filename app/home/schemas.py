@@ -12,14 +12,20 @@ from app.accounts.rules import colour
 from app.kernel import i18n
 from app.kernel.http.posted import Input, Line, Lines, Secret, WebAddress
 
-SECURITIES = (("starttls", "STARTTLS (port 587)"), ("implicit", "TLS (port 465)"), ("none", "None, only on this machine"))
+SECURITIES = (
+    ("starttls", "STARTTLS (port 587)"),
+    ("implicit", "TLS (port 465)"),
+    ("none", "None, only on this machine"),
+)
 SMTP, INSTALLED = "smtp", "installed"
 
 
 @lru_cache(maxsize=1)
 def zones() -> tuple[tuple[str, str], ...]:
     """Time zones by the names that people know, for a list to choose from."""
-    names = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+    names = sorted(
+        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/"))
+    )
     return (("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names))
 
 
@@ -35,7 +41,9 @@ class Colour(Line):
 
 
 def _one_of(pairs: tuple[tuple[str, str], ...], **more: Any) -> fields.String:
-    return fields.String(validate=validate.OneOf([value for value, _ in pairs], error="Choose one of the list."), **more)
+    return fields.String(
+        validate=validate.OneOf([value for value, _ in pairs], error="Choose one of the list."), **more
+    )
 
 
 class BrandForm(Input):

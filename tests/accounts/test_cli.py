@@ -75,11 +75,19 @@ def test_a_lost_password_is_set_anew_and_every_session_ends(run, client, session
     accounts.sign_in(client, account)
     assert client.get("/settings/you").status_code == 200
     fresh = "nine herons stand in the shallows"
-    assert run("accounts", "reset-password", "--email", account.email, "--password-stdin", typed=f"{fresh}\n").exit_code == 0
+    assert (
+        run(
+            "accounts", "reset-password", "--email", account.email, "--password-stdin", typed=f"{fresh}\n"
+        ).exit_code
+        == 0
+    )
     assert client.get("/settings/you").status_code == 401
     assert accounts.sign_in(client, account).status_code == 401
     assert accounts.sign_in(client, account, password=fresh).status_code == 303
-    assert run("accounts", "reset-password", "--email", "nobody@oxbow.example", "--password-stdin").exit_code == 1
+    assert (
+        run("accounts", "reset-password", "--email", "nobody@oxbow.example", "--password-stdin").exit_code
+        == 1
+    )
 
 
 def test_sessions_are_revoked_from_the_shell(run, client, session):

@@ -90,7 +90,8 @@ def test_a_key_is_shown_once(client, owner):
 
 
 @pytest.mark.parametrize(
-    "values", [{"name": "Shop"}, {"name": "", "scopes": "people.read"}, {"name": "Shop", "scopes": "settings.write"}]
+    "values",
+    [{"name": "Shop"}, {"name": "", "scopes": "people.read"}, {"name": "Shop", "scopes": "settings.write"}],
 )
 def test_a_key_without_a_name_or_with_a_wrong_right_is_not_made(client, owner, values):
     token = accounts.token_of(client, "/settings/keys")

@@ -73,14 +73,23 @@ def test_a_password_that_guessing_programs_try_first_is_refused(password):
 
 @pytest.mark.parametrize(
     "password",
-    ["correct horse battery staple", "Zebra piano 17 river", "tK9#vX2$mQ7!", "83#2!4-9$1a7&0", "вишнёвый сад зимой"],
+    [
+        "correct horse battery staple",
+        "Zebra piano 17 river",
+        "tK9#vX2$mQ7!",
+        "83#2!4-9$1a7&0",
+        "вишнёвый сад зимой",
+    ],
 )
 def test_a_good_password_is_taken(password):
     assert passwords.fault(password, email="marta@oxbow.example", name="Marta Byrne") is None
 
 
 def test_a_name_within_a_long_sentence_is_fine():
-    assert passwords.fault("marta walks nine dogs along the quay", email="marta@oxbow.example", name="Marta") is None
+    assert (
+        passwords.fault("marta walks nine dogs along the quay", email="marta@oxbow.example", name="Marta")
+        is None
+    )
 
 
 @pytest.mark.parametrize("target", ["/", "/people", "/people?q=a%20b&next=//x", "/forms/1#top"])
@@ -130,7 +139,10 @@ def test_an_address_has_one_spelling():
     assert emails.fold(" Marta@Bücher.Example ") == "marta@xn--bcher-kva.example"
 
 
-@pytest.mark.parametrize("raw", ["", "a", "a@b", "a b@c.de", "a@b@c.de", "<a@b.de>", "a@1.2.3.4", "a..b@c.de", "a@c.de\r\nBcc: x@y.de"])
+@pytest.mark.parametrize(
+    "raw",
+    ["", "a", "a@b", "a b@c.de", "a@b@c.de", "<a@b.de>", "a@1.2.3.4", "a..b@c.de", "a@c.de\r\nBcc: x@y.de"],
+)
 def test_what_is_no_address_is_refused(raw):
     with pytest.raises(ValueError, match="not a"):
         emails.fold(raw)

@@ -15,7 +15,15 @@ NOON = datetime(2026, 11, 19, 12, 0, tzinfo=UTC)
 
 
 def mail(state: str, **more) -> Mail:
-    values = {"name": "test-mail", "created_at": NOON, "due_at": NOON, "done_at": None, "attempts": 0, "faults": 0, "reply": ""}
+    values = {
+        "name": "test-mail",
+        "created_at": NOON,
+        "due_at": NOON,
+        "done_at": None,
+        "attempts": 0,
+        "faults": 0,
+        "reply": "",
+    }
     return Mail(state=state, **{**values, **more})
 
 

@@ -32,7 +32,9 @@ def test_the_brand_is_changed_and_the_change_is_recorded(client, session, owner)
 
 
 def test_a_fault_of_the_brand_keeps_what_was_typed(client, owner):
-    answer = post(client, "/settings/brand", {**BRAND, "name": "Oxbow Roasters", "colour": "red"}, "/settings")
+    answer = post(
+        client, "/settings/brand", {**BRAND, "name": "Oxbow Roasters", "colour": "red"}, "/settings"
+    )
     assert answer.status_code == 422
     assert "Oxbow Roasters" in answer.text
     assert queries.list_workspaces()[0].name == "Oxbow Coffee"
@@ -51,7 +53,9 @@ def test_a_stored_password_is_never_shown(client, smtp):
     accounts.sign_in(client, owner)
     values = {**SENDER, "transport": "smtp", "host": "127.0.0.1", "port": str(smtp.port), "security": "none"}
     assert post(client, "/settings/sender", values, "/settings").status_code == 303
-    answer = post(client, "/settings/sender", {**values, "port": "x", "secret": "hunter2hunter2"}, "/settings")
+    answer = post(
+        client, "/settings/sender", {**values, "port": "x", "secret": "hunter2hunter2"}, "/settings"
+    )
     assert answer.status_code == 422
     assert "hunter2hunter2" not in answer.text
 
@@ -89,7 +93,9 @@ def test_interests_are_added_changed_and_no_longer_offered(client, owner):
     ],
 )
 def test_a_fault_of_an_interest_stands_beside_its_field(client, owner, values, status, words):
-    answer = post(client, "/settings/interests", {"description": "", "pace": "", **values}, "/settings/interests")
+    answer = post(
+        client, "/settings/interests", {"description": "", "pace": "", **values}, "/settings/interests"
+    )
     assert answer.status_code == status
     assert words in answer.text
 

@@ -11,7 +11,17 @@ from werkzeug.serving import make_server
 
 from tests.support import accounts
 
-PATHS = ["/", "/sign-in", "/setup/account", "/f/unknown", "/c/unknown", "/u/unknown", "/p/unknown", "/api/v1/me", "/static/app.css"]
+PATHS = [
+    "/",
+    "/sign-in",
+    "/setup/account",
+    "/f/unknown",
+    "/c/unknown",
+    "/u/unknown",
+    "/p/unknown",
+    "/api/v1/me",
+    "/static/app.css",
+]
 HOSTS = [
     "evil.example",
     "evil.example:8000",
@@ -36,14 +46,21 @@ def test_case_19_another_host_is_refused_everywhere(client, path, host):
 
 @pytest.mark.parametrize("path", ["/sign-in", "/setup/account"])
 def test_case_19_a_post_for_another_host_does_nothing(client, path):
-    form = {"csrf": accounts.token_of(client, "/setup/account"), "name": "Eve", "email": "eve@evil.example", "password": accounts.PASSWORD}
+    form = {
+        "csrf": accounts.token_of(client, "/setup/account"),
+        "name": "Eve",
+        "email": "eve@evil.example",
+        "password": accounts.PASSWORD,
+    }
     assert client.post(path, data=form, headers={"Host": "evil.example"}).status_code == 400
     from app.accounts import queries
 
     assert not queries.has_owner()
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-Host", "X-Host", "Forwarded", "X-Original-Host", "X-Forwarded-Server"])
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-Host", "X-Host", "Forwarded", "X-Original-Host", "X-Forwarded-Server"]
+)
 def test_case_19_forwarded_hosts_are_not_believed(client, header):
     accounts.make_owner()
     value = "host=evil.example" if header == "Forwarded" else "evil.example"

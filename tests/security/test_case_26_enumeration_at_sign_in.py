@@ -41,7 +41,9 @@ def answer_to(client, email: str, count_statements, password: str = WRONG):
 
 
 @pytest.mark.parametrize("other", ["nobody@oxbow.example", "disabled@oxbow.example", "no address"])
-def test_case_26_known_and_unknown_accounts_answer_alike_by_the_same_work(client, session, count_statements, looks, other):
+def test_case_26_known_and_unknown_accounts_answer_alike_by_the_same_work(
+    client, session, count_statements, looks, other
+):
     owner = accounts.make_owner()
     disabled = accounts.make_member(owner.workspace_id, Role.VIEWER, email="disabled@oxbow.example")
     with transaction():
@@ -53,7 +55,9 @@ def test_case_26_known_and_unknown_accounts_answer_alike_by_the_same_work(client
     assert looks[0] == looks[1], "nobody's hash costs what a real one costs"
 
 
-def test_case_26_a_disabled_account_does_not_tell_that_the_password_is_right(client, session, count_statements, looks):
+def test_case_26_a_disabled_account_does_not_tell_that_the_password_is_right(
+    client, session, count_statements, looks
+):
     owner = accounts.make_owner()
     disabled = accounts.make_member(owner.workspace_id, Role.VIEWER)
     with transaction():

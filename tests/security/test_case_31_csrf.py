@@ -17,7 +17,9 @@ def owner(client):
 
 
 def guarded(app):
-    found = [route for route in routes(app) if route.method in UNSAFE and route.guard.kind in {"member", "visitor"}]
+    found = [
+        route for route in routes(app) if route.method in UNSAFE and route.guard.kind in {"member", "visitor"}
+    ]
     assert len(found) > 10
     return found
 
@@ -25,7 +27,9 @@ def guarded(app):
 def counts(session) -> list[int]:
     """Rows of every table that a member's act could touch."""
     names = session.execute(
-        text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'limit_counts' ORDER BY 1")
+        text(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'limit_counts' ORDER BY 1"
+        )
     )
     return [session.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for (name,) in names]
 
@@ -38,10 +42,17 @@ def test_case_31_every_unsafe_route_wants_a_token(app, client, session, owner):
     assert counts(session) == before
 
 
-@pytest.mark.parametrize("kind", ["made up", "of another browser", "of another session", "of no session", "empty", "not text"])
+@pytest.mark.parametrize(
+    "kind", ["made up", "of another browser", "of another session", "of no session", "empty", "not text"]
+)
 def test_case_31_only_this_session_s_token_counts(app, client, session, owner, kind):
     other = app.test_client()
-    tokens = {"made up": "0" * 64, "empty": "", "not text": "ü" * 64, "of another browser": accounts.token_of(other)}
+    tokens = {
+        "made up": "0" * 64,
+        "empty": "",
+        "not text": "ü" * 64,
+        "of another browser": accounts.token_of(other),
+    }
     if kind == "of no session":
         tokens[kind] = accounts.token_of(app.test_client())
     if kind == "of another session":
@@ -58,7 +69,9 @@ def test_case_31_only_this_session_s_token_counts(app, client, session, owner, k
 def test_case_31_a_browser_that_says_the_post_is_foreign_is_believed(app, client, owner, site):
     token = accounts.token_of(client, "/settings/you")
     for route in guarded(app):
-        answer = client.open(route.path, method=route.method, data={"csrf": token}, headers={"Sec-Fetch-Site": site})
+        answer = client.open(
+            route.path, method=route.method, data={"csrf": token}, headers={"Sec-Fetch-Site": site}
+        )
         assert answer.status_code == 403, f"{route.method} {route.path}: {answer.status_code}"
 
 
@@ -92,9 +105,13 @@ def test_case_31_the_one_click_post_has_no_effect_as_an_admin(app, client, sessi
     before = counts(session)
     seen = session.execute(text("SELECT seen_at FROM sessions")).scalar_one()
     with count_statements() as statements:
-        with_cookie = client.post("/u/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", data={"List-Unsubscribe": "One-Click"})
+        with_cookie = client.post(
+            "/u/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", data={"List-Unsubscribe": "One-Click"}
+        )
     assert not any("sessions" in statement for statement in statements)
-    without = app.test_client().post("/u/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", data={"List-Unsubscribe": "One-Click"})
+    without = app.test_client().post(
+        "/u/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", data={"List-Unsubscribe": "One-Click"}
+    )
     assert (with_cookie.status_code, with_cookie.text) == (without.status_code, without.text)
     assert counts(session) == before
     assert session.execute(text("SELECT seen_at FROM sessions")).scalar_one() == seen

@@ -55,7 +55,11 @@ def test_case_33_somebody_else_s_session_is_not_taken_over_either(app, client, e
     owner = accounts.Account(None, None, accounts.EMAIL, accounts.PASSWORD)
     _, planted = signed_in(app, owner)
     client.set_cookie("nod_session", planted, domain=PLACE)
-    form = {"csrf": accounts.token_of(client, "/settings/you"), "email": editor.email, "password": editor.password}
+    form = {
+        "csrf": accounts.token_of(client, "/settings/you"),
+        "email": editor.email,
+        "password": editor.password,
+    }
     assert client.post("/sign-in", data=form).status_code == 303
     assert accounts.session_cookie(client) != planted
     assert status_of(app, planted) == 401
@@ -78,7 +82,10 @@ def reset_password(app, account, browser):
 
 
 def sign_out(app, account, browser):
-    assert browser.post("/sign-out", data={"csrf": accounts.token_of(browser, "/settings/you")}).status_code == 303
+    assert (
+        browser.post("/sign-out", data={"csrf": accounts.token_of(browser, "/settings/you")}).status_code
+        == 303
+    )
 
 
 def change_role(app, account, browser):
@@ -132,7 +139,13 @@ def test_case_33_over_tls_the_cookies_are_tied_to_this_host(settings, session):
         into = browser.post("/sign-in", data=form)
         assert into.status_code == 303
         cookies = answer.headers.getlist("Set-Cookie") + into.headers.getlist("Set-Cookie")
-    assert {cookie.partition("=")[0] for cookie in cookies} == {"__Host-nod_visitor", "__Host-nod_session", "__Host-nod_device"}
+    assert {cookie.partition("=")[0] for cookie in cookies} == {
+        "__Host-nod_visitor",
+        "__Host-nod_session",
+        "__Host-nod_device",
+    }
     for cookie in cookies:
-        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= {part.strip() for part in cookie.split(";")}
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= {
+            part.strip() for part in cookie.split(";")
+        }
         assert "Domain" not in cookie

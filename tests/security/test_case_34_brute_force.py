@@ -121,11 +121,17 @@ def test_case_34_only_our_own_mark_on_the_owner_s_browser_counts(session, checke
             from app.accounts.rules.roles import Role
 
             device = service.remember_device(accounts.make_member(owner.workspace_id, Role.VIEWER).user_id)
-    token = {"cut": device[:-2], "flipped": device[:20] + ("A" if device[20] != "A" else "B") + device[21:], "made up": "x" * 60}
+    token = {
+        "cut": device[:-2],
+        "flipped": device[:20] + ("A" if device[20] != "A" else "B") + device[21:],
+        "made up": "x" * 60,
+    }
     for number in range(50):
         guess(owner.email, f"203.0.113.{number}")
     before = len(checked)
-    assert guess(owner.email, "198.51.100.1", password=owner.password, device=token.get(change, device)) is None
+    assert (
+        guess(owner.email, "198.51.100.1", password=owner.password, device=token.get(change, device)) is None
+    )
     assert len(checked) == before
 
 

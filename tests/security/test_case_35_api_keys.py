@@ -33,7 +33,9 @@ def bearer(secret: str) -> dict[str, str]:
 
 def dump(session) -> str:
     """Every row of every table as text, binary columns in hex and base64 too."""
-    names = session.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars().all()
+    names = (
+        session.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars().all()
+    )
     rows = []
     for name in names:
         rows += session.execute(text(f'SELECT row_to_json(t)::text FROM "{name}" t')).scalars().all()
@@ -77,7 +79,17 @@ def test_case_35_a_key_in_the_address_is_refused(client, name):
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Bearer", "Bearer ", "Basic {secret}", "{secret}", "Bearer {cut}", "Bearer {secret}x", "Bearer ü", "Bearer " + "x" * 5000],
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic {secret}",
+        "{secret}",
+        "Bearer {cut}",
+        "Bearer {secret}x",
+        "Bearer ü",
+        "Bearer " + "x" * 5000,
+    ],
 )
 def test_case_35_anything_but_the_whole_key_is_nobody(client, header):
     issued = issue(accounts.make_owner())
@@ -118,7 +130,9 @@ def test_case_35_a_key_ends_on_its_day(client):
     assert client.get("/api/v1/me", headers=bearer(young.secret)).status_code == 200
 
 
-@pytest.mark.parametrize("scopes", [(), ("settings.write",), ("audit.read",), ("people.read", "setup"), ("*",)])
+@pytest.mark.parametrize(
+    "scopes", [(), ("settings.write",), ("audit.read",), ("people.read", "setup"), ("*",)]
+)
 def test_case_35_no_key_can_take_over_the_house(session, scopes):
     owner = accounts.make_owner()
     with pytest.raises(BadInput):

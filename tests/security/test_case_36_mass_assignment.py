@@ -37,7 +37,9 @@ FORMS = {
 
 def state(session) -> str:
     tables = ("workspaces", "users", "memberships", "senders", "interests", "api_keys")
-    rows = [session.execute(text(f"SELECT row_to_json(t)::text FROM {name} t")).scalars().all() for name in tables]
+    rows = [
+        session.execute(text(f"SELECT row_to_json(t)::text FROM {name} t")).scalars().all() for name in tables
+    ]
     return str(rows)
 
 
@@ -51,7 +53,9 @@ def test_case_36_an_unknown_field_is_refused_and_nothing_changes(client, session
         answer = client.post(path, data={"csrf": token, **FORMS[path], name: value})
         assert answer.status_code == 422, name
     assert state(session) == before
-    assert client.post(path, data={"csrf": token, **FORMS[path]}).status_code in {201, 303}, "the form itself works"
+    assert client.post(path, data={"csrf": token, **FORMS[path]}).status_code in {201, 303}, (
+        "the form itself works"
+    )
 
 
 @pytest.mark.parametrize("name", EXTRA)
@@ -64,7 +68,9 @@ def test_case_36_nobody_signs_in_with_more_than_a_pair(client, name):
 @pytest.mark.parametrize("name", EXTRA)
 def test_case_36_the_first_account_takes_no_more_than_it_asks_for(client, session, name):
     token = accounts.token_of(client, "/setup/account")
-    assert client.post("/setup/account", data={"csrf": token, **ACCOUNT, name: EXTRA[name]}).status_code == 422
+    assert (
+        client.post("/setup/account", data={"csrf": token, **ACCOUNT, name: EXTRA[name]}).status_code == 422
+    )
     assert not queries.has_owner()
 
 
@@ -73,7 +79,12 @@ def test_case_36_a_member_does_not_become_an_owner(client, session):
     editor = accounts.make_member(owner.workspace_id, Role.EDITOR)
     accounts.sign_in(client, editor)
     token = accounts.token_of(client, "/settings/you")
-    form = {"csrf": token, "current": editor.password, "new": "nine herons stand in the shallows", "role": "owner"}
+    form = {
+        "csrf": token,
+        "current": editor.password,
+        "new": "nine herons stand in the shallows",
+        "role": "owner",
+    }
     assert client.post("/settings/password", data=form).status_code == 422
     roles = {member.user_id: member.role for member in queries.list_members(owner.workspace_id)}
     assert roles[editor.user_id] is Role.EDITOR

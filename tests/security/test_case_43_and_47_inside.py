@@ -21,7 +21,9 @@ def pages(app, client):
     owner = accounts.make_owner()
     answers = [client.get("/sign-in"), accounts.sign_in(client, owner, password="not the right one")]
     accounts.sign_in(client, owner)
-    inside = [found for found in routes(app) if found.method == "GET" and found.guard.kind in {"member", "visitor"}]
+    inside = [
+        found for found in routes(app) if found.method == "GET" and found.guard.kind in {"member", "visitor"}
+    ]
     answers += [client.get(route.path, follow_redirects=True) for route in inside]
     answers += [client.get("/nothing"), client.get("/sign-out"), client.post("/sign-out")]
     assert len(answers) > 12
@@ -37,7 +39,9 @@ def test_case_43_no_page_loads_anything_from_elsewhere(pages):
     seen = 0
     for answer in pages:
         for address in ASSET.findall(answer.text):
-            assert address == "" or address.startswith(("/", "#", "data:,")), f"{answer.request.path}: {address}"
+            assert address == "" or address.startswith(("/", "#", "data:,")), (
+                f"{answer.request.path}: {address}"
+            )
             assert not address.startswith("//"), f"{answer.request.path}: {address}"
             seen += 1
     assert seen > 50

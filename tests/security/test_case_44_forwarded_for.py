@@ -27,10 +27,14 @@ def tries(browser, count: int, headers) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch):
-    monkeypatch.setattr("app.accounts.service.passwords.matches", lambda user, password: password == accounts.PASSWORD)
+    monkeypatch.setattr(
+        "app.accounts.service.passwords.matches", lambda user, password: password == accounts.PASSWORD
+    )
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP"])
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP"]
+)
 def test_case_44_without_a_proxy_no_header_is_believed(client, header):
     accounts.make_owner()
     statuses = tries(client, 60, lambda number: {header: f"198.51.100.{number}"})

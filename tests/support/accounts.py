@@ -63,7 +63,12 @@ def token_of(client, path: str = "/sign-in") -> str:
 
 def sign_in(client, account: Account, *, password: str | None = None, **more):
     """Post the sign-in form; gives the answer."""
-    form = {"csrf": token_of(client), "email": account.email, "password": password or account.password, **more}
+    form = {
+        "csrf": token_of(client),
+        "email": account.email,
+        "password": password or account.password,
+        **more,
+    }
     return client.post("/sign-in", data=form)
 
 

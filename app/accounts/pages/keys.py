@@ -32,7 +32,9 @@ def create_key() -> Response:
     actor = current_actor()
     try:
         form = posted(KeyForm())
-        issued = service.create_api_key(actor.workspace_id, form["name"], form["scopes"], by=acts.user(actor.id))
+        issued = service.create_api_key(
+            actor.workspace_id, form["name"], form["scopes"], by=acts.user(actor.id)
+        )
     except BadInput as problem:
         return make_response(_page(errors=problem.fields), problem.status)
     return make_response(_page(secret=issued.secret), 201)

@@ -22,7 +22,11 @@ from app.kernel.http.posted import posted
 @guards.member(OWN)
 def own_account() -> str:
     """The page."""
-    return _page(said="Your password is changed, and every other session has ended." if "changed" in request.args else "")
+    return _page(
+        said="Your password is changed, and every other session has ended."
+        if "changed" in request.args
+        else ""
+    )
 
 
 @blueprint.post("/settings/password")
@@ -55,7 +59,12 @@ def end_session() -> AnyResponse:
     session_id = posted(OneSession())["id"]
     if not service.end_session(session_id, live.user_id, "ended by its owner"):
         raise NotFound("That session has ended already.")
-    service.record("session.ended", by=acts.user(live.user_id), workspace_id=live.workspace_id, of=f"session:{session_id}")
+    service.record(
+        "session.ended",
+        by=acts.user(live.user_id),
+        workspace_id=live.workspace_id,
+        of=f"session:{session_id}",
+    )
     return redirect(url_for("accounts.own_account"), 303)
 
 

@@ -21,13 +21,61 @@ _ROWS = (
 # The roots of what leaked lists repeat; with figures, signs and capitals around them they stay the same guess.
 _ROOTS = frozenset(
     {
-        "password", "passwort", "passw", "pass", "kennwort", "welcome", "willkommen", "letmein",
-        "admin", "administrator", "root", "login", "master", "secret", "geheim", "hello", "hallo",
-        "iloveyou", "ichliebedich", "dragon", "monkey", "football", "fussball", "baseball", "sunshine",
-        "princess", "shadow", "superman", "batman", "trustno", "qwerty", "qwertz", "azerty", "changeme",
-        "default", "guest", "test", "user", "newsletter", "nod", "temp", "summer", "sommer", "winter",
-        "spring", "autumn", "herbst", "january", "march", "april", "august", "september", "october",
-        "november", "december",
+        "password",
+        "passwort",
+        "passw",
+        "pass",
+        "kennwort",
+        "welcome",
+        "willkommen",
+        "letmein",
+        "admin",
+        "administrator",
+        "root",
+        "login",
+        "master",
+        "secret",
+        "geheim",
+        "hello",
+        "hallo",
+        "iloveyou",
+        "ichliebedich",
+        "dragon",
+        "monkey",
+        "football",
+        "fussball",
+        "baseball",
+        "sunshine",
+        "princess",
+        "shadow",
+        "superman",
+        "batman",
+        "trustno",
+        "qwerty",
+        "qwertz",
+        "azerty",
+        "changeme",
+        "default",
+        "guest",
+        "test",
+        "user",
+        "newsletter",
+        "nod",
+        "temp",
+        "summer",
+        "sommer",
+        "winter",
+        "spring",
+        "autumn",
+        "herbst",
+        "january",
+        "march",
+        "april",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
     }
 )
 _LOOKALIKES = str.maketrans("0134578@$!€", "oleastbasie")
@@ -58,7 +106,9 @@ def fault(password: str, *, email: str = "", name: str = "") -> str | None:
     if len(set(lowered)) < 5 or _is_repeated(lowered) or _is_row(lowered):
         return "That is a pattern which guessing programs try first. Four words in a row are better."
     if _is_common(lowered):
-        return "That is one of the passwords which guessing programs try first. Four words in a row are better."
+        return (
+            "That is one of the passwords which guessing programs try first. Four words in a row are better."
+        )
     return None
 
 

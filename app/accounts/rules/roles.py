@@ -37,7 +37,9 @@ SCOPES = PERMISSIONS - {"settings.write", "audit.read"}
 
 _OF_ROLE = {
     Role.OWNER: PERMISSIONS | {SET_UP, OWN},
-    Role.EDITOR: frozenset({"people.read", "forms.read", "forms.write", "campaigns.read", "campaigns.write", OWN}),
+    Role.EDITOR: frozenset(
+        {"people.read", "forms.read", "forms.write", "campaigns.read", "campaigns.write", OWN}
+    ),
     Role.VIEWER: frozenset({"people.read", "forms.read", "campaigns.read", OWN}),
 }
 

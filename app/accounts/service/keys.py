@@ -68,7 +68,9 @@ def create_api_key(
         expires_at=expires_at,
     )
     session().add(key)
-    record("api_key.created", by=by, workspace_id=workspace_id, of=f"api_key:{key.id}", detail={"scopes": wanted})
+    record(
+        "api_key.created", by=by, workspace_id=workspace_id, of=f"api_key:{key.id}", detail={"scopes": wanted}
+    )
     session().flush()
     return IssuedKey(key.id, prefix, secret)
 

@@ -102,5 +102,7 @@ def check_set_up_code(given: str) -> None:
     typed = "".join(character for character in given.upper() if character.isascii() and character.isalnum())
     if not hmac.compare_digest(typed, wanted):
         raise BadInput(
-            fields={"code": "That is not the code. It stands in the server's log; 'flask accounts setup-code' shows it too."}
+            fields={
+                "code": "That is not the code. It stands in the server's log; 'flask accounts setup-code' shows it too."
+            }
         )

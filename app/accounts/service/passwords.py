@@ -81,7 +81,10 @@ def change_password(
     """
     user = queries.get_user(user_id)
     if not limits.hit("password.change", str(user_id), CHANGES, CHANGES_SECONDS):
-        raise TooMany("Wait a quarter of an hour before you try your password again.", retry_after_seconds=CHANGES_SECONDS)
+        raise TooMany(
+            "Wait a quarter of an hour before you try your password again.",
+            retry_after_seconds=CHANGES_SECONDS,
+        )
     if not matches(user, current):
         raise BadInput(fields={"current": "That is not your password."})
     require_good(new, email=user.email, name=user.name, field="new")

@@ -91,20 +91,26 @@ def touch_session(found: LiveSession) -> None:
     now = clock.now()
     if found.seen_at > now - lifetimes.TOUCH:
         return
-    statement = update(UserSession).where(UserSession.id == found.id, UserSession.seen_at < now - lifetimes.TOUCH)
+    statement = update(UserSession).where(
+        UserSession.id == found.id, UserSession.seen_at < now - lifetimes.TOUCH
+    )
     session().execute(statement.values(seen_at=now), execution_options={"synchronize_session": False})
 
 
 def enter_workspace(session_id: UUID, workspace_id: UUID) -> None:
     """From now on this session works in that workspace; the caller has made sure that its user belongs there."""
-    session().execute(update(UserSession).where(UserSession.id == session_id).values(workspace_id=workspace_id))
+    session().execute(
+        update(UserSession).where(UserSession.id == session_id).values(workspace_id=workspace_id)
+    )
 
 
 def forget_old() -> None:
     """Drop sessions and devices that nobody needs any more, with their network addresses."""
     now = clock.now()
     ended = now - lifetimes.ENDED_SESSIONS_KEPT
-    session().execute(delete(UserSession).where(or_(UserSession.expires_at < ended, UserSession.revoked_at < ended)))
+    session().execute(
+        delete(UserSession).where(or_(UserSession.expires_at < ended, UserSession.revoked_at < ended))
+    )
     session().execute(delete(KnownDevice).where(KnownDevice.seen_at < now - lifetimes.DEVICES_KEPT))
 
 

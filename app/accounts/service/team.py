@@ -28,7 +28,9 @@ def add_member(workspace_id: UUID, email: str, name: str, password: str, role: R
     session().add(
         Membership(workspace_id=workspace_id, user_id=user.id, role=role.value, created_at=clock.now())
     )
-    record("member.added", by=by, workspace_id=workspace_id, of=f"user:{user.id}", detail={"role": role.value})
+    record(
+        "member.added", by=by, workspace_id=workspace_id, of=f"user:{user.id}", detail={"role": role.value}
+    )
     session().flush()
     return user
 
@@ -67,7 +69,9 @@ def disable_user(user_id: UUID, *, by: By) -> None:
     user = queries.get_user(user_id)
     if user.disabled_at is not None:
         return
-    owned = select(Membership.workspace_id).where(Membership.user_id == user_id, Membership.role == Role.OWNER.value)
+    owned = select(Membership.workspace_id).where(
+        Membership.user_id == user_id, Membership.role == Role.OWNER.value
+    )
     for workspace_id in session().execute(owned).scalars().all():
         _lock(workspace_id, user_id)
         _refuse_without_owner(workspace_id, user_id)

@@ -35,7 +35,10 @@ def create_workspace(user_id: UUID, details: Details, *, by: By | None = None) -
         Membership(workspace_id=workspace.id, user_id=user_id, role=Role.OWNER.value, created_at=clock.now())
     )
     record(
-        "workspace.created", by=by or acts.user(user_id), workspace_id=workspace.id, of=f"workspace:{workspace.id}"
+        "workspace.created",
+        by=by or acts.user(user_id),
+        workspace_id=workspace.id,
+        of=f"workspace:{workspace.id}",
     )
     session().flush()
     events.publish(WorkspaceCreated(workspace.id, workspace.name, workspace.language))
@@ -57,7 +60,13 @@ def change_workspace(workspace_id: UUID, details: Details, *, by: By) -> Workspa
             setattr(workspace, name, value)
             changed[name] = [before, value]
     if changed:
-        record("workspace.changed", by=by, workspace_id=workspace_id, of=f"workspace:{workspace_id}", detail=changed)
+        record(
+            "workspace.changed",
+            by=by,
+            workspace_id=workspace_id,
+            of=f"workspace:{workspace_id}",
+            detail=changed,
+        )
         session().flush()
     return workspace
 

@@ -136,7 +136,9 @@ def components() -> str:
             ],
             ["May", "Aug", "Nov"],
         ),
-        bars=bar_chart([Series([31, 34, 37, 41, 47, 49, 52], "yes"), Series([8, 9, 11, 10, 11, 10, 9], "no")], months),
+        bars=bar_chart(
+            [Series([31, 34, 37, 41, 47, 49, 52], "yes"), Series([8, 9, 11, 10, 11, 10, 9], "no")], months
+        ),
         spark=sparkline([3, 4, 4, 6, 5, 8, 9]),
         shares=share_bar([(5371, "yes"), (118, "no"), (39, "stop"), (6, "ask"), (3412, "wait")]),
         days=[
@@ -145,7 +147,9 @@ def components() -> str:
                 "entries": [
                     TimelineEntry(now, "yes", "Said yes", "Coffee letters, by the button in our mail", "yes"),
                     TimelineEntry(now - timedelta(minutes=2), "mail", "Question sent", "250 2.0.0 queued"),
-                    TimelineEntry(now - timedelta(minutes=3), "asked", "Asked", "Form “Shop footer”", "asked"),
+                    TimelineEntry(
+                        now - timedelta(minutes=3), "asked", "Asked", "Form “Shop footer”", "asked"
+                    ),
                 ],
             }
         ],

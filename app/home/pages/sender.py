@@ -48,7 +48,11 @@ def context(workspace_id: UUID, *, name: str, address: str) -> dict[str, Any]:
 
 def choices() -> dict[str, Any]:
     """The ways out that can be chosen here, the usual one first."""
-    own = (SMTP, "An SMTP service you already pay for", "Any provider that gives you a host, a user and a password.")
+    own = (
+        SMTP,
+        "An SMTP service you already pay for",
+        "Any provider that gives you a host, a user and a password.",
+    )
     installed = (INSTALLED, *_installed())
     return {
         "transports": [installed, own] if has_mailbox() else [own, installed],
@@ -112,5 +116,11 @@ def _installed_host() -> str:
 
 def _installed() -> tuple[str, str]:
     if has_mailbox():
-        return "The development mailbox of this machine", "Nothing leaves this machine; you read the mails here."
-    return "The mail server of this installation", f"{_installed_host()}, as whoever runs the server has set it."
+        return (
+            "The development mailbox of this machine",
+            "Nothing leaves this machine; you read the mails here.",
+        )
+    return (
+        "The mail server of this installation",
+        f"{_installed_host()}, as whoever runs the server has set it.",
+    )

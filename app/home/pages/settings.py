@@ -75,7 +75,9 @@ def send_test() -> Response:
     try:
         test_mail.send()
     except BadInput as problem:
-        return make_response(_page(check={"tone": "stop", "text": problem.fields.get("to", "")}), problem.status)
+        return make_response(
+            _page(check={"tone": "stop", "text": problem.fields.get("to", "")}), problem.status
+        )
     return redirect(url_for("setup.test"), 303)
 
 

@@ -37,9 +37,13 @@ def send() -> None:
     wanted = posted(Recipient())["to"].lower()
     members = {member.email: member.user_id for member in accounts.list_members(live.workspace_id)}
     if wanted not in members:
-        raise BadInput(fields={"to": "Write the address with which you, or somebody else who works here, signs in."})
+        raise BadInput(
+            fields={"to": "Write the address with which you, or somebody else who works here, signs in."}
+        )
     if not limits.hit("test_mail", str(live.workspace_id), TESTS, TESTS_SECONDS):
-        raise TooMany("That were twenty test mails in an hour. Wait a little.", retry_after_seconds=TESTS_SECONDS)
+        raise TooMany(
+            "That were twenty test mails in an hour. Wait a little.", retry_after_seconds=TESTS_SECONDS
+        )
     delivery.send_system(live.workspace_id, TEST_MAIL, dedupe=uuid7(), user_id=members[wanted])
 
 
@@ -53,7 +57,9 @@ def checks() -> list[dict[str, Any]]:
         return []
     settings: Settings = current_app.config["NOD"]
     server = server_name(settings, live.workspace_id)
-    return [asdict(check) for check in progress(found, server=server, worker_seconds=seconds_since_beat("worker"))]
+    return [
+        asdict(check) for check in progress(found, server=server, worker_seconds=seconds_since_beat("worker"))
+    ]
 
 
 def recipient() -> str:
