@@ -43,6 +43,7 @@ _SAMPLES: Final = {
 _COLOURED = re.compile(r"""="[^"<>]*\$[a-z][^"<>]*\"""")
 _HEAD_END = re.compile(r"</mj-head\s*>", re.IGNORECASE)
 _ROOT = re.compile(r"<mjml\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
+_LANG = re.compile(r"\slang\s*=", re.IGNORECASE)
 _HREF = re.compile(
     r"""(<(?:a|area|v:[a-z]+)\b(?:[^<>"']|"[^"]*"|'[^']*')*?\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')""",
     re.IGNORECASE,
@@ -104,7 +105,7 @@ class Draft:
     @property
     def compiled_source(self) -> str:
         """What the compiler gets: with the two lines of the inbox and the brand's colours; no line moves."""
-        source = _with_head(self.source, self.subject, self.preheader)
+        source = _with_head(_with_language(self.source, self.language), self.subject, self.preheader)
         return _COLOURED.sub(lambda found: paint(found[0], self.colours), source)
 
     @property
@@ -150,11 +151,20 @@ class Written:
         return bool(self.html) and not any(problem.severity == "error" for problem in self.problems)
 
 
-class Version(Protocol):
-    """The templates of a version; the table's row and ``Written`` both are one."""
+class Subject(Protocol):
+    """A subject line with what it needs to be merged."""
 
     @property
     def subject(self) -> str: ...
+    @property
+    def needs(self) -> Mapping[str, Any]: ...
+    @property
+    def language(self) -> str: ...
+
+
+class Version(Subject, Protocol):
+    """The templates of a version; the table's row and ``Written`` both are one."""
+
     @property
     def preheader(self) -> str: ...
     @property
@@ -163,10 +173,6 @@ class Version(Protocol):
     def text(self) -> str: ...
     @property
     def links(self) -> Sequence[str]: ...
-    @property
-    def needs(self) -> Mapping[str, Any]: ...
-    @property
-    def language(self) -> str: ...
 
 
 def declared(fields: Mapping[str, str]) -> tuple[Variable, ...]:
@@ -262,6 +268,12 @@ def _trials(written: Written) -> list[dict[str, Any]]:
     return [full, {**full, "contact": {"email": full["contact"]["email"]}, "permission": {}}]
 
 
+def public_subject(line: Subject, values: Mapping[str, Any]) -> str:
+    """The subject alone, with these values; for lists, where merging whole letters would be waste."""
+    template = prepare(line.subject, "header", declared(line.needs.get("fields", {})))
+    return template.render(values, line.language)
+
+
 class Prepared:
     """A version whose templates are read: merging it costs no compiling and no parsing."""
 
@@ -342,6 +354,15 @@ def _with_head(source: str, subject: str, preheader: str) -> str:
         elif root := _ROOT.search(source):
             source = f"{source[: root.end()]}<mj-head>{held}</mj-head>{source[root.end() :]}"
     return source
+
+
+def _with_language(source: str, language: str) -> str:
+    """The source with the letter's language, for those who listen to it; an author's own word counts."""
+    root = _ROOT.search(source)
+    if root is None or _LANG.search(root[0]):
+        return source
+    at = root.start() + len("<mjml")
+    return f'{source[:at]} lang="{language}"{source[at:]}'
 
 
 def _escaped(line: str) -> str:

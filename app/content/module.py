@@ -1,6 +1,16 @@
-"""What this domain adds to the house."""
+"""What content adds to the house."""
 
-from app.content import queries as _tables  # noqa: F401  the tables are known once this is imported
+from __future__ import annotations
+
+from flask import Flask
+
+from app.content import places
+from app.content.pages import blueprint
 from app.kernel.module import Module
 
-MODULE = Module("content")
+
+def _install(app: Flask) -> None:
+    places.configure(app.config["NOD"].url)
+
+
+MODULE = Module("content", blueprints=(blueprint,), on_install=_install)

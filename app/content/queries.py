@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -21,8 +22,9 @@ class Published:
     number: int
     version_id: UUID
     subject: str
-    topic: str
+    needs: Mapping[str, Any]
     language: str
+    topic: str
     at: datetime
 
 
@@ -87,15 +89,15 @@ def list_versions(letter: Letter, limit: int = 50) -> Sequence[LetterVersion]:
 def list_published(workspace_id: UUID, limit: int = 200) -> list[Published]:
     """The public copies of a workspace, newest first."""
     query = (
-        select(LetterPublication, LetterVersion.subject, LetterVersion.language)
+        select(LetterPublication, LetterVersion.subject, LetterVersion.needs, LetterVersion.language)
         .join(LetterVersion, LetterVersion.id == LetterPublication.version_id)
         .where(LetterPublication.workspace_id == workspace_id, LetterPublication.withdrawn_at.is_(None))
         .order_by(LetterPublication.published_at.desc(), LetterPublication.number.desc())
         .limit(limit)
     )
     return [
-        Published(row.number, row.version_id, subject, row.topic, language, row.published_at)
-        for row, subject, language in session().execute(query)
+        Published(row.number, row.version_id, subject, needs, language, row.topic, row.published_at)
+        for row, subject, needs, language in session().execute(query)
     ]
 
 

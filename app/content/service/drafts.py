@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from sqlalchemy import select
@@ -202,6 +203,12 @@ def draft_of(letter: Letter) -> Draft:
 def _hosted(workspace_id: UUID, file: str, by: UUID | None) -> str:
     picture = add_picture(workspace_id, file, starters.picture_file(file).read_bytes(), by=by)
     return places.picture(picture.key, picture.kind)
+
+
+def _language(code: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(?:-[A-Za-z]{2,4})?", code):
+        raise BadInput(fields={"language": "Write the language’s code, like de."})
+    return code
 
 
 def _name(raw: str) -> str:

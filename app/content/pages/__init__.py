@@ -1,0 +1,7 @@
+"""Pages of content: the editor with its preview, and what everybody may read."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("content", __name__, template_folder="../templates")
+
+from app.content.pages import editor, pictures, preview, public  # noqa: E402, F401  they add their routes

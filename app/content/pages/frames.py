@@ -1,0 +1,66 @@
+"""Answers that show a mail: on an address of their own, sandboxed, so that nothing in them ever runs.
+
+A mail's styles need ``unsafe-inline``, which no page of ours may have; so a mail is never part of a page. In the
+sandbox it has no origin: no cookie, no storage, no script, no form, and only our own pages may frame it.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Final
+
+from flask import Response, make_response
+
+from app.content import places
+from app.kernel.http import headers
+
+_DARK: Final = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
+_FAULT: Final = (
+    "<!doctype html><meta charset=utf-8><title>No preview</title>"
+    "<style>:root{color-scheme:light dark}body{font:16px/24px system-ui;padding:32px;max-width:480px}</style>"
+    "<h1>No preview yet</h1><p>"
+)
+
+
+def letter(page: str, *, with_links: bool = False, with_pictures: bool = True) -> Response:
+    """A mail's HTML as an answer.
+
+    Args:
+        page: as it would be sent.
+        with_links: links open in a new tab; otherwise they lead nowhere.
+        with_pictures: False shows it as inboxes do that load no pictures.
+    """
+    return _sandboxed(make_response(page), with_links=with_links, with_pictures=with_pictures)
+
+
+def plain(text: str) -> Response:
+    """A mail's text part as an answer."""
+    response = make_response(text)
+    response.content_type = "text/plain; charset=utf-8"
+    return _sandboxed(response)
+
+
+def fault(message: str) -> Response:
+    """What stands in the frame of a letter that cannot be shown."""
+    return _sandboxed(make_response(f"{_FAULT}{html.escape(message)}</p>", 422))
+
+
+def themed(page: str, theme: str) -> str:
+    """The page as a light or a dark inbox shows it, whatever the machine in front of us prefers."""
+
+    def media(found: re.Match[str]) -> str:
+        return "all" if found[1].lower() == theme else "not all"
+
+    return _DARK.sub(media, page) if theme in {"light", "dark"} else page
+
+
+def _sandboxed(response: Response, *, with_links: bool = False, with_pictures: bool = True) -> Response:
+    headers.allow_frames("'self'")
+    sandbox = "sandbox allow-popups allow-popups-to-escape-sandbox" if with_links else "sandbox"
+    pictures = f"https: data: {places.base()}" if with_pictures else "'none'"
+    response.headers["Content-Security-Policy"] = (
+        f"{sandbox}; default-src 'none'; img-src {pictures}; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
+    return response

@@ -1,0 +1,92 @@
+"""Whom a preview is shown as: a made-up reader, somebody who told us nothing, or a real person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from app.accounts import queries as accounts
+from app.consent import queries as consent
+from app.consent.rules import Purpose, State
+from app.contacts import queries as contacts
+from app.content import places
+from app.content.readers import Reader, reader_values, sample_values
+from app.kernel.errors import NotFound
+from app.kernel.http.actor import current_actor
+
+SAMPLE, NOBODY = "sample", "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A reader of a preview: the key in addresses, the words in the list, and the values of the tags."""
+
+    key: str
+    label: str
+    values: dict[str, Any]
+
+
+def shown(key: str, language: str) -> Shown:
+    """The reader behind a key.
+
+    Raises:
+        NotFound: no such reader in this workspace, or not for whoever asks.
+    """
+    brand = accounts.brand(current_actor().workspace_id)
+    if key in {"", SAMPLE}:
+        return Shown(SAMPLE, "As a made-up reader", sample_values(brand, _links()))
+    if key == NOBODY:
+        bare = Reader(email="reader@example.org")
+        values = reader_values(
+            bare, brand, topic="New things", permission_at=None, links=_links(), language=language
+        )
+        return Shown(NOBODY, "With no name", values)
+    return _person(_id(key), language)
+
+
+def _person(contact_id: UUID, language: str) -> Shown:
+    actor = current_actor()
+    if not actor.may("people.read"):
+        raise NotFound
+    contact = contacts.get_contact(actor.workspace_id, contact_id)
+    address = contacts.find_address(actor.workspace_id, contact_id)
+    reader = Reader(
+        contact.first_name, contact.last_name, address.address if address else "", contact.fields or {}
+    )
+    allowed = [
+        one
+        for one in consent.list_permissions(actor.workspace_id, contact_id)
+        if one.purpose == Purpose.MARKETING and one.state == State.YES and one.interest_id
+    ]
+    first = allowed[0] if allowed else None
+    topics = (
+        consent.get_interests(actor.workspace_id, [first.interest_id]) if first and first.interest_id else []
+    )
+    values = reader_values(
+        reader,
+        accounts.brand(actor.workspace_id),
+        topic=topics[0].name if topics else "New things",
+        permission_at=first.updated_at if first else None,
+        links=_links(),
+        language=language,
+    )
+    return Shown(str(contact_id), f"As {contact.name or reader.email or 'somebody erased'}", values)
+
+
+def _links() -> dict[str, str]:
+    """Addresses that look right and lead nowhere: a preview must not be able to unsubscribe anybody."""
+    base = places.base()
+    return {
+        "unsubscribe": f"{base}/u/preview",
+        "preferences": f"{base}/p/preview",
+        "why": f"{base}/w/preview",
+        "web_view": f"{base}/v/preview",
+    }
+
+
+def _id(key: str) -> UUID:
+    try:
+        return UUID(key)
+    except ValueError:
+        raise NotFound("Nobody here is called that.") from None

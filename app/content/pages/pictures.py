@@ -1,0 +1,60 @@
+"""Pictures: brought by those who write, seen by everybody who has a mail with them."""
+
+from __future__ import annotations
+
+from flask import Response, jsonify, make_response, request
+
+from app.content import designs, places, queries
+from app.content.pages import blueprint
+from app.content.pictures import MIME, OCTETS
+from app.content.service import add_picture
+from app.kernel.errors import BadInput, NotFound
+from app.kernel.http import guards
+from app.kernel.http.actor import current_actor
+
+
+@blueprint.post("/pictures")
+@guards.member("campaigns.write")
+def add() -> Response:
+    """Keep a picture; answers with its address and the MJML that shows it."""
+    file = request.files.get("picture")
+    if file is None:
+        raise BadInput(fields={"picture": "Choose a picture."})
+    actor = current_actor()
+    # One octet more than allowed is read, so that a file that is too large is told from one that just fits.
+    picture = add_picture(
+        actor.workspace_id, file.filename or "picture", file.stream.read(OCTETS + 1), by=actor.id
+    )
+    url = places.picture(picture.key, picture.kind)
+    width = min(picture.width, 600)
+    return make_response(
+        jsonify(url=url, mjml=f'<mj-image src="{url}" alt="" width="{width}px" />', width=picture.width), 201
+    )
+
+
+@blueprint.get("/pictures/<key>.<kind>")
+@guards.public
+def picture(key: str, kind: str) -> Response:
+    """A picture: never anything but that kind, and the same for ever."""
+    stored, data = queries.get_public_picture(key)
+    if stored != kind:
+        raise NotFound("This picture is not here.")
+    return _picture(data, MIME[stored])
+
+
+@blueprint.get("/letters/designs/pictures/<name>")
+@guards.public
+def design_picture(name: str) -> Response:
+    """A picture of our own starter designs."""
+    if name not in {path.name for path in designs.picture_file(".").glob("*.png")}:
+        raise NotFound
+    return _picture(designs.picture_file(name).read_bytes(), MIME["png"])
+
+
+def _picture(data: bytes, kind: str) -> Response:
+    response = make_response(data)
+    response.content_type = kind
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response

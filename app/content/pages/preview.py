@@ -1,0 +1,73 @@
+"""The preview's own addresses."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Response, request
+
+from app.accounts import queries as accounts
+from app.content import designs, places, queries
+from app.content.colours import Colours
+from app.content.letters import Draft, Rendered
+from app.content.pages import blueprint, frames, people
+from app.content.service import draft_of, preview_draft
+from app.kernel.db import transaction
+from app.kernel.errors import BadInput
+from app.kernel.http import guards
+from app.kernel.http.actor import current_actor
+
+
+@blueprint.get("/letters/<uuid:letter_id>/preview")
+@guards.member("campaigns.read", in_slices=True)
+def preview(letter_id: UUID) -> Response:
+    """The draft, or with ``version`` that version's source, as one reader's inbox shows it.
+
+    Arguments: ``as`` (sample, nobody or a person's id), ``part`` (html or text), ``theme`` (light, dark; else the
+    machine's), ``pictures`` (off leaves them out).
+    """
+    with transaction():
+        letter = queries.get_letter(current_actor().workspace_id, letter_id)
+        draft = draft_of(letter)
+        if number := request.args.get("version", 0, type=int):
+            old = queries.get_version_by_number(letter, number)
+            draft = Draft(
+                old.subject,
+                old.preheader,
+                old.source,
+                old.own_text,
+                old.language,
+                draft.fields,
+                draft.colours,
+            )
+        reader = people.shown(request.args.get("as", ""), draft.language)
+    # Compiling takes a while, and no connection should wait for it.
+    try:
+        return _answer(preview_draft(draft, reader.values))
+    except BadInput as problem:
+        return frames.fault(problem.detail)
+
+
+@blueprint.get("/letters/designs/<name>/preview")
+@guards.member("campaigns.read", in_slices=True)
+def design(name: str) -> Response:
+    """A starter design in the brand's colours."""
+    with transaction():
+        brand = accounts.brand(current_actor().workspace_id)
+        reader = people.shown(people.SAMPLE, brand.language)
+    filled = designs.fill(name, lambda file: f"{places.base()}/letters/designs/pictures/{file}")
+    draft = Draft(
+        filled.subject,
+        filled.preheader,
+        filled.source,
+        language=brand.language,
+        colours=Colours.of(brand.accent),
+    )
+    return _answer(preview_draft(draft, reader.values))
+
+
+def _answer(rendered: Rendered) -> Response:
+    if request.args.get("part") == "text":
+        return frames.plain(rendered.text)
+    page = frames.themed(rendered.html, request.args.get("theme", ""))
+    return frames.letter(page, with_pictures=request.args.get("pictures") != "off")
