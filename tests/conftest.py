@@ -26,6 +26,7 @@ from tests.support.smtp_sink import SmtpSink
 
 TEMPLATE = "nod_template"
 _numbers = itertools.count(1)
+_data = tempfile.TemporaryDirectory(prefix="nod-tests-data-")
 KEYS = {"secret_key": b"s" * 32, "hash_key": b"h" * 32, "seal_key": b"e" * 32}
 
 
@@ -39,7 +40,8 @@ class FreshClient(FlaskClient):
 
 
 def settings_for(database_url: str, redis_url: str, **more) -> Settings:
-    values = {"url": "http://127.0.0.1:8000", "env": "development", "log_level": "ERROR", **KEYS, **more}
+    values = {"url": "http://127.0.0.1:8000", "env": "development", "log_level": "ERROR", "data_dir": _data.name}
+    values |= {**KEYS, **more}
     return Settings(database_url=database_url, redis_url=redis_url, **values)
 
 
@@ -190,6 +192,9 @@ def environment_of(settings: Settings, **more: str) -> dict[str, str]:
         "NOD_URL": settings.url,
         "NOD_ENV": settings.env,
         "NOD_SMTP_URL": settings.smtp_url,
+        "NOD_DATA_DIR": settings.data_dir,
+        "NOD_MAILBOX_DIR": settings.mailbox_dir,
+        "NOD_CLOCK_SHIFT_SECONDS": str(settings.clock_shift_seconds),
         "NOD_SECRET_KEY": key(settings.secret_key),
         "NOD_HASH_KEY": key(settings.hash_key),
         "NOD_SEAL_KEY": key(settings.seal_key),

@@ -59,7 +59,7 @@ _BOTS: Final = re.compile(
     r"|bingpreview|skypeuripreview|whatsapp/|embedly|quora link|vkshare|w3c_validator|feedfetcher|feedburner"
     r"|mediapartners-google|google-read-aloud|google favicon|apis-google|google-inspectiontool|chrome-lighthouse"
     r"|headless|phantomjs|slimerjs|puppeteer|playwright|selenium|webdriver"
-    r"|\bcurl/|\bwget/|python-|python/|urllib|aiohttp|httpx|scrapy|go-http-client|okhttp-probe|libwww|lwp::|\bperl\b"
+    r"|\bcurl/|\bwget/|python-|python/|urllib|aiohttp|httpx|scrapy|go-http-client|okhttp-probe|libwww-perl|lwp::|\bperl\b"
     r"|\bruby\b|faraday|mechanize|guzzle|\bphp/|axios/|node-fetch|undici|\bgot/|apache-httpclient|httpunit"
     r"|^java/|jakarta|reactor-netty|winhttp|winhttprequest|powershell|restsharp|postman|insomnia|uptime|pingdom"
     r"|statuscake|site24x7|monitis|check_http|nagios|zabbix|validator|archiver|heritrix|favicon",

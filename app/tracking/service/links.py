@@ -105,4 +105,5 @@ def _is_web(url: str) -> bool:
         host = parts.hostname
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and bool(host) and url.isprintable() and len(url) <= _MAX_URL
+    is_clean = url.isprintable() and " " not in url and len(url) <= _MAX_URL
+    return parts.scheme in {"http", "https"} and bool(host) and is_clean
