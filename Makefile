@@ -41,7 +41,7 @@ test-setup: setup-for-tests
 check: setup-for-tests
 	@$(VENV)/ruff check .
 	@$(VENV)/mypy
-	@$(VENV)/lint-imports
+	@$(VENV)/lint-imports --no-cache
 
 # Names and hashes only: where packages come from is each machine's own setting.
 COMPILE := $(VENV)/uv pip compile setup.cfg --quiet --universal --python-version 3.11 --generate-hashes \

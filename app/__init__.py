@@ -11,6 +11,18 @@ A signup flows: forms → consent (asked) → delivery (one system mail) → pre
 → ``gate_sql`` → delivery again, whose workers ask the gate at the last moment.
 """
 
-from app.factory import create_app
+from __future__ import annotations
 
-__all__ = ["create_app"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.config import Settings
+
+
+def create_app(settings: Settings) -> Flask:
+    """As ``app.factory.create_app``; imported at the call, so that set-up and supervisor start without the rooms."""
+    from app import factory
+
+    return factory.create_app(settings)
