@@ -1,4 +1,4 @@
-// Bundles what the pages load into ../static/built: app.js, fonts.css and its font files.
+// Bundles what the pages load into ../static/built: app.js, editor.js (only where a letter is written), fonts.css and its font files.
 // The pages work without any of it; running this twice gives the same bytes.
 import { build } from "esbuild";
 import { rm } from "node:fs/promises";
@@ -10,7 +10,7 @@ const outdir = here("../static/built");
 await rm(outdir, { recursive: true, force: true });
 await build({
   absWorkingDir: here("."),
-  entryPoints: { app: "src/app.js", fonts: "src/fonts.css" },
+  entryPoints: { app: "src/app.js", editor: "src/editor.js", fonts: "src/fonts.css" },
   outdir,
   bundle: true,
   format: "esm",

@@ -244,6 +244,7 @@ def _page(
         saved_at=letter.updated_at,
         zone=brand.time_zone,
         problems=look.written.problems,
+        told=[_told(problem) for problem in look.written.problems],
         errors=errors or {},
         notice=notice,
         reader=look.reader,

@@ -162,7 +162,7 @@ def keep_draft(
             setattr(letter, name, value)
         letter.revision += 1
         letter.updated_by = by
-    letter.updated_at = clock.now()
+        letter.updated_at = clock.now()
     session().flush()
     return letter
 

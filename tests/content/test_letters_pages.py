@@ -1,0 +1,390 @@
+"""The pages of letters: editing without scripts, previews on addresses of their own, public copies."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from app.accounts.rules.roles import Role
+from app.consent import queries as consent
+from app.contacts import service as contacts
+from app.content import queries, service
+from app.kernel.db import session as current
+from app.kernel.db import transaction
+from tests.support import accounts, letters, make
+
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def place(session):
+    return make.place()
+
+
+@pytest.fixture
+def inside(client, place):
+    """A browser of the owner."""
+    account = accounts.Account(place.owner_id, place.id, place.owner_email, make.PASSWORD)
+    assert accounts.sign_in(client, account).status_code in {302, 303}
+    return client
+
+
+@pytest.fixture
+def made(place):
+    return letters.letter(place.id)
+
+
+def post_of(made, page: str, **more) -> dict:
+    """What the editor would post."""
+    return {
+        "csrf": accounts.csrf_of(page),
+        "subject": made.subject,
+        "preheader": made.preheader,
+        "source": made.source,
+        "own_text": "",
+        "revision": str(made.revision),
+        "reader": "sample",
+        "back": "",
+        **more,
+    }
+
+
+def fresh(place, made):
+    current().expire_all()
+    return queries.get_letter(place.id, made.id)
+
+
+def test_the_page_shows_the_draft_its_problems_and_a_sandboxed_preview(inside, place, made):
+    with transaction():
+        service.save_draft(
+            place.id, made.id, "Hi {{ contact.first_name }}", "P", letters.source("<b>lost</b>")
+        )
+    page = inside.get(f"/letters/{made.id}").text
+    assert "&lt;b&gt;lost&lt;/b&gt;" in page
+    assert "<b>Line 8</b>" in page
+    frame = re.search(r"<iframe[^>]*>", page)[0]
+    assert "sandbox " in frame
+    assert "allow-scripts" not in frame
+    assert f"/letters/{made.id}/preview" in frame
+    assert 'id="seen-subject">Hi Mara<' in page
+
+
+def test_saving_without_scripts_keeps_the_words_and_comes_back(inside, place, made):
+    page = inside.get(f"/letters/{made.id}?back=/campaigns/{made.id}").text
+    answer = inside.post(
+        f"/letters/{made.id}",
+        data=post_of(made, page, subject="Changed", source=letters.source("<mj-text>Changed</mj-text>"),
+                     back=f"/campaigns/{made.id}"),
+    )  # fmt: skip
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/letters/{made.id}?as=sample&back=/campaigns/{made.id}"
+    assert fresh(place, made).subject == "Changed"
+    assert "Changed" in inside.get(answer.headers["Location"]).text
+
+
+@pytest.mark.parametrize(
+    "back", ["//evil.test/x", "https://evil.test", "/campaigns/../../x", "javascript:alert(1)"]
+)
+def test_the_way_back_leads_nowhere_else(inside, made, back):
+    page = inside.get(f"/letters/{made.id}", query_string={"back": back}).text
+    assert "evil" not in page
+    assert "javascript:" not in page
+    answer = inside.post(f"/letters/{made.id}", data=post_of(made, page, back=back))
+    assert answer.headers["Location"] == f"/letters/{made.id}?as=sample"
+
+
+def test_saving_by_script_tells_problems_weight_and_time(inside, place, made):
+    page = inside.get(f"/letters/{made.id}").text
+    data = post_of(made, page, source=letters.source("<mj-text>{{ contact.nobody }}</mj-text>"))
+    told = inside.post(f"/letters/{made.id}", data=data, headers=JSON).json
+    assert re.fullmatch(r"\d\d:\d\d", told["saved"])
+    assert told["revision"] == made.revision + 1
+    assert [(one["place"], one["line"], one["severity"]) for one in told["problems"]] == [
+        ("source", 8, "error")
+    ]
+    assert told["problems"][0]["column"] == 13
+    assert told["shows"] is False
+    data |= {"source": letters.source(), "revision": str(told["revision"])}
+    told = inside.post(f"/letters/{made.id}", data=data, headers=JSON).json
+    assert told["problems"] == []
+    assert told["shows"] is True
+    assert re.fullmatch(r"\d+ KB of 102 KB · 0 links · 0 pictures", told["weight"])
+    assert told["subject"] == made.subject
+
+
+def test_who_was_slower_loses_no_word(inside, place, made):
+    page = inside.get(f"/letters/{made.id}").text
+    data = post_of(made, page, subject="Mine & only mine")
+    with transaction():
+        service.save_draft(place.id, made.id, "Theirs", "P", made.source)
+    told = inside.post(f"/letters/{made.id}", data=data, headers=JSON)
+    assert (told.status_code, told.json["title"]) == (409, "Somebody was faster")
+    answer = inside.post(f"/letters/{made.id}", data=data)
+    assert answer.status_code == 409
+    assert 'value="Mine &amp; only mine"' in answer.text
+    assert fresh(place, made).subject == "Theirs"
+
+
+@pytest.mark.parametrize("field", ["subject", "source"])
+def test_what_cannot_be_kept_is_refused_and_shown_again(inside, place, made, field):
+    page = inside.get(f"/letters/{made.id}").text
+    answer = inside.post(f"/letters/{made.id}", data=post_of(made, page, **{field: "bad \x00 byte"}))
+    assert answer.status_code == 422
+    assert fresh(place, made).subject == made.subject
+
+
+def test_versions_are_kept_seen_and_gone_back_to(inside, place, made):
+    page = inside.get(f"/letters/{made.id}").text
+    token = accounts.csrf_of(page)
+    assert inside.post(f"/letters/{made.id}/versions", data={"csrf": token}).status_code == 303
+    with transaction():
+        service.save_draft(
+            place.id, made.id, "Second", "P", letters.source("<mj-text>Second thoughts</mj-text>")
+        )
+    page = inside.get(f"/letters/{made.id}").text
+    assert "Go back to version 1" in page
+    assert "Jonna" in page
+    seen = inside.get(f"/letters/{made.id}/preview?version=1").text
+    assert "Hello Mara" in seen
+    assert "Second thoughts" in inside.get(f"/letters/{made.id}/preview").text
+    assert inside.post(f"/letters/{made.id}/restore", data={"csrf": token, "number": "1"}).status_code == 303
+    assert fresh(place, made).subject == made.subject
+    assert [one.number for one in queries.list_versions(made)] == [
+        2,
+        1,
+    ]  # the draft was kept before it was replaced
+
+
+def test_a_letter_that_cannot_be_sent_gives_no_version_and_says_why(inside, place, made):
+    with transaction():
+        service.save_draft(place.id, made.id, "S", "P", letters.source(footer=""))
+    token = accounts.csrf_of(inside.get(f"/letters/{made.id}").text)
+    answer = inside.post(f"/letters/{made.id}/versions", data={"csrf": token})
+    assert answer.status_code == 422
+    assert "the link to unsubscribe" in answer.text
+    assert queries.list_versions(made) == []
+
+
+# --- The preview ------------------------------------------------------------------------------------------------
+
+
+def test_the_preview_is_the_mail_itself(inside, place, made):
+    shown = inside.get(f"/letters/{made.id}/preview?as=nobody")
+    assert "Hello there" in shown.text
+    assert shown.content_type.startswith("text/html")
+    reader = service.Reader(email="reader@example.org")
+    assert shown.text.count("<table") == service.preview(
+        place.id, made.id, letters.values(place.id, reader)
+    ).html.count("<table")
+
+
+def test_the_preview_as_a_real_person(inside, place, made):
+    person = make.person(place.id, "tom@example.org", "Tom & Jerry")
+    make.confirmed(place, person)
+    token = accounts.csrf_of(inside.get(f"/letters/{made.id}").text)
+    answer = inside.post(f"/letters/{made.id}/reader", data={"csrf": token, "q": "tom@"})
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/letters/{made.id}?as={person.id}"
+    page = inside.get(answer.headers["Location"]).text
+    assert "As Tom &amp; Jerry" in page
+    shown = unescape(inside.get(f"/letters/{made.id}/preview?as={person.id}").text)
+    assert "Hello Tom & Jerry" in shown
+    assert "New coffees" in shown or "Brewing letters" in shown
+    states = consent.choices(place.id, person.id).interests
+    assert set(states.values()) == {"yes"}
+
+
+def test_several_people_are_offered_and_wildcards_find_nobody(inside, place, made):
+    for name in ("ann", "anna", "bert"):
+        make.person(place.id, f"{name}@example.org", name.title())
+    token = accounts.csrf_of(inside.get(f"/letters/{made.id}").text)
+    found = inside.post(f"/letters/{made.id}/reader", data={"csrf": token, "q": "ANN"}, headers=JSON).json[
+        "people"
+    ]
+    assert [one["address"] for one in found] == ["ann@example.org", "anna@example.org"]
+    page = inside.post(f"/letters/{made.id}/reader", data={"csrf": token, "q": "ann"})
+    assert page.status_code == 200
+    assert page.text.count("@example.org</small>") == 2
+    for wild in ("%", "_", "%@example"):
+        assert inside.post(
+            f"/letters/{made.id}/reader", data={"csrf": token, "q": wild}, headers=JSON
+        ).json == {"people": []}
+
+
+def test_another_workspaces_person_letter_and_version_are_not_there(inside, place, made):
+    other = make.place("Other")
+    stranger = make.person(other.id, "stranger@example.org")
+    theirs = letters.letter(other.id)
+    assert inside.get(f"/letters/{made.id}/preview?as={stranger.id}").status_code == 404
+    assert inside.get(f"/letters/{made.id}?as={stranger.id}").status_code == 404
+    for path in (f"/letters/{theirs.id}", f"/letters/{theirs.id}/preview"):
+        assert inside.get(path).status_code == 404
+    token = accounts.csrf_of(inside.get(f"/letters/{made.id}").text)
+    for path, data in (
+        ("", post_of(theirs, f'name="csrf" value="{token}"')),
+        ("/versions", {}),
+        ("/restore", {"number": "1"}),
+        ("/reader", {"q": "x"}),
+    ):
+        assert inside.post(f"/letters/{theirs.id}{path}", data={"csrf": token, **data}).status_code == 404
+
+
+def test_the_preview_shows_light_dark_no_pictures_and_the_text_part(inside, made):
+    base = f"/letters/{made.id}/preview"
+    dark, light = (inside.get(f"{base}?theme={theme}").text for theme in ("dark", "light"))
+    assert "@media all {" in dark
+    assert "@media not all {" in light
+    assert "prefers-color-scheme: dark" not in dark + light
+    assert "prefers-color-scheme: dark" in inside.get(base).text
+    assert "img-src 'none'" in inside.get(f"{base}?pictures=off").headers["Content-Security-Policy"]
+    text = inside.get(f"{base}?part=text")
+    assert text.content_type == "text/plain; charset=utf-8"
+    assert text.text.startswith("Hello Mara\n\nYou get this")
+
+
+def test_a_draft_that_cannot_be_shown_says_where_it_is_broken(inside, place, made):
+    with transaction():
+        service.save_draft(place.id, made.id, "S", "P", letters.source("<mj-text>{{ <script> }}</mj-text>"))
+    shown = inside.get(f"/letters/{made.id}/preview")
+    assert shown.status_code == 422
+    assert "Line 8" in shown.text
+    assert "<script>" not in shown.text
+    assert "sandbox" in shown.headers["Content-Security-Policy"]
+
+
+def test_designs_can_be_seen_before_one_is_chosen(inside):
+    shown = inside.get("/letters/designs/announcement/preview")
+    assert "Three neighbours" in shown.text
+    assert "sandbox" in shown.headers["Content-Security-Policy"]
+    picture = re.search(r'src="([^"]*/letters/designs/pictures/harbour.png)"', shown.text)[1]
+    assert inside.get("/" + picture.split("/", 3)[3]).content_type == "image/png"
+    assert inside.get("/letters/designs/nothing/preview").status_code == 404
+    assert inside.get("/letters/designs/pictures/..%2Flogo.png").status_code == 404
+
+
+def test_looking_costs_few_statements(inside, place, made, count_statements):
+    for number in range(12):
+        with transaction():
+            service.save_draft(place.id, made.id, f"Subject {number}", "P", made.source)
+            service.freeze_version(place.id, made.id, place.owner_id)
+    inside.get(f"/letters/{made.id}")
+    with count_statements() as statements:
+        inside.get(f"/letters/{made.id}")
+    assert len(statements) <= 14
+    with count_statements() as statements:
+        inside.get(f"/letters/{made.id}/preview")
+    assert len(statements) <= 8
+
+
+def test_a_viewer_reads_and_writes_nothing(client, place, made):
+    viewer = accounts.make_member(place.id, Role.VIEWER)
+    accounts.sign_in(client, viewer)
+    page = client.get(f"/letters/{made.id}")
+    assert page.status_code == 200
+    assert 'id="save"' not in page.text
+    token = accounts.csrf_of(page.text)
+    for path in ("", "/versions", "/restore"):
+        assert client.post(f"/letters/{made.id}{path}", data={"csrf": token}).status_code == 403
+    assert client.post("/pictures", data={"csrf": token}).status_code == 403
+
+
+# --- What everybody may read ------------------------------------------------------------------------------------
+
+
+def test_the_web_view_is_the_same_for_everybody(client, place):
+    frozen = letters.version(place.id, subject="For {{ contact.first_name|default('you') }}")
+    url = service.web_view_url(frozen.id)
+    path = "/" + url.split("/", 3)[3]
+    page = client.get(path)
+    assert page.status_code == 200
+    assert "<h1>For you</h1>" in page.text
+    frame = client.get(f"{path}/letter")
+    assert "Hello there" in frame.text
+    assert '<base target="_blank">' in frame.text
+    assert "public copy" in frame.text
+    assert client.get(path[:-1] + ("A" if path[-1] != "A" else "B")).status_code == 404
+    assert client.get("/v/preview").status_code == 404
+
+
+def test_the_archive_lists_what_was_made_public_and_nothing_else(client, place):
+    public, private = (
+        letters.version(place.id, subject="Public one"),
+        letters.version(place.id, subject="Private one"),
+    )
+    with transaction():
+        number = service.publish(place.id, public.id, "New coffees")
+    base = "/" + service.archive_url(_public_id(place)).split("/", 3)[3]
+    page = client.get(base)
+    assert "Public one" in page.text
+    assert "New coffees" in page.text
+    assert "Private one" not in page.text
+    assert private.id
+    one = client.get(f"{base}/{number}")
+    assert "<h1>Public one</h1>" in one.text
+    assert "Hello there" in client.get(f"{base}/{number}/letter").text
+    with transaction():
+        service.withdraw(place.id, public.id)
+    for path in (f"{base}/{number}", f"{base}/{number}/letter", f"{base}/99"):
+        assert client.get(path).status_code == 404
+    assert client.get("/archive/nowhere").status_code == 404
+
+
+def test_the_archive_speaks_the_brands_language(client, place):
+    from app.accounts.models import Workspace
+
+    workspace = current().get(Workspace, place.id)
+    workspace.language = "de"
+    current().flush()
+    assert "Bisherige Briefe" in client.get(f"/archive/{workspace.public_id}").text
+
+
+def _public_id(place) -> str:
+    from app.accounts import queries as found
+
+    return found.get_workspace(place.id).public_id
+
+
+# --- Pictures ---------------------------------------------------------------------------------------------------
+
+
+def png(width: int = 8, height: int = 8) -> bytes:
+    return (
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+        + width.to_bytes(4, "big")
+        + height.to_bytes(4, "big")
+        + b"\x08\x06"
+    )
+
+
+def test_a_picture_is_kept_and_shown_to_everybody(inside, place):
+    import io
+
+    token = accounts.csrf_of(inside.get("/settings").text)
+    data = lambda: {"csrf": token, "picture": (io.BytesIO(png(1200, 800)), "harbour.html", "text/html")}  # noqa: E731
+    answer = inside.post("/pictures", data=data(), content_type="multipart/form-data")
+    assert answer.status_code == 201
+    assert answer.json["url"].endswith(".png")
+    assert 'width="600px"' in answer.json["mjml"]
+    assert (
+        inside.post("/pictures", data=data(), content_type="multipart/form-data").json["url"]
+        == answer.json["url"]
+    )
+    path = "/" + answer.json["url"].split("/", 3)[3]
+    shown = inside.get(path)
+    assert shown.data == png(1200, 800)
+    assert shown.content_type == "image/png"
+    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+    assert "immutable" in shown.headers["Cache-Control"]
+    assert inside.get(path.replace(".png", ".gif")).status_code == 404
+    assert len(queries.list_pictures(place.id)) == 1
+
+
+def test_fields_of_the_workspace_are_offered_to_the_editor(inside, place, made):
+    with transaction():
+        contacts.define_field(place.id, "Roast", "text", key="roast")
+    words = unescape(re.search(r'data-words="([^"]*)"', inside.get(f"/letters/{made.id}").text)[1])
+    assert '"contact.fields.roast"' in words
+    assert '"links.unsubscribe"' in words
+    assert '"links.confirm"' not in words
