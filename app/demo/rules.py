@@ -118,7 +118,7 @@ def plan(people: int, now: datetime, *, seed: int, first_number: int = 0) -> Pla
     """
     chance = Random(seed)  # noqa: S311  a story, no secret
     everyone = tuple(_person(chance, first_number + number) for number in range(people))
-    began = now - timedelta(days=DAYS)
+    began = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
     acts = [
         act
         for number in range(people)

@@ -100,14 +100,14 @@ class Slice:
 def merge(sources: Iterable[Iterable[TimelineEntry]], limit: int) -> Slice | None:
     """The newest ``limit`` entries of sources that each gave up to ``limit`` + 1.
 
-    Entries of one instant stay on one page: a page ends before an instant that does not fit as a whole.
+    Entries of one instant stay on one page: a page ends before an instant that does not fit as a whole. Within an
+    instant those of higher rooms come first: a mail is newer than the question that caused it.
 
     Returns:
         None when one instant alone fills the page, so that more must be read.
     """
-    everything = sorted(
-        (entry for source in sources for entry in source), key=lambda entry: entry.at, reverse=True
-    )
+    all_of_them = [entry for source in reversed(list(sources)) for entry in source]
+    everything = sorted(all_of_them, key=lambda entry: entry.at, reverse=True)
     if len(everything) <= limit:
         return Slice(tuple(everything), None)
     cut = everything[limit].at

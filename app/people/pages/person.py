@@ -46,7 +46,7 @@ def show(contact_id: UUID) -> str:
         answer={"state": word.value, "text": sentence},
         permissions=[_permission(verdict) for verdict in verdicts if verdict.interest_id],
         tracking=_tracking(workspace_id, contact_id, zone),
-        profile=_facts(workspace_id, contact, email, zone),
+        profile=_facts(workspace_id, contact, zone),
         panels=_panels(workspace_id, contact_id),
         people_url=url_for("people.index"),
         **_timeline(workspace_id, contact_id, zone),
@@ -87,13 +87,13 @@ def _tracking(workspace_id: UUID, contact_id: UUID, zone: str) -> str:
     )
 
 
-def _facts(workspace_id: UUID, contact: Contact, email: str, zone: str) -> list[tuple[str, str]]:
+def _facts(workspace_id: UUID, contact: Contact, zone: str) -> list[tuple[str, str]]:
     if contact.erased_at is not None:
         return [
             ("Erased", i18n.instant(contact.erased_at, zone)),
             ("Known since", i18n.day(contact.created_at, zone)),
         ]
-    pairs = [("Address", email), ("Name", contact.name), ("Language", i18n.NAMES.get(contact.language, ""))]
+    pairs = [("Name", contact.name), ("Language", i18n.NAMES.get(contact.language, ""))]
     own_fields = contacts.list_fields(workspace_id, include_archived=True)
     told = contact.fields
     pairs.extend((own.label, rules.shown_value(told[own.key])) for own in own_fields if own.key in told)

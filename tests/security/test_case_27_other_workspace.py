@@ -1,0 +1,191 @@
+"""Case 27: what belongs to another workspace is not there: every route that names an object, for every role.
+
+The routes come from the URL map. A route with an argument that nobody here knows how to make fails, so that this
+test grows with the house.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from app.accounts import service as accounts
+from app.accounts.rules import acts
+from app.accounts.rules.roles import Role
+from app.consent.rules import Word
+from app.contacts import queries as contacts_queries
+from app.contacts import service as contacts
+from app.forms import queries as forms
+from app.kernel.db import Base, transaction
+from app.kernel.http.guards import guard_of
+from tests.support import make
+from tests.support.accounts import Account, csrf_of, make_member, sign_in
+from tests.support.routes import SOME_UUID
+
+
+def _letter(where: make.Place) -> UUID:
+    from app.content import service as content
+
+    return content.create_letter(where.id, "November", source="<mjml><mj-body></mj-body></mjml>").id
+
+
+MAKERS = {
+    "contact_id": lambda where: make.person(where.id, "mara@example.org").id,
+    "field_id": lambda where: contacts.define_field(where.id, "Town", "text").id,
+    "form_id": lambda where: forms.list_forms(where.id)[0].form.id,
+    "interest_id": lambda where: where.interests[0].id,
+    "key_id": lambda where: accounts.create_api_key(where.id, "Shop", ["people.read"], by=acts.COMMAND).id,
+    "letter_id": _letter,
+}
+"""How to make what an argument names, in a workspace."""
+COMMON = {"name"}
+"""Arguments that name something which belongs to nobody, such as a design that Nod brings along."""
+BODIES = {
+    "content.find_reader": {"q": "mara"},
+    "content.restore": {"number": "1"},
+    "content.save": {"source": "<mjml></mjml>", "revision": "1"},
+    "settings.save_interest": {"name": "Stolen"},
+    "people.change_field": {"label": "Stolen"},
+    "people.erase": {"word": "erase"},
+    "people.save": {"first_name": "Stolen"},
+    "people.never": {"detail": "Stolen"},
+    "forms.change_state": {"live": "0"},
+}
+"""What a post needs so that it is refused for its object and for nothing else."""
+
+
+def guarded(app):
+    """(endpoint, rule, method) of each route that names an object and asks who is there."""
+    return [
+        (rule.endpoint, rule, method)
+        for rule in app.url_map.iter_rules()
+        if rule.arguments - COMMON and guard_of(app, rule.endpoint).kind in {"member", "api"}
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"})
+    ]
+
+
+@pytest.fixture
+def ours(session):
+    return make.place("Ours")
+
+
+@pytest.fixture
+def theirs(session):
+    return make.place("Theirs")
+
+
+@pytest.fixture
+def things(theirs):
+    with transaction():
+        return {name: maker(theirs) for name, maker in MAKERS.items()}
+
+
+def owner_of(where):
+    return Account(where.owner_id, where.id, where.owner_email, make.PASSWORD)
+
+
+class Browser:
+    """Somebody signed in; the token of their session comes from their own page."""
+
+    def __init__(self, app, account):
+        self.client = app.test_client()
+        assert sign_in(self.client, account).status_code == 303
+        self.token = csrf_of(self.client.get("/settings/you").text)
+
+    def call(self, rule, method, values, endpoint):
+        known = {name: values[name] for name in rule.arguments & set(values)}
+        others = dict.fromkeys(rule.arguments - set(known), "1")
+        path = rule.build({**others, **known})[1]
+        form = {"csrf": self.token, **BODIES.get(endpoint, {})} if method != "GET" else None
+        return self.client.open(path, method=method, data=form)
+
+
+def rows_of(session, where) -> dict[str, list[str]]:
+    """Everything that a workspace owns, as text."""
+    session.expire_all()
+    return {
+        name: sorted(
+            session.execute(
+                text(f"SELECT t::text FROM {name} t WHERE workspace_id = :id"), {"id": where.id}
+            ).scalars()
+        )
+        for name, table in Base.metadata.tables.items()
+        if "workspace_id" in table.columns and name not in {"sessions", "audit_entries"}
+    }
+
+
+def test_case_27_every_argument_is_known_here(app):
+    named = {name for _, rule, _ in guarded(app) for name in rule.arguments - COMMON}
+    converters = {
+        name: type(rule._converters[name]).__name__
+        for _, rule, _ in guarded(app)
+        for name in rule.arguments - COMMON
+    }
+    unknown = {name for name in named - set(MAKERS) if converters[name] == "UUIDConverter"}
+    assert not unknown, f"Say in MAKERS how to make: {sorted(unknown)}"
+    assert len(guarded(app)) >= 20
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_case_27_another_workspaces_objects_are_not_there(app, session, ours, theirs, things, role):
+    account = owner_of(ours)
+    if role is not Role.OWNER:
+        account = make_member(ours.id, role, f"{role.value}@ours.example")
+    browser = Browser(app, account)
+    before = rows_of(session, theirs)
+    for endpoint, rule, method in guarded(app):
+        answer = browser.call(rule, method, things, endpoint)
+        allowed = {404} if role is Role.OWNER else {403, 404}
+        assert answer.status_code in allowed, f"{method} {rule.rule}: {answer.status_code}"
+        assert "mara" not in answer.text.lower().replace("nomara", "")
+        guessed = browser.call(rule, method, dict.fromkeys(things, UUID(SOME_UUID)), endpoint)
+        assert guessed.status_code == answer.status_code, f"{method} {rule.rule} tells a stranger's from none"
+    assert rows_of(session, theirs) == before
+
+
+def test_case_27_the_owners_themselves_find_them(app, theirs, things):
+    """So that the 404 above is about whose it is, and not about an id that never was."""
+    browser = Browser(app, owner_of(theirs))
+    for endpoint, rule, method in guarded(app):
+        if method == "GET":
+            answer = browser.call(rule, method, things, endpoint)
+            assert answer.status_code != 404, f"{method} {rule.rule}: {answer.status_code}"
+
+
+def test_case_27_ids_beside_the_address_are_looked_at_too(app, session, ours, theirs, things):
+    browser = Browser(app, owner_of(ours))
+    before = rows_of(session, theirs)
+    theirs_id = str(things["interest_id"])
+    assert browser.client.get(f"/people?interest={theirs_id}").status_code == 404
+    form = {"csrf": browser.token, "email": "nils@example.org", "interest": theirs_id}
+    assert browser.client.post("/people/new", data=form).status_code == 422
+    assert contacts_queries.find_by_key(ours.id, "nils@example.org") is None
+    assert rows_of(session, theirs) == before
+
+
+def test_case_27_a_search_finds_only_our_own(app, ours, theirs, things):
+    browser = Browser(app, owner_of(ours))
+    paths = [
+        "/people",
+        "/people?q=mara",
+        "/people?q=mara@example.org",
+        *(f"/people?word={word.value}" for word in Word),
+    ]
+    for path in paths:
+        assert str(things["contact_id"]) not in browser.client.get(path).text
+
+
+def test_case_27_a_cursor_of_theirs_shows_nothing_of_theirs(app, ours, theirs, things):
+    from app.people import queries
+
+    with transaction():
+        page = queries.list_people(theirs.id, queries.Search())
+        cursor = queries._cursor(queries.OLDER, page.rows[0])
+        newer = queries._cursor(queries.NEWER, page.rows[0])
+    browser = Browser(app, owner_of(ours))
+    for found in (cursor, newer):
+        answer = browser.client.get(f"/people?page={found}")
+        assert answer.status_code == 200
+        assert str(things["contact_id"]) not in answer.text
