@@ -251,7 +251,8 @@ _GIVE_BACK = text(
     "UPDATE messages m SET state = 'pending', lease_owner = NULL, lease_until = NULL,"  # noqa: S608  no input in it
     " attempts = m.attempts - CAST(m.state = 'attempting' AS int)"
     f" FROM {_TAKEN} WHERE m.mailing_no = :no AND m.n = taken.n AND m.fence = taken.fence"
-    " AND m.state IN ('claimed', 'attempting')")
+    " AND m.state IN ('claimed', 'attempting')"
+)
 _END = text(
     "UPDATE messages SET state = :state, done_at = CAST(:done_at AS timestamptz), due_at = coalesce(:due_at, due_at),"
     " lease_owner = NULL, lease_until = NULL, attempts = attempts - :refund,"

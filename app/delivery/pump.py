@@ -85,7 +85,7 @@ def run_slice(lane: str, *, deadline_seconds: float = 30, stop: Callable[[], boo
             release()
             if not batch:
                 return False
-            _send_batch(batch, outlets)
+            _send_batch(_isolate(batch), outlets)
         with transaction():
             return lane in queries.lanes_due()
     finally:
@@ -98,6 +98,15 @@ def reap() -> None:
     with transaction():
         outbox.reap()
     release()
+
+
+def _isolate(batch: list[Held]) -> list[Held]:
+    """A message whose worker ended goes alone: if it is the culprit, it takes nobody with it a second time."""
+    chosen = [held for held in batch if not held.crash_count] or batch[:1]
+    rest = [held for held in batch if held not in chosen]
+    if rest:
+        _give_back(rest)
+    return chosen
 
 
 def _send_batch(batch: Sequence[Held], outlets: Outlets) -> None:

@@ -613,6 +613,24 @@ def test_at_most_twenty_of_a_mailing_begin_at_once(post: Post, mails):
     assert states() == {"sent": 23}
 
 
+def test_messages_whose_worker_ended_begin_alone_and_last(post: Post, mails, monkeypatch):
+    bulk(post, 6, mails)
+    with transaction():
+        session().execute(text("UPDATE messages SET crash_count = 1 WHERE n IN (1, 3) AND state = 'pending'"))
+    begun: list[list[int]] = []
+    begin = moves.begin
+
+    def noting(batch, domain):
+        begun.append([held.n for held in batch])
+        return begin(batch, domain)
+
+    monkeypatch.setattr(moves, "begin", noting)
+    pump.run_slice("bulk", deadline_seconds=20)
+    assert begun[0] == [2, 4, 5, 6]
+    assert sorted(begun[1:]) == [[1], [3]]
+    assert states() == {"sent": 6}
+
+
 def test_the_mailing_that_has_had_least_for_its_weight_comes_first(post: Post, mails):
     bulk(post, 4, mails)
     with transaction():
