@@ -39,6 +39,10 @@ system_message_n = Sequence("system_message_n", metadata=Base.metadata)
 """``n`` of system messages, over all mailings."""
 
 
+LAUNCHED = "dedupe_key IS NOT NULL AND (state <> 'cancelled' OR frozen_at IS NOT NULL)"
+"""Which mailings keep others from being launched under the same key."""
+
+
 def one_of(column: str, words: type[Kind | Lane | MailingState | MessageState]) -> str:
     """The text of a CHECK that allows an enumeration's values."""
     return f"{column} IN ({', '.join(repr(word.value) for word in words)})"
@@ -106,6 +110,12 @@ class Mailing(Base):
             postgresql_where=text("kind = 'system'"),
         ),
         Index("ix_mailings_running", "lane", "vtime", postgresql_where=text("state = 'running'")),
+        # One audience for one launch, however often it is asked for. Cancelled before its audience was made, it
+        # may be launched again.
+        Index(
+            "uq_mailings_dedupe", "workspace_id", "dedupe_key", unique=True, postgresql_where=text(LAUNCHED)
+        ),
+        Index("ix_mailings_open", "send_at", postgresql_where=text("kind = 'bulk' AND ended_at IS NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
@@ -120,11 +130,26 @@ class Mailing(Base):
     sender: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """Snapshot of the sender; NULL for system mail, which comes from whoever is the sender now."""
     content_version_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """The letter, for a mailing to many."""
+    title: Mapped[str] = mapped_column(Text, server_default="")
+    """What people call it; system mail has the title of its registry entry."""
+    dedupe_key: Mapped[UUID | None] = mapped_column(Uuid)
+    """What was launched: a second launch under the same key gives this mailing."""
+    interests: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
+    """Whom it is for: ids of interests, the most fitting first."""
     state: Mapped[str] = mapped_column(Text(collation="C"))
-    weight: Mapped[int] = mapped_column(Integer, server_default="1")
+    pause_reason: Mapped[str | None] = mapped_column(Text)
+    """Why it stands still, in words for people."""
+    weight: Mapped[float] = mapped_column(Double, server_default="1")
     vtime: Mapped[float] = mapped_column(Double, server_default="0")
+    """Messages taken so far by weight, on the scale of all running mailings: the smallest is next."""
+    audience: Mapped[int | None] = mapped_column(BigInteger)
+    """How many messages its freezing made."""
+    launched_by: Mapped[UUID | None] = mapped_column(Uuid)
     send_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    frozen_at: Mapped[datetime | None] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Message(Base):
