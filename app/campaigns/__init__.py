@@ -1,0 +1,1 @@
+"""Campaigns: a letter, whom it is for, when it goes, and what came of it."""

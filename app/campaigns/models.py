@@ -1,0 +1,40 @@
+"""The table of campaigns. Where one stands is its mailing's to say and is kept nowhere else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Integer, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.db import Base
+
+Instant = DateTime(timezone=True)
+
+
+class Campaign(Base):
+    """A letter for the people of some interests. Without a mailing it is a draft."""
+
+    __tablename__ = "campaigns"
+    __table_args__ = (
+        CheckConstraint("delay_seconds BETWEEN 0 AND 3600", name="delay"),
+        Index("ix_campaigns_workspace_id", "workspace_id", "id"),
+        Index("ix_campaigns_letter_id", "letter_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    name: Mapped[str] = mapped_column(Text)
+    letter_id: Mapped[UUID] = mapped_column(ForeignKey("letters.id"))
+    interests: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
+    """Ids of the interests whose people get it."""
+    delay_seconds: Mapped[int] = mapped_column(Integer, server_default="60")
+    """Time to change one's mind after "send now"."""
+    mailing_no: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("mailings.no"), unique=True)
+    tested_revision: Mapped[int | None] = mapped_column(Integer)
+    """The letter's revision that a test mail has shown last."""
+    created_by: Mapped[UUID | None] = mapped_column(Uuid)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    archived_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -1,0 +1,338 @@
+"""Reads of campaigns, together with their mailings, messages and signals below."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, select, text
+
+from app.campaigns.models import Campaign
+from app.campaigns.rules import LEFT_OUT, MAILING_STATES, Progress, Reckoning, State, state_of
+from app.consent.queries import gate_sql
+from app.delivery.rules import WORDS, MessageState, Word
+from app.kernel import clock
+from app.kernel.db import session
+from app.kernel.errors import NotFound
+from app.kernel.paging import Page, decode_cursor, encode_cursor
+
+PAGE_ROWS = 25
+PEOPLE_ROWS = 50
+LEFT_WITHIN = timedelta(days=7)
+"""Whoever leaves so soon after a mail left because of it, as far as anybody can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A campaign with what its mailing says; times are None where that has not happened.
+
+    Attributes:
+        at: when it begins, or began.
+        audience: how many people it was frozen for; None before.
+        pause_reason: why it stands still, in words.
+        launched_by: who pressed the button.
+    """
+
+    id: UUID
+    name: str
+    subject: str
+    letter_id: UUID
+    interests: tuple[UUID, ...]
+    delay_seconds: int
+    created_at: datetime
+    mailing_no: int | None
+    state: State
+    version_id: UUID | None = None
+    at: datetime | None = None
+    launched_at: datetime | None = None
+    frozen_at: datetime | None = None
+    ended_at: datetime | None = None
+    audience: int | None = None
+    pause_reason: str = ""
+    launched_by: UUID | None = None
+    sender: dict[str, Any] | None = None
+
+
+_STANDING = """
+SELECT c.id, c.name, coalesce(v.subject, l.subject) AS subject, c.letter_id, c.interests, c.delay_seconds,
+       c.created_at, c.mailing_no, m.state, m.content_version_id, coalesce(m.send_at, m.created_at) AS at,
+       m.created_at AS launched_at, m.frozen_at, m.ended_at, m.audience, m.pause_reason, m.launched_by, m.sender
+FROM campaigns c
+JOIN letters l ON l.id = c.letter_id
+LEFT JOIN mailings m ON m.no = c.mailing_no
+LEFT JOIN letter_versions v ON v.id = m.content_version_id
+WHERE c.workspace_id = :workspace_id
+"""
+_LISTED = " AND c.archived_at IS NULL AND (CAST(:states AS text[]) IS NULL OR coalesce(m.state, 'draft') = ANY(:states))"
+_ONE = text(_STANDING + " AND c.id = :id")
+_OLDER = text(_STANDING + _LISTED + " AND c.id < :id ORDER BY c.id DESC LIMIT :limit")
+_NEWER = text(_STANDING + _LISTED + " AND c.id > :id ORDER BY c.id LIMIT :limit")
+_BETWEEN = text(
+    _STANDING + " AND c.archived_at IS NULL AND coalesce(m.send_at, m.created_at) >= :start"
+    " AND coalesce(m.send_at, m.created_at) < :stop ORDER BY at, c.id LIMIT 500"
+)
+_STATES = text(
+    "SELECT coalesce(m.state, 'draft'), count(*) FROM campaigns c LEFT JOIN mailings m ON m.no = c.mailing_no"
+    " WHERE c.workspace_id = :workspace_id AND c.archived_at IS NULL GROUP BY 1"
+)
+_LAST = UUID(int=2**128 - 1)
+
+
+def get_campaign(workspace_id: UUID, campaign_id: UUID) -> Campaign:
+    """The row of a campaign.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    query = select(Campaign).where(Campaign.workspace_id == workspace_id, Campaign.id == campaign_id)
+    found = session().execute(query).scalar_one_or_none()
+    if found is None:
+        raise NotFound("This campaign is not here.")
+    return found
+
+
+def get_standing(workspace_id: UUID, campaign_id: UUID) -> Standing:
+    """A campaign and where it stands.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    row = session().execute(_ONE, {"workspace_id": workspace_id, "id": campaign_id}).one_or_none()
+    if row is None:
+        raise NotFound("This campaign is not here.")
+    return _standing(row)
+
+
+def list_campaigns(workspace_id: UUID, state: State | None = None, cursor: str = "") -> Page[Standing]:
+    """Campaigns, newest first."""
+    words = None if state is None else ["draft"] if state is State.DRAFT else list(MAILING_STATES[state])
+    way, after = decode_cursor(cursor, str, str) if cursor else ("older", str(_LAST))
+    values = {"workspace_id": workspace_id, "states": words, "id": after, "limit": PAGE_ROWS + 1}
+    found = [_standing(row) for row in session().execute(_NEWER if way == "newer" else _OLDER, values)]
+    more, rows = len(found) > PAGE_ROWS, found[:PAGE_ROWS]
+    if way == "newer":
+        rows.reverse()
+    has_newer, has_older = (more, True) if way == "newer" else (bool(cursor), more)
+    return Page(
+        rows,
+        next_cursor=encode_cursor("older", str(rows[-1].id)) if rows and has_older else None,
+        previous_cursor=encode_cursor("newer", str(rows[0].id)) if rows and has_newer else None,
+    )
+
+
+def count_by_state(workspace_id: UUID) -> dict[State, int]:
+    """Campaigns by state; every state is there."""
+    counts = dict.fromkeys(State, 0)
+    for word, number in session().execute(_STATES, {"workspace_id": workspace_id}):
+        counts[state_of(word)] += number
+    return counts
+
+
+def list_between(workspace_id: UUID, first: date, last: date, zone: str) -> list[Standing]:
+    """Campaigns that begin, or began, from one day to another (both included) of a zone."""
+    local = ZoneInfo(zone)
+    start = datetime(first.year, first.month, first.day, tzinfo=local)
+    after = last + timedelta(days=1)
+    stop = datetime(after.year, after.month, after.day, tzinfo=local)
+    values = {"workspace_id": workspace_id, "start": start, "stop": stop}
+    return [_standing(row) for row in session().execute(_BETWEEN, values)]
+
+
+def _standing(row: Row[Any]) -> Standing:
+    if row.mailing_no is None:
+        return Standing(
+            row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.delay_seconds,
+            row.created_at, None, State.DRAFT,
+        )  # fmt: skip
+    return Standing(
+        row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.delay_seconds,
+        row.created_at, row.mailing_no, state_of(row.state), row.content_version_id, row.at, row.launched_at,
+        row.frozen_at, row.ended_at, row.audience, row.pause_reason or "", row.launched_by, row.sender,
+    )  # fmt: skip
+
+
+_SUMS = text(
+    "SELECT mailing_no, state, count(*), count(*) FILTER (WHERE done_at > :since) FROM messages"
+    " WHERE mailing_no = ANY(:nos) AND workspace_id = :workspace_id GROUP BY mailing_no, state"
+)
+
+
+def progress_of(workspace_id: UUID, mailing_nos: Collection[int]) -> dict[int, Progress]:
+    """How far these mailings are; the rate is that of the last minute."""
+    since = clock.now() - timedelta(minutes=1)
+    values = {"nos": list(mailing_nos), "since": since, "workspace_id": workspace_id}
+    words = {number: dict.fromkeys(Word, 0) for number in mailing_nos}
+    rates = dict.fromkeys(mailing_nos, 0)
+    for number, state, count, lately in session().execute(_SUMS, values) if mailing_nos else ():
+        words[number][WORDS[MessageState(state)]] += count
+        rates[number] += lately
+    return {
+        number: Progress(
+            counts[Word.WAITING], counts[Word.SENT], counts[Word.SKIPPED], counts[Word.FAILED],
+            counts[Word.UNKNOWN], rates[number],
+        )
+        for number, counts in words.items()
+    }  # fmt: skip
+
+
+_CLICKED = text(
+    "SELECT mailing_no, count(DISTINCT n) FROM signals WHERE workspace_id = :workspace_id"
+    " AND mailing_no = ANY(:nos) AND n IS NOT NULL AND kind = 'click' AND verdict = 'human' GROUP BY mailing_no"
+)
+
+
+def clicked(workspace_id: UUID, mailing_nos: Collection[int]) -> dict[int, int]:
+    """People who clicked by hand, by mailing."""
+    if not mailing_nos:
+        return {}
+    rows = session().execute(_CLICKED, {"workspace_id": workspace_id, "nos": list(mailing_nos)})
+    return {number: count for number, count in rows}  # noqa: C416  rows, not pairs
+
+
+# One line a person: whether any chosen interest lets us write, else the best reason why none does.
+_RECKONED = f"""
+SELECT p.contact_id, CASE
+  WHEN bool_or({gate_sql()}) THEN 'reached'
+  WHEN bool_or(r.suppressed_at IS NOT NULL) THEN 'suppressed'
+  WHEN bool_or(r.objected_at IS NOT NULL) THEN 'objected'
+  WHEN bool_or(p.state = 'yes' AND p.paused_until > :now) THEN 'paused'
+  WHEN bool_or(p.state = 'yes') THEN 'ended'
+  WHEN bool_or(p.state = 'asked') THEN 'asked'
+  ELSE 'no' END AS reason
+FROM permissions p
+JOIN reach r ON r.workspace_id = p.workspace_id AND r.contact_id = p.contact_id AND r.channel = p.channel
+WHERE p.workspace_id = :workspace_id AND p.interest_id = ANY(CAST(:interests AS uuid[]))
+  AND p.purpose = 'marketing' AND p.channel = 'email' AND r.erased_at IS NULL
+GROUP BY p.contact_id
+"""  # noqa: S608  no input in it
+_RECKON = text(f"SELECT reason, count(*) FROM ({_RECKONED}) AS people GROUP BY reason")  # noqa: S608
+_LEFT_OUT = text(
+    f"SELECT contact_id FROM ({_RECKONED}) AS people"  # noqa: S608
+    " WHERE reason = :reason AND contact_id > :after ORDER BY contact_id LIMIT :limit"
+)
+
+
+def reckon(workspace_id: UUID, interests: Sequence[UUID]) -> Reckoning:
+    """Who would get a mail about these interests now, and who would not and why."""
+    values = {"workspace_id": workspace_id, "interests": list(interests), "now": clock.now()}
+    counts = {reason: count for reason, count in session().execute(_RECKON, values)}  # noqa: C416  rows
+    return Reckoning(counts.get("reached", 0), {key: counts.get(key, 0) for key in LEFT_OUT})
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPerson:
+    """Somebody behind a number; ``note`` says what happened or why."""
+
+    contact_id: UUID
+    name: str
+    address: str
+    note: str
+    at: datetime | None
+
+
+def list_left_out(
+    workspace_id: UUID, interests: Sequence[UUID], reason: str, cursor: str = ""
+) -> Page[ListedPerson]:
+    """People whom a campaign about these interests would leave out for this reason (or "reached")."""
+    values = {
+        "workspace_id": workspace_id, "interests": list(interests), "now": clock.now(), "reason": reason,
+        "after": decode_cursor(cursor, str)[0] if cursor else str(UUID(int=0)), "limit": PEOPLE_ROWS + 1,
+    }  # fmt: skip
+    ids = list(session().execute(_LEFT_OUT, values).scalars())
+    note = LEFT_OUT[reason][0] if reason in LEFT_OUT else "gets it"
+    people = name_people(workspace_id, ids[:PEOPLE_ROWS])
+    rows = [ListedPerson(one, *people.get(one, ("", "")), note, None) for one in ids[:PEOPLE_ROWS]]
+    return Page(rows, encode_cursor(str(rows[-1].contact_id)) if len(ids) > PEOPLE_ROWS else None)
+
+
+_PEOPLE = text(
+    "SELECT c.id, trim(c.first_name || ' ' || c.last_name), coalesce(a.address, '') FROM contacts c"
+    " LEFT JOIN addresses a ON a.workspace_id = c.workspace_id AND a.contact_id = c.id AND a.channel = 'email'"
+    " WHERE c.workspace_id = :workspace_id AND c.id = ANY(:ids)"
+)
+
+
+def name_people(workspace_id: UUID, ids: Collection[UUID]) -> dict[UUID, tuple[str, str]]:
+    """(name, address) of these people; those who were erased have none."""
+    if not ids:
+        return {}
+    rows = session().execute(_PEOPLE, {"workspace_id": workspace_id, "ids": list(ids)})
+    return {contact_id: (name or "", address) for contact_id, name, address in rows}
+
+
+_MESSAGES = text(
+    "SELECT n, contact_id, state, coalesce(reply_text, '') AS reply, coalesce(done_at, began_at) AS at FROM messages"
+    " WHERE workspace_id = :workspace_id AND mailing_no = :no AND state = ANY(:states) AND n > :after"
+    " ORDER BY n LIMIT :limit"
+)
+_STATE_WORDS = {
+    MessageState.PENDING: "waiting", MessageState.CLAIMED: "about to leave", MessageState.ATTEMPTING: "on its way",
+    MessageState.SENT: "accepted by the receiver", MessageState.BOUNCED: "accepted, then came back",
+    MessageState.COMPLAINED: "complained", MessageState.SUPPRESSED: "said no before it left",
+    MessageState.CANCELLED: "cancelled before it left", MessageState.FAILED: "refused for good",
+    MessageState.EXPIRED: "tried for too long", MessageState.POISON: "could not be made into a mail",
+    MessageState.UNKNOWN: "handed over, and the line broke before the answer",
+}  # fmt: skip
+
+
+def list_messages(workspace_id: UUID, mailing_no: int, word: Word, cursor: str = "") -> Page[ListedPerson]:
+    """People of a mailing whose message stands under this word, in the order of the mailing."""
+    values = {
+        "workspace_id": workspace_id, "no": mailing_no, "states": [s.value for s, w in WORDS.items() if w is word],
+        "after": decode_cursor(cursor, int)[0] if cursor else 0, "limit": PEOPLE_ROWS + 1,
+    }  # fmt: skip
+    found = session().execute(_MESSAGES, values).all()
+    shown = found[:PEOPLE_ROWS]
+    people = name_people(workspace_id, [row.contact_id for row in shown])
+    rows = [
+        ListedPerson(
+            row.contact_id, *people.get(row.contact_id, ("", "")), _note(row.state, row.reply), row.at
+        )
+        for row in shown
+    ]
+    return Page(rows, encode_cursor(shown[-1].n) if len(found) > PEOPLE_ROWS else None)
+
+
+def _note(state: str, reply: str) -> str:
+    words = _STATE_WORDS[MessageState(state)]
+    return f"{words}: {reply}" if reply and state != MessageState.SENT else words
+
+
+_LEAVING = """
+FROM messages m WHERE m.workspace_id = :workspace_id AND m.mailing_no = :no AND m.began_at IS NOT NULL
+AND EXISTS (SELECT FROM consent_events e WHERE e.workspace_id = m.workspace_id AND e.contact_id = m.contact_id
+  AND e.kind IN ('withdrawn', 'objected') AND e.received_at >= m.began_at
+  AND e.received_at < m.began_at + CAST(:within AS interval))
+"""
+_COUNT_LEFT = text("SELECT count(*)" + _LEAVING)
+_LIST_LEFT = text(
+    "SELECT m.n, m.contact_id, m.began_at" + _LEAVING + " AND m.n > :after ORDER BY m.n LIMIT :limit"
+)
+
+
+def count_left(workspace_id: UUID, mailing_no: int) -> int:
+    """People who left within a week after this mail began to leave for them."""
+    values = {"workspace_id": workspace_id, "no": mailing_no, "within": LEFT_WITHIN}
+    return session().execute(_COUNT_LEFT, values).scalar_one()
+
+
+def list_left(workspace_id: UUID, mailing_no: int, cursor: str = "") -> Page[ListedPerson]:
+    """The people of ``count_left``."""
+    values = {
+        "workspace_id": workspace_id, "no": mailing_no, "within": LEFT_WITHIN,
+        "after": decode_cursor(cursor, int)[0] if cursor else 0, "limit": PEOPLE_ROWS + 1,
+    }  # fmt: skip
+    found = session().execute(_LIST_LEFT, values).all()
+    shown = found[:PEOPLE_ROWS]
+    people = name_people(workspace_id, [row.contact_id for row in shown])
+    rows = [
+        ListedPerson(
+            row.contact_id, *people.get(row.contact_id, ("", "")), "left within a week", row.began_at
+        )
+        for row in shown
+    ]
+    return Page(rows, encode_cursor(shown[-1].n) if len(found) > PEOPLE_ROWS else None)
