@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import select
@@ -32,6 +33,22 @@ def find_address(workspace_id: UUID, contact_id: UUID, channel: str = "email") -
         ContactAddress.channel == channel,
     )
     return session().execute(query).scalar_one_or_none()
+
+
+def find_recipients(
+    workspace_id: UUID, contact_ids: Collection[UUID], channel: str = "email"
+) -> dict[UUID, tuple[Contact, ContactAddress]]:
+    """These people with where they are reached; who has no address (any more) is missing. One query."""
+    query = (
+        select(Contact, ContactAddress)
+        .join(ContactAddress, ContactAddress.contact_id == Contact.id)
+        .where(
+            Contact.workspace_id == workspace_id,
+            Contact.id.in_(contact_ids),
+            ContactAddress.channel == channel,
+        )
+    )
+    return {contact.id: (contact, address) for contact, address in session().execute(query)}
 
 
 def find_by_key(workspace_id: UUID, key: str, channel: str = "email") -> Contact | None:

@@ -1,4 +1,4 @@
-"""Reads about sending."""
+"""The outbox: single messages, what is due, who sends."""
 
 from __future__ import annotations
 

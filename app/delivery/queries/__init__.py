@@ -1,0 +1,41 @@
+"""Reads about sending."""
+
+from app.delivery.queries.outbox import (
+    OPEN,
+    OutgoingServer,
+    SentMessage,
+    count_by_state,
+    count_by_word,
+    count_open,
+    count_unknown,
+    default_sender,
+    get_message,
+    lanes_due,
+    list_waiting,
+    messages_of,
+    oldest_due_seconds,
+    recipients_of,
+    sender_of,
+    server_of,
+    stored_password,
+)
+
+__all__ = [
+    "OPEN",
+    "OutgoingServer",
+    "SentMessage",
+    "count_by_state",
+    "count_by_word",
+    "count_open",
+    "count_unknown",
+    "default_sender",
+    "get_message",
+    "lanes_due",
+    "list_waiting",
+    "messages_of",
+    "oldest_due_seconds",
+    "recipients_of",
+    "sender_of",
+    "server_of",
+    "stored_password",
+]

@@ -1,0 +1,153 @@
+"""Mails that answer somebody's act: each wish is a row; the workers do the rest (``pump``)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.consent import queries as consent
+from app.contacts import queries as contacts
+from app.delivery import mails
+from app.delivery.models import Mailing, Message, system_message_n
+from app.delivery.rules import Kind, Lane, MailingState, MessageState
+from app.kernel import clock, jobs
+from app.kernel.db import session
+from app.kernel.errors import Conflict, NotFound
+from app.kernel.ids import uuid7
+
+
+def send_system(
+    workspace_id: UUID,
+    name: str,
+    *,
+    dedupe: UUID,
+    contact_id: UUID | None = None,
+    reach_id: UUID | None = None,
+    user_id: UUID | None = None,
+    data: dict[str, Any] | None = None,
+) -> None:
+    """Wish for one system mail to a contact or a user; a second wish with the same ``dedupe`` changes nothing.
+
+    The unique key is (mailing_no, dedupe_key), the mailing being the workspace's standing one of that name.
+
+    Args:
+        workspace_id: whose mail it is.
+        name: a ``SystemMail`` of some manifest.
+        dedupe: what makes it unique, such as the request's id.
+        contact_id: the recipient, if a contact.
+        reach_id: the contact's reach; looked up when left out.
+        user_id: the recipient, if a user.
+        data: what ``prepare`` will need; ids rather than values, as it is stored until the person is erased.
+
+    Raises:
+        ValueError: no such mail, not exactly one recipient.
+        NotFound: the contact has no reach.
+    """
+    mails.get(name)
+    if (contact_id is None) == (user_id is None):
+        raise ValueError("A system mail goes to a contact or to a user.")
+    domain = None
+    if contact_id is not None:
+        reach_id = reach_id or _reach_of(workspace_id, contact_id)
+        address = contacts.find_address(workspace_id, contact_id)
+        domain = address.domain if address else None
+    now = clock.now()
+    session().execute(
+        insert(Message)
+        .values(
+            mailing_no=_standing_mailing(workspace_id, name),
+            n=system_message_n.next_value(),
+            workspace_id=workspace_id,
+            contact_id=contact_id,
+            user_id=user_id,
+            reach_id=reach_id,
+            dedupe_key=dedupe,
+            domain_group=domain,
+            data=data,
+            state=MessageState.PENDING,
+            created_at=now,
+            due_at=now,
+        )
+        .on_conflict_do_nothing(constraint="uq_messages_dedupe")
+    )
+    jobs.ring_lane(Lane.SYSTEM)
+
+
+def resend(mailing_no: int, n: int) -> None:
+    """Try a message once more although it failed or nobody knows whether it arrived; a person decided so.
+
+    The gate is asked again at its begin, and its Message-ID stays the same.
+
+    Raises:
+        Conflict: it is not in such a state.
+    """
+    again = (MessageState.UNKNOWN, MessageState.FAILED, MessageState.EXPIRED, MessageState.POISON)
+    statement = (
+        update(Message)
+        .where(Message.mailing_no == mailing_no, Message.n == n, Message.state.in_(again))
+        .values(
+            state=MessageState.PENDING,
+            due_at=clock.now(),
+            done_at=None,
+            attempts=0,
+            first_at=None,
+            host_faults=0,
+            render_faults=0,
+            crash_count=0,
+        )
+        .returning(Message.n)
+    )
+    if session().execute(statement).scalar_one_or_none() is None:
+        raise Conflict("Only a message that failed, or that may not have arrived, can be sent again.")
+    lane = session().execute(select(Mailing.lane).where(Mailing.no == mailing_no)).scalar_one()
+    jobs.ring_lane(lane)
+
+
+def forget_person(workspace_id: UUID, contact_id: UUID) -> None:
+    """Erase what messages hold about a person, and send none of those that wait.
+
+    The numbers and ends of messages stay, so that reports still sum up; they name no one.
+    """
+    mine = (Message.workspace_id == workspace_id, Message.contact_id == contact_id)
+    waiting = (MessageState.PENDING, MessageState.CLAIMED)
+    session().execute(
+        update(Message)
+        .where(*mine, Message.state.in_(waiting))
+        .values(state=MessageState.CANCELLED, done_at=clock.now(), lease_owner=None, lease_until=None)
+    )
+    session().execute(update(Message).where(*mine).values(data=None, domain_group=None, reply_text=None))
+
+
+def _reach_of(workspace_id: UUID, contact_id: UUID) -> UUID:
+    reach = consent.find_reach(workspace_id, contact_id)
+    if reach is None:
+        raise NotFound("This person cannot be reached by email.")
+    return reach.id
+
+
+def _standing_mailing(workspace_id: UUID, name: str) -> int:
+    """The number of the workspace's mailing for one kind of system mail, made when it is first needed."""
+    known = select(Mailing.no).where(
+        Mailing.workspace_id == workspace_id, Mailing.kind == Kind.SYSTEM, Mailing.name == name
+    )
+    found = session().execute(known).scalar_one_or_none()
+    if found is not None:
+        return found
+    session().execute(
+        insert(Mailing)
+        .values(
+            id=uuid7(),
+            workspace_id=workspace_id,
+            kind=Kind.SYSTEM,
+            name=name,
+            lane=Lane.SYSTEM,
+            channel="email",
+            state=MailingState.RUNNING,
+            created_at=clock.now(),
+        )
+        .on_conflict_do_nothing(index_elements=["workspace_id", "name"], index_where=text("kind = 'system'"))
+    )
+    return session().execute(known).scalar_one()
