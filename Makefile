@@ -33,7 +33,7 @@ setup-for-tests: need-python
 	@$(PYTHON) app/local/bootstrap.py --test
 
 test: check
-	@exec $(VENV)/python -m pytest -m "not network" $(PYTEST_ARGUMENTS) $(TESTS)
+	@exec $(VENV)/python -m pytest -m "not network" -n 2 --dist worksteal $(PYTEST_ARGUMENTS) $(TESTS)
 
 test-setup: setup-for-tests
 	@exec $(VENV)/python -m pytest -m network --timeout=900 $(PYTEST_ARGUMENTS) tests/local
