@@ -45,6 +45,7 @@ def test_a_wish_is_sent_within_seconds_of_its_commit(live, smtp, where):
         )
 
 
+@pytest.mark.slow
 def test_two_processes_send_two_hundred_mails_once_each(live, smtp, where):
     with worker(live, smtp), worker(live, smtp):
         for _ in range(200):
@@ -61,6 +62,7 @@ def test_two_processes_send_two_hundred_mails_once_each(live, smtp, where):
     assert len(recipients) == len(set(recipients)) == 200
 
 
+@pytest.mark.slow
 def test_a_worker_killed_after_begin_leaves_doubt_that_is_tried_once_more(live, smtp, where):
     rule = smtp.hold_at("DOT")
     with worker(live, smtp) as victim:
