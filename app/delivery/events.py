@@ -37,3 +37,15 @@ class MessagesFinished:
     kind: str
     name: str
     rows: tuple[FinishedMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MailingFinished:
+    """A mailing has no message left that waits; ``state`` is ``done`` or ``cancelled``.
+
+    It is told again when more was sent afterwards, because a person wanted so.
+    """
+
+    workspace_id: UUID
+    mailing_no: int
+    state: str

@@ -80,6 +80,16 @@ WORDS: Mapping[MessageState, Word] = {
     MessageState.UNKNOWN: Word.UNKNOWN,
 }
 
+STATES: Mapping[Word, tuple[MessageState, ...]] = {
+    word: tuple(state for state, found in WORDS.items() if found is word) for word in Word
+}
+"""The states behind each word."""
+LATE = timedelta(hours=2)
+"""A mailing that could not begin for so long after its time waits for a person instead of surprising everybody."""
+TOO_LATE = "Its time was more than two hours ago, so it waits for you."
+LETTER = "letter"
+"""The name of every mailing to many."""
+
 CRASHES_UNTIL_POISON = 3
 RENDER_FAULTS_UNTIL_FAILED = 2
 RENDER_PAUSE = timedelta(minutes=1)
@@ -136,18 +146,28 @@ class SystemMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What a mail says, ready for encoding."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """What a mail says and to whom; the same for the same message, so that a second attempt is byte-equal.
 
     Attributes:
         to: the recipient's mailbox.
-        template: the folder below ``emails/system``.
+        template: the folder below ``emails/system``; empty where ``content`` says it all.
         language: of the text.
         values: for the template's tags.
         to_name: display name of the recipient, or empty.
         sender: None: the workspace's own.
         unsubscribe_url: where RFC 8058's one-click POST goes; None for mails to staff.
         extra_headers: further (name, value) pairs.
+        content: instead of a template.
     """
 
     to: str
@@ -158,6 +178,7 @@ class Prepared:
     sender: Sender | None = None
     unsubscribe_url: str | None = None
     extra_headers: tuple[tuple[str, str], ...] = field(default_factory=tuple)
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +186,69 @@ class Skip:
     """There is nothing to send any more; the reason is shown to people."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """A mailing in the words of a report; the first five always sum to the last, which is 0 before its freezing."""
+
+    waiting: int
+    sent: int
+    skipped: int
+    failed: int
+    unknown: int
+    audience: int
+
+    def of(self, word: Word) -> int:
+        """The number behind a word."""
+        number: int = getattr(self, word.value)
+        return number
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether they sum; anything else is a fault of ours."""
+        return self.audience == self.waiting + self.sent + self.skipped + self.failed + self.unknown
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderLinks:
+    """Where a reader leaves, chooses, and learns why: addresses of one permission."""
+
+    unsubscribe: str
+    preferences: str
+    why: str
+
+
+_NO_SUCH_PERSON = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+_BY_STATE = {
+    MessageState.BOUNCED: "came back",
+    MessageState.COMPLAINED: "reported as spam",
+    MessageState.CANCELLED: "called off",
+    MessageState.EXPIRED: "not taken within three days",
+    MessageState.POISON: "set aside: workers ended while sending it",
+    MessageState.UNKNOWN: "no answer after the last byte",
+}
+_MAILBOX_FULL = "5.2.2"
+
+
+def reason_of(state: MessageState, code: int | None, status: str | None, reply: str) -> str:
+    """Why a message ended as it did, in a few words that group with others; empty where its word says it all.
+
+    Args:
+        state: of the message.
+        code: the server's last reply code, if any.
+        status: its enhanced status, if any.
+        reply: for skipped messages the reason itself.
+    """
+    if state is MessageState.SUPPRESSED:
+        return reply or "no permission"
+    if state is not MessageState.FAILED:
+        return _BY_STATE.get(state, "")
+    if status in _NO_SUCH_PERSON:
+        return "unknown address"
+    if status == _MAILBOX_FULL:
+        return "mailbox full"
+    return "could not be written" if code is None else "refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,15 @@
 """The verbs of sending. Each wish is a row; the workers do the rest (``pump``)."""
 
 from app.delivery.rules import Prepared, Sender, Skip, SystemMail, SystemMessage
+from app.delivery.service.mailings import (
+    cancel,
+    launch,
+    pause,
+    reschedule,
+    resume,
+    send_rest,
+    send_unknown,
+)
 from app.delivery.service.senders import set_sender, set_transport, try_transport, unset_transport
 from app.delivery.service.system import forget_person, resend, send_system
 from app.delivery.transports.settings import Security
@@ -12,9 +21,16 @@ __all__ = [
     "Skip",
     "SystemMail",
     "SystemMessage",
+    "cancel",
     "forget_person",
+    "launch",
+    "pause",
+    "reschedule",
     "resend",
+    "resume",
+    "send_rest",
     "send_system",
+    "send_unknown",
     "set_sender",
     "set_transport",
     "try_transport",

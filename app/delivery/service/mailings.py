@@ -1,0 +1,314 @@
+"""Mailings to many: launch, stop, go on. The workers do the rest; what is due stands in the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import CursorResult, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.accounts import queries as accounts
+from app.consent import queries as consent
+from app.content import queries as letters
+from app.content import service as content
+from app.content.models import LetterVersion
+from app.delivery import queries
+from app.delivery.models import LAUNCHED, Mailing
+from app.delivery.rules import LETTER, STATES, Kind, Lane, MailingState, MessageState, Sender, Word
+from app.kernel import clock, jobs
+from app.kernel.db import session
+from app.kernel.errors import BadInput, Conflict
+from app.kernel.ids import uuid7
+from app.tracking import service as tracking
+
+SCHEDULE: Final = "delivery.schedule"
+MAX_TITLE: Final = 200
+_PROBE: Final = "https://nod.invalid/probe"
+
+
+def launch(
+    workspace_id: UUID,
+    *,
+    dedupe: UUID,
+    title: str,
+    version_id: UUID,
+    interests: Sequence[UUID],
+    send_at: datetime | None = None,
+    weight: float = 1.0,
+    by: UUID | None = None,
+) -> int:
+    """Send a letter to everybody who may be written to about one of the interests, at that time.
+
+    The audience is made when its time has come. The unique key is (workspace, dedupe): however often and from
+    wherever it is launched, there is one mailing and one audience. Cancelled before its audience was made, it can be
+    launched anew.
+
+    Args:
+        workspace_id: whose letter.
+        dedupe: what is launched, such as the campaign's id.
+        title: what people call it.
+        version_id: of the letter; immutable.
+        interests: whom it is for; who chose several gets it by the first of them.
+        send_at: None: now.
+        weight: its share beside other mailings that run.
+        by: the user who decided so.
+
+    Returns:
+        The mailing's number.
+
+    Raises:
+        BadInput: with ``fields`` title, interests, weight, sender, postal_address, version.
+        NotFound: no such version.
+    """
+    sender = _check(workspace_id, title, version_id, interests, weight)
+    version = letters.get_version(workspace_id, version_id)
+    now = clock.now()
+    row = {
+        "id": uuid7(), "workspace_id": workspace_id, "kind": Kind.BULK, "name": LETTER, "title": title.strip(),
+        "lane": Lane.BULK, "purpose": "marketing", "channel": "email", "sender": _snapshot(sender),
+        "content_version_id": version_id, "interests": [str(found) for found in interests],
+        "dedupe_key": dedupe, "state": MailingState.SCHEDULED, "weight": weight, "launched_by": by,
+        "send_at": max(send_at, now) if send_at else now, "created_at": now,
+    }  # fmt: skip
+    statement = insert(Mailing).values(row)
+    made = session().execute(
+        statement.on_conflict_do_nothing(
+            index_elements=["workspace_id", "dedupe_key"], index_where=text(LAUNCHED)
+        ).returning(Mailing.no)
+    )
+    number = made.scalar_one_or_none()
+    if number is None:
+        return _launched(workspace_id, dedupe)
+    tracking.register(number, workspace_id, version.links)
+    jobs.ring_job(SCHEDULE)
+    return number
+
+
+def pause(workspace_id: UUID, mailing_no: int, reason: str = "") -> None:
+    """Begin nothing more until somebody goes on; what is in the hands of the mail server is not called back.
+
+    Raises:
+        NotFound: no mailing of this workspace.
+        Conflict: it does not run.
+    """
+    running = (MailingState.SCHEDULED, MailingState.FREEZING, MailingState.RUNNING)
+    _move(
+        workspace_id,
+        mailing_no,
+        running,
+        {"state": MailingState.PAUSED, "pause_reason": reason or None},
+        "Only a mailing that runs or waits for its time can be paused.",
+    )
+
+
+_RESUME = text(
+    "UPDATE mailings SET state = CASE WHEN frozen_at IS NULL THEN 'scheduled' ELSE 'running' END,"
+    " send_at = greatest(send_at, CAST(:now AS timestamptz)), pause_reason = NULL,"
+    # It has not saved up the turns that it missed.
+    " vtime = greatest(vtime, (SELECT coalesce(min(o.vtime), 0) FROM mailings o"
+    " WHERE o.state = 'running' AND o.lane = 'bulk'))"
+    " WHERE no = :no AND workspace_id = :workspace_id AND kind = 'bulk' AND state = 'paused'"
+)
+
+
+def resume(workspace_id: UUID, mailing_no: int) -> None:
+    """Go on where it stood; one that never began begins at its time, or now where that has passed.
+
+    Raises:
+        NotFound: no mailing of this workspace.
+        Conflict: it is not paused.
+    """
+    values = {"no": mailing_no, "workspace_id": workspace_id, "now": clock.now()}
+    if not _rowcount(session().execute(_RESUME, values)):
+        _refuse(workspace_id, mailing_no, "Only a mailing that is paused can go on.")
+    jobs.ring_job(SCHEDULE)
+    jobs.ring_lane(Lane.BULK)
+
+
+_CANCEL_WAITING = text(
+    "UPDATE messages SET state = 'cancelled', done_at = :now, lease_owner = NULL, lease_until = NULL"
+    " WHERE mailing_no = :no AND state IN ('pending', 'claimed')"
+)
+
+
+def cancel(workspace_id: UUID, mailing_no: int) -> None:
+    """Send nothing more of it; who has it has it.
+
+    Raises:
+        NotFound: no mailing of this workspace.
+        Conflict: it has ended.
+    """
+    open_states = (
+        MailingState.DRAFT,
+        MailingState.SCHEDULED,
+        MailingState.FREEZING,
+        MailingState.RUNNING,
+        MailingState.PAUSED,
+    )
+    _move(
+        workspace_id,
+        mailing_no,
+        open_states,
+        {"state": MailingState.CANCELLED, "pause_reason": None},
+        "This mailing has ended; there is nothing left to cancel.",
+    )
+    session().execute(_CANCEL_WAITING, {"no": mailing_no, "now": clock.now()})
+    jobs.ring_job(SCHEDULE)
+
+
+def reschedule(workspace_id: UUID, mailing_no: int, send_at: datetime | None) -> None:
+    """Choose another time for a mailing that has not begun; None: now.
+
+    Raises:
+        NotFound: no mailing of this workspace.
+        Conflict: its audience is made.
+    """
+    now = clock.now()
+    _move(
+        workspace_id,
+        mailing_no,
+        (MailingState.SCHEDULED,),
+        {"send_at": max(send_at, now) if send_at else now},
+        "Only a mailing that has not begun can get another time.",
+    )
+    jobs.ring_job(SCHEDULE)
+
+
+def send_unknown(workspace_id: UUID, mailing_no: int) -> int:
+    """Try the messages in doubt once more; a person decided so, and some may arrive twice.
+
+    The gate is asked again, and each keeps its Message-ID.
+
+    Returns:
+        How many.
+
+    Raises:
+        NotFound: no mailing of this workspace.
+        Conflict: there are none.
+    """
+    return _again(workspace_id, mailing_no, STATES[Word.UNKNOWN], "No message of this mailing is in doubt.")
+
+
+def send_rest(workspace_id: UUID, mailing_no: int) -> int:
+    """Try those once more who have not got it: refused, given up, called off. Who said no stays left out.
+
+    Returns:
+        How many.
+
+    Raises:
+        NotFound: no mailing of this workspace.
+        Conflict: there are none.
+    """
+    rest = (*STATES[Word.FAILED], MessageState.CANCELLED)
+    return _again(workspace_id, mailing_no, rest, "Everybody who may get this mailing has got it.")
+
+
+_AGAIN = text(
+    "UPDATE messages SET state = 'pending', due_at = :now, done_at = NULL, attempts = 0, first_at = NULL,"
+    " host_faults = 0, render_faults = 0, crash_count = 0"
+    " WHERE mailing_no = :no AND contact_id IS NOT NULL AND state = ANY(CAST(:states AS text[]))"
+)
+
+
+def _again(workspace_id: UUID, mailing_no: int, states: Sequence[MessageState], otherwise: str) -> int:
+    now = clock.now()
+    mailing = queries.get_mailing(workspace_id, mailing_no, is_held=True)
+    if mailing.frozen_at is None:
+        raise Conflict(otherwise)
+    values = {"no": mailing_no, "now": now, "states": [state.value for state in states]}
+    count = _rowcount(session().execute(_AGAIN, values))
+    if not count:
+        raise Conflict(otherwise)
+    if mailing.state in {MailingState.DONE, MailingState.CANCELLED}:
+        mailing.state, mailing.ended_at = MailingState.RUNNING, None
+        session().flush()
+    jobs.ring_lane(Lane.BULK)
+    return count
+
+
+def _check(
+    workspace_id: UUID, title: str, version_id: UUID, interests: Sequence[UUID], weight: float
+) -> Sender:
+    faults: dict[str, str] = {}
+    title = title.strip()
+    if not title or len(title) > MAX_TITLE or not title.isprintable():
+        faults["title"] = f"Write a name of at most {MAX_TITLE} characters."
+    known = {found.id for found in consent.list_interests(workspace_id)}
+    if not interests or not set(interests) <= known:
+        faults["interests"] = "Choose at least one interest that people can choose."
+    if not 0 < weight <= 100:
+        faults["weight"] = "A weight is more than 0 and at most 100."
+    sender = queries.sender_of(workspace_id)
+    if sender is None:
+        faults["sender"] = "Say first who your mails come from."
+    brand = accounts.brand(workspace_id)
+    if not brand.postal_address.strip():
+        faults["postal_address"] = "Every letter must show your postal address. Write it in the settings."
+    if not faults:
+        fault = _version_fault(workspace_id, version_id)
+        if fault:
+            faults["version"] = fault
+    if faults or sender is None:
+        raise BadInput("This cannot be sent yet.", fields=faults)
+    return sender
+
+
+def _version_fault(workspace_id: UUID, version_id: UUID) -> str:
+    """What a reader's copy of this version would lack; empty: nothing."""
+    version: LetterVersion = letters.get_version(workspace_id, version_id)
+    links = {name: f"{_PROBE}/{name}" for name in ("unsubscribe", "preferences", "why", "web_view")}
+    try:
+        content.render(version, content.sample_values(accounts.brand(workspace_id), links))
+    except BadInput as lacking:
+        return lacking.detail
+    return ""
+
+
+def _snapshot(sender: Sender) -> dict[str, Any]:
+    return {
+        "name": sender.name,
+        "address": sender.address,
+        "reply_to": sender.reply_to,
+        "transport_id": str(sender.transport_id) if sender.transport_id else None,
+    }
+
+
+def _launched(workspace_id: UUID, dedupe: UUID) -> int:
+    query = select(Mailing.no).where(
+        Mailing.workspace_id == workspace_id, Mailing.dedupe_key == dedupe, text(LAUNCHED)
+    )
+    found = session().execute(query).scalar_one_or_none()
+    if found is None:
+        raise Conflict("This was cancelled at this moment. Look again.")
+    return found
+
+
+def _move(
+    workspace_id: UUID,
+    mailing_no: int,
+    states: Sequence[MailingState],
+    values: dict[str, Any],
+    otherwise: str,
+) -> None:
+    statement = update(Mailing).where(
+        Mailing.no == mailing_no,
+        Mailing.workspace_id == workspace_id,
+        Mailing.kind == Kind.BULK,
+        Mailing.state.in_(states),
+    )
+    changed = session().execute(statement.values(**values).execution_options(synchronize_session=False))
+    if not _rowcount(changed):
+        _refuse(workspace_id, mailing_no, otherwise)
+
+
+def _refuse(workspace_id: UUID, mailing_no: int, otherwise: str) -> None:
+    queries.get_mailing(workspace_id, mailing_no)
+    raise Conflict(otherwise)
+
+
+def _rowcount(result: Any) -> int:
+    assert isinstance(result, CursorResult)
+    return result.rowcount
