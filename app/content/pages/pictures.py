@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from flask import Response, jsonify, make_response, request
 
 from app.content import designs, places, queries
@@ -21,10 +23,10 @@ def add() -> Response:
     if file is None:
         raise BadInput(fields={"picture": "Choose a picture."})
     actor = current_actor()
-    # One octet more than allowed is read, so that a file that is too large is told from one that just fits.
-    picture = add_picture(
-        actor.workspace_id, file.filename or "picture", file.stream.read(OCTETS + 1), by=actor.id
-    )
+    with closing(file):
+        # One octet more than allowed is read, so that a file that is too large is told from one that just fits.
+        data = file.stream.read(OCTETS + 1)
+    picture = add_picture(actor.workspace_id, file.filename or "picture", data, by=actor.id)
     url = places.picture(picture.key, picture.kind)
     width = min(picture.width, 600)
     return make_response(
