@@ -6,8 +6,10 @@ import re
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from app.accounts.rules.roles import Role
+from app.consent import queries as consent_queries
 from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason, Word
 from app.contacts import service as contacts
@@ -103,6 +105,23 @@ def four(where):
 @pytest.mark.parametrize("word", list(Word))
 def test_the_list_can_be_narrowed_to_a_word(four, word):
     assert found(four, word=word) == [word.value.capitalize()]
+
+
+def test_the_counts_are_the_numbers_of_the_lists(session, four):
+    stopped, lapsed, left, gone = (make.person(four.id) for _ in range(4))
+    for who in (stopped, lapsed, left, gone):
+        make.confirmed(four, who)
+    consent.stop_everything(four.id, stopped.id, by=By(), proof=Proof())
+    consent.withdraw(four.id, left.id, [four.interests[0].id], by=By(), proof=Proof())
+    consent.erase(four.id, gone.id, by=By("staff"))
+    contacts.erase(four.id, gone.id)
+    session.execute(
+        text("UPDATE permissions SET valid_until = now() - interval '1 day' WHERE contact_id = :id"),
+        {"id": lapsed.id},
+    )
+    counts = consent_queries.counts_by_word(four.id, clock.now())
+    assert counts == {word.value: len(found(four, word=word)) for word in Word}
+    assert counts == {"yes": 2, "asked": 1, "no": 2, "never": 2}
 
 
 def test_the_list_can_be_narrowed_to_an_interest_and_its_word(four):
