@@ -13,6 +13,7 @@ NAMES = (
     "tracking",
     "content",
     "delivery",
+    "engagement",
     "preferences",
     "forms",
     "people",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from app.consent.rules import Level
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -23,6 +25,15 @@ class Confirmed:
     contact_id: UUID
     request_id: UUID
     form_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingChanged:
+    """A person lets us see more or less of opens and clicks than before."""
+
+    workspace_id: UUID
+    contact_id: UUID
+    level: Level
 
 
 @dataclass(frozen=True, slots=True)

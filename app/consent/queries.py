@@ -197,14 +197,22 @@ def choices(workspace_id: UUID, contact_id: UUID, channel: str = "email") -> Cho
     return Choices(states, level)
 
 
-def tracking_levels(contact_ids: Collection[UUID], channel: str = "email") -> dict[UUID, Level]:
-    """How far each of these people lets us see opens and clicks; who is missing allows nothing."""
+def tracking_levels(
+    contact_ids: Collection[UUID], *, channel: str = "email", lock: bool = False
+) -> dict[UUID, Level]:
+    """How far each of these people lets us see opens and clicks; who is missing allows nothing.
+
+    With ``lock`` it holds until the transaction ends: who withdraws meanwhile waits, and a withdrawal that is
+    under way is waited for.
+    """
     query = select(Permission.contact_id, Permission.level).where(
         Permission.contact_id.in_(contact_ids),
         Permission.purpose == Purpose.TRACKING,
         Permission.channel == channel,
         Permission.state == State.YES,
     )
+    if lock:
+        query = query.order_by(Permission.id).with_for_update(read=True)
     return {contact_id: Level(level) for contact_id, level in session().execute(query) if level}
 
 
@@ -262,3 +270,70 @@ def find_suppression(workspace_id: UUID, address_hash: bytes, channel: str = "em
         Suppression.address_hash == address_hash,
     )
     return session().execute(query).scalar_one_or_none()
+
+
+_MINE = (
+    "p.workspace_id = :workspace_id AND p.purpose = 'marketing' AND p.channel = 'email'"
+    " AND p.interest_id = ANY(CAST(:interests AS uuid[]))"
+)
+_REACHED = "JOIN reach r ON r.workspace_id = p.workspace_id AND r.contact_id = p.contact_id AND r.channel = p.channel"
+
+
+def audience_sql(interest_ids: Sequence[UUID]) -> tuple[str, dict[str, list[UUID]]]:
+    """Everybody whom we may write to about one of these interests, now: a SELECT and what it binds.
+
+    It gives contact_id, permission_id and reach_id, one row a contact. Who said yes to several interests is there
+    by the first of them in the given order. It also binds ``:workspace_id`` and ``:now``, which are the caller's.
+    """
+    sql = (
+        f"SELECT DISTINCT ON (p.contact_id) p.contact_id, p.id AS permission_id, r.id AS reach_id"  # noqa: S608  no input in it
+        f" FROM permissions p {_REACHED} WHERE {_MINE} AND {gate_sql()}"
+        " ORDER BY p.contact_id, array_position(CAST(:interests AS uuid[]), p.interest_id)"
+    )
+    return sql, {"interests": list(interest_ids)}
+
+
+# The first veto that holds, in the order in which people should hear of it.
+_STANDINGS = text(
+    "SELECT word, count(*) FROM (SELECT CASE"  # noqa: S608  no input in it
+    f" WHEN bool_or({gate_sql()}) THEN 'may' WHEN bool_or(r.erased_at IS NOT NULL) THEN 'erased'"
+    " WHEN bool_or(r.suppressed_at IS NOT NULL) THEN coalesce(max(r.suppressed_reason), 'suppressed')"
+    " WHEN bool_or(r.objected_at IS NOT NULL) THEN 'stopped everything'"
+    " WHEN bool_or(p.state = 'yes' AND p.paused_until > :now) THEN 'on pause'"
+    " WHEN bool_or(p.state = 'yes' AND p.valid_until <= :now) THEN 'permission ended'"
+    " WHEN bool_or(p.state = 'asked') THEN 'asked only' ELSE 'no permission' END AS word"
+    f" FROM permissions p {_REACHED} WHERE {_MINE} GROUP BY p.contact_id) AS people GROUP BY word"
+)
+
+
+def count_standings(workspace_id: UUID, interest_ids: Sequence[UUID], now: datetime) -> dict[str, int]:
+    """All who were ever asked about one of these interests, by what the gate says of them: ``may``, or why not."""
+    values = {"workspace_id": workspace_id, "interests": list(interest_ids), "now": now}
+    return {word: count for word, count in session().execute(_STANDINGS, values)}  # noqa: C416  rows, not pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What one letter to one person stands on: the interest, the moment of the yes, and how far it may look back."""
+
+    interest_id: UUID
+    interest_name: str
+    said_at: datetime
+    tracking: Level
+
+
+_GROUNDS = text(
+    "SELECT p.id, i.id AS interest_id, i.name, e.received_at, t.level FROM permissions p"
+    " JOIN interests i ON i.id = p.interest_id JOIN consent_events e ON e.id = p.event_id"
+    " LEFT JOIN permissions t ON t.workspace_id = p.workspace_id AND t.contact_id = p.contact_id"
+    " AND t.purpose = 'tracking' AND t.channel = p.channel AND t.interest_id IS NULL AND t.state = 'yes'"
+    " WHERE p.workspace_id = :workspace_id AND p.id = ANY(CAST(:ids AS uuid[]))"
+)
+
+
+def find_grounds(workspace_id: UUID, permission_ids: Collection[UUID]) -> dict[UUID, Ground]:
+    """What letters stand on, by permission; tracking is none until the person allowed more."""
+    rows = session().execute(_GROUNDS, {"workspace_id": workspace_id, "ids": list(permission_ids)})
+    return {
+        row.id: Ground(row.interest_id, row.name, row.received_at, Level(row.level or Level.NONE)) for row in rows
+    }

@@ -199,6 +199,15 @@ def list_signals(
     return [_person_signal(signal, links) for signal, links in rows]
 
 
+def count_by_verdict(workspace_id: UUID, contact_id: UUID) -> dict[Verdict, int]:
+    """A person's signals by who made them; every verdict is there."""
+    query = select(Signal.verdict, func.count()).where(
+        Signal.workspace_id == workspace_id, Signal.contact_id == contact_id
+    )
+    found = session().execute(query.group_by(Signal.verdict))
+    return {**dict.fromkeys(Verdict, 0), **{Verdict(verdict): count for verdict, count in found}}
+
+
 def _person_signals() -> Select[Signal, list[str]]:
     return select(Signal, TrackedMailing.links).join(
         TrackedMailing, TrackedMailing.mailing_no == Signal.mailing_no

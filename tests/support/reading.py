@@ -24,7 +24,11 @@ from app.tracking.queries import PersonSignal
 from tests.support import make
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
-LINKS = ("https://ostkai.example/new", "https://ostkai.example/brewing?cup=1#top", "https://ostkai.example/shop")
+LINKS = (
+    "https://ostkai.example/new",
+    "https://ostkai.example/brewing?cup=1#top",
+    "https://ostkai.example/shop",
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,11 @@ def allow(where: make.Place, who: Contact, level: Level) -> None:
 
 
 def sent(
-    where: make.Place, people: Sequence[Contact], *, links: Sequence[str] = LINKS, ago: timedelta = timedelta(hours=1)
+    where: make.Place,
+    people: Sequence[Contact],
+    *,
+    links: Sequence[str] = LINKS,
+    ago: timedelta = timedelta(hours=1),
 ) -> Letter:
     """A mailing to these people as it stands when it has gone out."""
     with transaction():

@@ -11,11 +11,14 @@ import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.kernel import redis
-from app.kernel.db import db
+from app.kernel.db import db, session, transaction
 from app.local.servers import OwnServers, throwaway_servers
+from app.tracking import recorder
+from app.tracking.recorder import Recorder
 from tests.conftest import make_app, settings_for
 from tests.support import make, reading
 from tests.support.reading import Letter
@@ -34,34 +37,53 @@ def letter(place: make.Place) -> Letter:
 
 @dataclass
 class Own:
-    """An application on servers that nobody else uses."""
+    """An application on servers that nobody else uses, and a letter in it."""
 
     servers: OwnServers
     app: Flask
+    letter: Letter
 
     @property
     def client(self) -> FlaskClient:
         return self.app.test_client()
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Own]:
+@pytest.fixture(scope="module")
+def own_app(
+    servers: OwnServers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[OwnServers, Flask]]:
     with (
         tempfile.TemporaryDirectory(prefix="nod-tests-") as folder,
-        throwaway_servers(Path(folder)) as servers,
+        throwaway_servers(Path(folder)) as mine,
     ):
-        app = make_app(settings_for(servers.database_url, servers.redis_url, data_dir=str(tmp_path)))
+        data = str(tmp_path_factory.mktemp("data"))
+        app = make_app(settings_for(mine.database_url, mine.redis_url, data_dir=data))
         with app.app_context():
             flask_migrate.upgrade(directory=str(Path(app.root_path).parent / "migrations"))
-            yield Own(servers, app)
-            db.session.remove()
+        yield mine, app
+        with app.app_context():
             db.engine.dispose()
+    redis.configure(servers.redis_url)
 
 
 @pytest.fixture
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever was away is asked again after a moment instead of five seconds."""
-    from app.tracking import recorder
-
-    monkeypatch.setattr(redis, "AWAY_SECONDS", 0.2)
-    monkeypatch.setattr(recorder, "AWAY_SECONDS", 0.2)
+def own(own_app: tuple[OwnServers, Flask], monkeypatch: pytest.MonkeyPatch) -> Iterator[Own]:
+    """Servers to kill, both running at the beginning; who was away is asked again after a moment."""
+    monkeypatch.setattr(redis, "AWAY_SECONDS", 0.1)
+    monkeypatch.setattr(recorder, "AWAY_SECONDS", 0.1)
+    servers, app = own_app
+    with app.app_context():
+        where = make.place()
+        yield Own(servers, app, reading.sent(where, [reading.reader(where)]))
+        for server in servers.own:
+            server.start()
+        db.session.remove()
+        redis.configure(servers.redis_url)
+        redis.client().flushdb()
+        with transaction():
+            for table in ("signals", "signal_inbox", "signal_sources", "signal_counts"):
+                session().execute(text(f"DELETE FROM {table}"))
+        folder = app.extensions[recorder.EXTENSION].folder
+        for path in folder.glob("*"):
+            path.unlink()
+        app.extensions[recorder.EXTENSION] = Recorder(folder)

@@ -109,7 +109,11 @@ def test_the_cache_of_links_is_bounded(app, letter, monkeypatch):
 
 
 def test_no_network_address_and_no_cookie_is_kept(client, letter, who):
-    visit(client, letter.link(who), **{"X-Forwarded-For": "203.0.113.77", "Cookie": "a=b", "Referer": "https://r.example/"})
+    visit(
+        client,
+        letter.link(who),
+        **{"X-Forwarded-For": "203.0.113.77", "Cookie": "a=b", "Referer": "https://r.example/"},
+    )
     reading.take_in()
     with transaction():
         for table in ("signals", "signal_inbox", "signal_sources", "signal_counts"):
@@ -145,7 +149,7 @@ def test_links_of_a_mailing_never_change(letter):
         service.register(letter.no, letter.where.id, LINKS[:2])
     with pytest.raises(Conflict), transaction():
         service.register(letter.no, make.place().id, LINKS)
-    with pytest.raises(Exception, match="permission denied|append-only|never"), transaction():
+    with pytest.raises(Exception, match=r"permission denied|append-only|never"), transaction():
         session().execute(text("UPDATE tracked_mailings SET links = '[]'"))
     assert queries.find_mailing(letter.no).links == LINKS
 

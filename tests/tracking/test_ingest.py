@@ -46,7 +46,9 @@ def counted(letter):
     session().rollback()
     kept = session().query(SignalCount).filter_by(mailing_no=letter.no)
     standing = Counter({(c.hour, c.kind, c.link, c.verdict): c.count for c in kept if c.count})
-    query = text("SELECT date_trunc('hour', at), kind, link, verdict, count(*) FROM signals GROUP BY 1, 2, 3, 4")
+    query = text(
+        "SELECT date_trunc('hour', at), kind, link, verdict, count(*) FROM signals GROUP BY 1, 2, 3, 4"
+    )
     return standing, Counter({(h, k, i, v): n for h, k, i, v, n in session().execute(query)})
 
 
@@ -158,7 +160,10 @@ def test_signals_are_told_once_with_their_verdict(letter, who, told):
 
 
 def test_a_hidden_link_makes_earlier_signals_a_machines(letter, who, told):
-    take(a_hit(letter, who, kind=Kind.OPEN, ago=timedelta(minutes=20)), a_hit(letter, who, ago=timedelta(minutes=19)))
+    take(
+        a_hit(letter, who, kind=Kind.OPEN, ago=timedelta(minutes=20)),
+        a_hit(letter, who, ago=timedelta(minutes=19)),
+    )
     assert [found.verdict for found in letter.signals(who)] == ["human", "human"]
     take(a_hit(letter, who, link=HIDDEN, ago=timedelta(minutes=18)))
     assert {(found.verdict, found.reason) for found in letter.signals(who)} == {("machine", "hidden_link")}
@@ -274,7 +279,10 @@ def test_programs_are_forgotten_after_thirty_days(letter, who):
     assert all(found.program for found in letter.signals(who))
     clock.set_shift(31 * 86400)
     jobs.forget()
-    assert [(found.program, found.verdict) for found in letter.signals(who)] == [("", "human"), ("", "machine")]
+    assert [(found.program, found.verdict) for found in letter.signals(who)] == [
+        ("", "human"),
+        ("", "machine"),
+    ]
     # What was found by the program stays found when more hits come.
     take(a_hit(letter, who, kind=Kind.OPEN))
     assert Counter(found.verdict for found in letter.signals(who)) == {"human": 2, "machine": 1}
@@ -283,7 +291,9 @@ def test_programs_are_forgotten_after_thirty_days(letter, who):
 def test_a_thousand_hits_take_a_handful_of_statements(place, count_statements):
     people = [reading.reader(place) for _ in range(20)]
     letter = reading.sent(place, people)
-    found = [a_hit(letter, people[i % 20], kind=Kind.OPEN, ago=timedelta(minutes=i % 50 + 1)) for i in range(1000)]
+    found = [
+        a_hit(letter, people[i % 20], kind=Kind.OPEN, ago=timedelta(minutes=i % 50 + 1)) for i in range(1000)
+    ]
     with count_statements() as few:
         assert take(*found[:40]).stored == 40
     with count_statements() as many:

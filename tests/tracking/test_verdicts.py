@@ -133,7 +133,12 @@ SWEEPS = {
     "at delivery, the picture": [hit(CHROME, after=0.5)],
     "before the server has said that it took the mail": [click(0, -0.4)],
     "four seconds after delivery": [hit(CHROME, after=4.9), click(3, 4.95)],
-    "slowly, but into the hidden link": [hit(CHROME, after=60), click(0, 90), click(1, 120), click(HIDDEN, 150)],
+    "slowly, but into the hidden link": [
+        hit(CHROME, after=60),
+        click(0, 90),
+        click(1, 120),
+        click(HIDDEN, 150),
+    ],
     "the hidden link first": [click(HIDDEN, 60), click(0, 61), click(1, 75)],
     "the hidden link in the middle": [click(0, 60), click(HIDDEN, 62), hit(CHROME, after=64), click(2, 100)],
     "slow sandbox over forty minutes": [click(0, 60), click(1, 1200), click(2, 2400), click(HIDDEN, 2460)],
@@ -184,7 +189,11 @@ def test_who_reads_after_the_scanner_is_kept():
 
 
 def test_who_read_long_before_the_scanner_is_kept():
-    assert words(judged(hit(after=100), click(0, 120), click(HIDDEN, 2 * 86400))) == ["human", "human", "machine"]
+    assert words(judged(hit(after=100), click(0, 120), click(HIDDEN, 2 * 86400))) == [
+        "human",
+        "human",
+        "machine",
+    ]
 
 
 def test_a_hidden_link_tells_on_what_came_before_it():

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.accounts import queries as accounts
 from app.consent import ledger
+from app.consent.events import TrackingChanged
 from app.consent.models import (
     ConsentRequest,
     ConsentText,
@@ -34,6 +35,7 @@ from app.consent.rules import (
 from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import session
+from app.kernel.events import publish
 from app.kernel.ids import uuid7
 
 
@@ -76,6 +78,9 @@ def set_permission(
             where=(Permission.state != State.YES.value) if state is State.ASKED else None,
         )
     )
+    if purpose is Purpose.TRACKING and state is not State.ASKED:
+        given = level if state is State.YES and level else Level.NONE
+        publish(TrackingChanged(workspace_id, contact_id, given))
 
 
 def ensure_reach(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EMAIL) -> Reach:

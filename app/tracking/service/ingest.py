@@ -106,7 +106,7 @@ def _sort(hits: Sequence[Hit]) -> tuple[list[_New], dict[Number, _Message]]:
     """Signals that belong to nobody, and those of people by their message; what nobody allowed is in neither."""
     mailings = queries.sizes_of({hit.mailing_no for hit in hits})
     recipients = resolve({(hit.mailing_no, hit.n) for hit in hits if hit.n})
-    levels = consent.tracking_levels({found.contact_id for found in recipients.values()})
+    levels = consent.tracking_levels({found.contact_id for found in recipients.values()}, lock=True)
     nobodys: list[_New] = []
     messages: dict[Number, _Message] = {}
     for hit in hits:

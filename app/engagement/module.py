@@ -1,0 +1,45 @@
+"""What engagement adds to the house."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from app.consent.events import TrackingChanged
+from app.engagement import bindings, pages, queries, service
+from app.kernel.module import Module, PersonalData, PersonPanel
+from app.tracking.events import SignalsReclassified, SignalsRecorded
+
+
+def _panel(workspace_id: UUID, contact_id: UUID) -> dict[str, Any]:
+    return {"score": queries.score(workspace_id, contact_id)}
+
+
+def _export(workspace_id: UUID, contact_id: UUID) -> dict[str, Any]:
+    found = queries.score(workspace_id, contact_id)
+    return {
+        "value": found.value,
+        "level": found.level.value if found.level else None,
+        "because": [
+            {
+                "what": reason.label,
+                "times": reason.count,
+                "last_at": reason.last_at.isoformat(),
+                "adds": reason.share,
+            }
+            for reason in found.reasons
+        ],
+    }
+
+
+MODULE = Module(
+    "engagement",
+    blueprints=(pages.blueprint,),
+    handlers={
+        SignalsRecorded: (bindings.on_signals,),
+        TrackingChanged: (bindings.on_tracking,),
+        SignalsReclassified: (bindings.on_reclassified,),
+    },
+    person_panels=(PersonPanel("engagement", "engagement/panel.html", _panel, column="side", order=20),),
+    personal_data=(PersonalData("engagement", ("engagement_scores",), _export, service.forget),),
+)
