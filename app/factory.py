@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import registry
 from app.config import Settings
-from app.kernel import assets, clock, health, i18n, jobs, log, metrics, module, redis, tokens
+from app.kernel import assets, clock, i18n, jobs, log, metrics, module, own, redis, tokens
 from app.kernel.bell import RedisBell
 from app.kernel.db import db
 from app.kernel.http import csrf, guards, headers, problems
@@ -46,8 +46,7 @@ def create_app(settings: Settings) -> Flask:
     db.init_app(app)
     Migrate(app, db, directory=str(ROOT / "migrations"))
     _edge(app, settings)
-    module.install(app, registry.modules())
-    app.register_blueprint(health.blueprint)
+    module.install(app, (own.MODULE, *registry.modules()))
     app.view_functions["static"] = guards.untouched(app.view_functions["static"])
     guards.refuse_unguarded(app)
     return app
