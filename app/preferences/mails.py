@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from flask import current_app
+
 from app.consent import history
 from app.consent import queries as consent
 from app.consent.rules import Kind as EventKind
@@ -21,13 +23,10 @@ from app.preferences.queries import Reader
 if TYPE_CHECKING:
     from app.consent.models import ConsentRequest, Interest
 
-_url = ""
 
-
-def configure(url: str) -> None:
-    """Set the address that links begin with."""
-    global _url
-    _url = url
+def _url(path: str) -> str:
+    """A link of this installation; never made from a request, whose host somebody else may have chosen."""
+    return f"{current_app.config['NOD'].url}{path}"
 
 
 def prepare_confirm(message: SystemMessage) -> Prepared | Skip:
@@ -58,11 +57,11 @@ def _question(request: ConsentRequest, reader: Reader, form: str | None) -> Prep
         | {
             "request": _asked(request, reader, topics),
             "links": {
-                "confirm": f"{_url}/c/{consent.confirm_token(request)}",
-                "decoy": f"{_url}/d/{links.decoy(request.id)}",
+                "confirm": _url(f"/c/{consent.confirm_token(request)}"),
+                "decoy": _url(f"/d/{links.decoy(request.id)}"),
             },
         },
-        unsubscribe_url=f"{_url}/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}",
+        unsubscribe_url=_url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}"),
         extra_headers=form_header(form, request.created_at),
     )
 
@@ -114,10 +113,10 @@ def prepare_welcome(message: SystemMessage) -> Prepared | Skip:
                 "permission": {"date": i18n.day(said.at, zone), "time": i18n.minute(said.at, zone)},
                 "links": {
                     "preferences": _preferences_url(reader),
-                    "unsubscribe": f"{_url}/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}",
+                    "unsubscribe": _url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}"),
                 },
             },
-            unsubscribe_url=f"{_url}/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}",
+            unsubscribe_url=_url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}"),
         )
 
 
@@ -136,7 +135,7 @@ def prepare_private_link(message: SystemMessage) -> Prepared | Skip:
             values=_values(reader)
             | {
                 "request": {"time": i18n.minute(message.created_at, reader.brand.time_zone)},
-                "links": {"preferences_private": f"{_url}/my/{token}"},
+                "links": {"preferences_private": _url(f"/my/{token}")},
             },
             unsubscribe_url=_unsubscribe_all(reader),
         )
@@ -161,7 +160,7 @@ def prepare_left_notice(message: SystemMessage) -> Prepared | Skip:
             | {
                 "topic": {"name": interests[0].name},
                 "request": {"time": i18n.minute(message.created_at, reader.brand.time_zone)},
-                "links": {"undo": f"{_url}/u/{token}/undo"},
+                "links": {"undo": _url(f"/u/{token}/undo")},
             },
             unsubscribe_url=_unsubscribe_all(reader),
         )
@@ -226,7 +225,7 @@ def _asked(request: ConsentRequest, reader: Reader, topics: Sequence[Interest]) 
     return {
         "date": i18n.day(request.created_at, zone),
         "time": i18n.minute(request.created_at, zone),
-        "site": queries.site_of(request) or queries.site(_url),
+        "site": queries.site_of(request) or queries.site(_url("/")),
         "expires": i18n.instant(request.expires_at, zone),
         "topics": [{"name": found.name, "pace": found.pace} for found in topics],
         "topic_names": _join([found.name for found in topics]),
@@ -242,9 +241,9 @@ def _join(names: Sequence[str]) -> str:
 
 def _preferences_url(reader: Reader) -> str:
     reach = consent.find_reach(reader.workspace_id, reader.contact_id)
-    return f"{_url}/p/{links.preferences(reach.id)}" if reach else _url
+    return _url(f"/p/{links.preferences(reach.id)}") if reach else _url("/")
 
 
 def _unsubscribe_all(reader: Reader) -> str | None:
     reach = consent.find_reach(reader.workspace_id, reader.contact_id)
-    return f"{_url}/u/{links.unsubscribe(links.Kind.REACH, reach.id)}" if reach else None
+    return _url(f"/u/{links.unsubscribe(links.Kind.REACH, reach.id)}") if reach else None

@@ -87,13 +87,24 @@ def test_a_filled_honeypot_gets_the_same_answer_and_writes_nothing(client, stage
     assert signup.everything() == before
 
 
-def test_a_post_faster_than_two_seconds_gets_the_same_answer_and_writes_nothing(client, stage):
+def test_a_post_faster_than_two_seconds_is_asked_once_more_and_writes_nothing(client, stage):
     fields = hidden(client.get(stage.url).text)
     before = signup.everything()
-    assert client.post(stage.url, data=stage.fields(t=fields["t"])).status_code == 303
+    answer = client.post(stage.url, data=stage.fields(t=fields["t"]))
+    assert answer.status_code == 422
+    assert f'value="{MARA}"' in answer.text
     assert signup.everything() == before
+    again = hidden(answer.text)
     clock.set_shift(3)
-    assert client.post(stage.url, data=stage.fields(t=fields["t"])).status_code == 303
+    assert client.post(stage.url, data=stage.fields(t=again["t"])).status_code == 303
+    assert len(messages()) == 1
+
+
+def test_a_quick_correction_counts_from_the_first_page(client, stage):
+    fields = hidden(client.get(stage.url).text)
+    clock.set_shift(30)
+    corrected = hidden(client.post(stage.url, data=stage.fields("mara", t=fields["t"])).text)
+    assert client.post(stage.url, data=stage.fields(t=corrected["t"])).status_code == 303
     assert len(messages()) == 1
 
 
@@ -179,6 +190,20 @@ def test_the_language_is_the_one_asked_for_then_the_browsers_then_the_forms(clie
     assert '<html lang="en"' in client.get(stage.url, headers={"Accept-Language": "fr"}).text
     page = client.post(f"{stage.url}", data=stage.fields(v="1.de", yes=""))
     assert '<html lang="de"' in page.text
+
+
+def test_faults_are_told_in_the_language_of_the_form(client, stage):
+    page = client.post(stage.url, data=stage.fields("mara", v="1.de", yes="", topic=[])).text
+    assert "Eine E-Mail-Adresse hat in der Mitte ein @" in page
+    assert "missing" not in page
+    for english in ("Tick", "Choose", "This "):
+        assert english not in page
+
+
+def test_error_pages_speak_the_browsers_language(client, session):
+    page = client.get("/f/nothing1", headers={"Accept-Language": "de"}).text
+    assert '<html lang="de"' in page
+    assert "Diese Seite gibt es hier nicht" in page
 
 
 def test_what_was_told_beside_the_address_waits_for_the_yes(client, stage, session):
