@@ -127,7 +127,6 @@ def test_public_pages_are_whole_for_everybody(nod, chromium, width, dark):
     with tab(chromium, width, dark=dark, base_url=nod.url) as page:
         page.goto(address)
         check_page(page)
-        page.wait_for_timeout(2100)
         page.locator("form button").first.click()
         expect(page.get_by_role("alert")).to_be_visible()
         check_page(page)

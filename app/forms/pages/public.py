@@ -100,8 +100,7 @@ def submit(public_id: str) -> Response:
         answer = _read(sheet, pairs, now)
     except BadInput as fault:
         return _allow_origin(form, _faulty(sheet, fault))
-    if answer is not None:
-        service.submit(form, sheet.version, _post(sheet, answer, pairs))
+    service.submit(form, sheet.version, _post(sheet, answer, pairs))
     return _allow_origin(form, _done(sheet, request.form.get("email", ""), now))
 
 
@@ -151,13 +150,16 @@ def _posted_sheet(public_id: str, name: str) -> Sheet:
     return sheet_of(form, version, (version.language,))
 
 
-def _read(sheet: Sheet, pairs: Sequence[tuple[str, str]], now: datetime) -> Answer | None:
-    """The checked answer; None for a post that came faster than a person types."""
+def _read(sheet: Sheet, pairs: Sequence[tuple[str, str]], now: datetime) -> Answer:
+    """The checked answer.
+
+    Faster than a person types is asked once more, not dropped: a browser may have filled the form in.
+    """
     posted = collect(pairs, several(sheet.custom))
     age = _age(sheet.form, posted.get("t", ""), now)
-    if age is Age.TOO_FAST:
-        return None
     answer = read_answer(sheet.words, sheet.custom, {found.id for found in sheet.interests}, posted)
+    if age is Age.TOO_FAST:
+        raise BadInput(fields={FORM: _("That was faster than we can follow. Please press the button once more.")})
     if age is Age.STALE:
         raise BadInput(
             fields={FORM: _("This page was open for more than a day. Please press the button once more.")}
@@ -301,7 +303,7 @@ def _page(sheet: Sheet, faults: Mapping[str, str], given: Mapping[str, str]) -> 
         framed=framed,
         form={"title": sheet.words.title, "intro": sheet.words.intro, "button": sheet.words.button},
         action=sheet.action,
-        hidden=_hidden(sheet),
+        hidden=_hidden(sheet, given.get("t", "")),
         fields=fields_of(sheet, faults, given),
         topics=_topics(sheet),
         topics_error=faults.get("topic"),
@@ -313,11 +315,13 @@ def _page(sheet: Sheet, faults: Mapping[str, str], given: Mapping[str, str]) -> 
     return make_response(body)
 
 
-def _hidden(sheet: Sheet) -> dict[str, str]:
-    moment = int(clock.now().timestamp()).to_bytes(5, "big")
+def _hidden(sheet: Sheet, opened: str) -> dict[str, str]:
+    """The signed fields; a page shown again keeps the time of the first, so that a quick correction counts."""
+    now = clock.now()
+    fresh = tokens.sign(TIME, int(now.timestamp()).to_bytes(5, "big") + sheet.form.id.bytes)
     return {
         "v": version_name(sheet.version.version, sheet.version.language),
-        "t": tokens.sign(TIME, moment + sheet.form.id.bytes),
+        "t": fresh if not opened or _age(sheet.form, opened, now) is Age.STALE else opened,
         "once": str(uuid7()),
     }
 

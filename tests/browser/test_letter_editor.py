@@ -1,0 +1,182 @@
+"""Writing a letter in a real browser: faults on their lines, the preview beside it, nothing lost, nothing run."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from app.content import queries, service
+from app.kernel.db import session, transaction
+from tests.browser.conftest import check_page, tab
+from tests.support import accounts, letters, make
+from tests.support.installation import running
+
+pytestmark = pytest.mark.browser
+INNER = "<mj-text>Hello {{ contact.first_name }}</mj-text>"
+
+
+@pytest.fixture
+def web(other_settings, tmp_path):
+    """A web server on a database of its own."""
+    with running(other_settings, tmp_path / "nod.log", "web") as made:
+        yield made
+
+
+@pytest.fixture
+def owner(web):
+    return accounts.make_owner()
+
+
+def sign_in(page, account) -> None:
+    page.goto("/sign-in")
+    page.fill("[name=email]", account.email)
+    page.fill("[name=password]", account.password)
+    page.click("main button[type=submit]")
+    expect(page).not_to_have_url(re.compile("/sign-in"))
+
+
+def write(page, source: str) -> None:
+    """Type over the whole letter."""
+    page.locator(".cm-content").click()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.insert_text(source)
+
+
+def test_a_letter_is_typed_corrected_and_seen(chromium, web, owner):
+    made = letters.letter(owner.workspace_id)
+    with tab(chromium, base_url=web.url) as page:
+        sign_in(page, owner)
+        page.goto(f"/letters/{made.id}")
+        expect(page.locator(".cm-editor")).to_be_visible()
+        write(
+            page,
+            letters.source("<mj-text>First line</mj-text>\n<mj-text>Dear {{ contact.frist_name }}</mj-text>"),
+        )
+        problem = page.locator("#problems li").first
+        expect(problem).to_contain_text("Line 9")
+        expect(problem).to_contain_text("contact.frist_name")
+        expect(page.locator(".cm-lint-marker-error")).to_have_count(1)
+        expect(page.locator(".cm-lintRange-error")).to_contain_text("contact.frist_name")
+        problem.get_by_role("button", name="Line 9").click()
+        expect(page.locator(".cm-activeLine")).to_contain_text("Dear")
+
+        write(
+            page,
+            letters.source("<mj-text>First line</mj-text>\n<mj-text>Dear {{ contact.first_name }}</mj-text>"),
+        )
+        expect(page.locator("#problems")).to_contain_text("Nothing. This letter can be sent.")
+        expect(page.locator(".cm-lint-marker-error")).to_have_count(0)
+        expect(page.locator("#saved")).to_contain_text(re.compile(r"Saved \d\d:\d\d"))
+        expect(page.frame_locator("#preview").get_by_text("Dear Mara")).to_be_visible()
+        expect(page.locator("#weight")).to_contain_text("of 102 KB")
+
+        page.fill("[name=subject]", "For {{ contact.first_name }}")
+        expect(page.locator("#seen-subject")).to_have_text("For Mara")
+        session().expire_all()
+        assert queries.get_letter(owner.workspace_id, made.id).subject == "For {{ contact.first_name }}"
+        check_page(page)
+
+
+def test_the_preview_follows_whom_how_wide_and_in_which_inbox(chromium, web, owner):
+    made = letters.letter(
+        owner.workspace_id, '<mj-text css-class="h1">Hello {{ contact.first_name }}</mj-text>'
+    )
+    make.person(owner.workspace_id, "elif@example.org", "Elif")
+    with tab(chromium, base_url=web.url) as page:
+        sign_in(page, owner)
+        page.goto(f"/letters/{made.id}")
+        frame = page.frame_locator("#preview")
+        expect(frame.get_by_text("Hello Mara")).to_be_visible()
+        page.fill("[name=q]", "elif")
+        page.get_by_role("button", name="Find", exact=True).click()
+        page.locator("#found").get_by_role("button", name="As Elif").click()
+        expect(frame.get_by_text("Hello Elif")).to_be_visible()
+        assert "elif" not in page.url.lower()
+
+        def paper() -> str:
+            return frame.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
+
+        page.select_option("[name=theme]", "dark")
+        expect(frame.get_by_text("Hello Elif")).to_be_visible()
+        expect(frame.locator("body")).to_have_css("background-color", "rgb(21, 23, 27)")
+        page.select_option("[name=theme]", "light")
+        expect(frame.locator("body")).not_to_have_css("background-color", "rgb(21, 23, 27)")
+        assert paper()
+        page.select_option("[name=part]", "text")
+        expect(frame.locator("body")).to_contain_text("Unsubscribe: ")
+        page.check("[name=width][value='375']", force=True)
+        assert page.locator(".frame").bounding_box()["width"] <= 375
+        page.check("[name=width][value='wide']", force=True)
+        assert page.locator(".frame").bounding_box()["width"] > 375
+
+
+def test_without_scripts_the_same_page_saves_and_shows(chromium, web, owner):
+    made = letters.letter(owner.workspace_id)
+    with tab(chromium, base_url=web.url, scripts=False) as page:
+        sign_in(page, owner)
+        page.goto(f"/letters/{made.id}")
+        page.fill(
+            "[name=source]", letters.source("<mj-text>By hand, {{ contact.first_name }}</mj-text>\nlost")
+        )
+        page.click("#save")
+        expect(page.locator("#problems")).to_contain_text("Line 9")
+        page.fill("[name=source]", letters.source("<mj-text>By hand, {{ contact.first_name }}</mj-text>"))
+        page.click("#save")
+        expect(page.locator("#saved")).to_contain_text("Saved")
+        expect(page.frame_locator("#preview").get_by_text("By hand, Mara")).to_be_visible()
+
+
+def test_who_was_slower_keeps_the_words_on_the_screen(chromium, web, owner):
+    made = letters.letter(owner.workspace_id)
+    with tab(chromium, base_url=web.url) as page:
+        sign_in(page, owner)
+        page.goto(f"/letters/{made.id}")
+        expect(page.locator(".cm-editor")).to_be_visible()
+        with transaction():
+            service.save_draft(owner.workspace_id, made.id, "Theirs", "P", letters.source())
+        page.fill("[name=subject]", "Mine")
+        expect(page.locator("#notice")).to_contain_text("Somebody else has saved")
+        assert page.input_value("[name=subject]") == "Mine"
+        session().expire_all()
+        assert queries.get_letter(owner.workspace_id, made.id).subject == "Theirs"
+
+
+def test_on_a_phone_everything_is_there(chromium, web, owner):
+    made = letters.letter(owner.workspace_id)
+    for dark in (False, True):
+        with tab(chromium, "phone", base_url=web.url, dark=dark) as page:
+            sign_in(page, owner)
+            page.goto(f"/letters/{made.id}")
+            expect(page.locator(".cm-editor")).to_be_visible()
+            check_page(page)
+
+
+ATTACK = (
+    "<mj-raw><script>document.title = 'run'; fetch('/sign-out', {method: 'POST'})</script>"
+    '<img src="x" onerror="document.title = \'run\'"><svg onload="document.title = \'run\'"></svg>'
+    '<iframe src="/settings"></iframe><form action="/sign-out" method="post"><button>x</button></form></mj-raw>'
+)
+
+
+def test_case_06_a_script_in_a_letter_never_runs_in_the_preview(chromium, web, owner):
+    made = letters.letter(owner.workspace_id, INNER + ATTACK)
+    context = chromium.new_context(base_url=web.url)
+    try:
+        page = context.new_page()
+        sign_in(page, owner)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        # On its own address as well: somebody may open the frame in a tab.
+        for path in (f"/letters/{made.id}", f"/letters/{made.id}/preview"):
+            page.goto(path)
+            page.wait_for_timeout(700)
+            (shown,) = (frame for frame in page.frames if "/preview" in frame.url)
+            assert "Hello Mara" in shown.content()
+            assert page.title() != "run"
+        assert not [url for url in asked if "sign-out" in url or "settings" in url]
+        page.goto("/settings")
+        assert "/sign-in" not in page.url
+    finally:
+        context.close()

@@ -1,0 +1,85 @@
+"""The settings in a real browser: every page clean for axe, on a phone and at a desk, in light and dark."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import check_page, tab
+from tests.browser.test_first_run import press, set_up
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+PAGES = ("/", "/settings", "/settings/interests", "/settings/keys", "/settings/you", "/components")
+PASSWORD = "a long walk by the harbour"
+NEW = "nine herons stand in the shallows"
+
+
+def sign_in(page: Page, password: str = PASSWORD) -> None:
+    page.goto("/sign-in")
+    check_page(page)
+    page.get_by_label("Email").fill("jonna@ostkai.example")
+    page.get_by_label("Password").fill(password)
+    press(page, "Sign in")
+
+
+def test_every_page_is_clean_and_each_form_works(chromium, nod):
+    with tab(chromium, base_url=nod.url) as page:
+        set_up(page)
+        for path in PAGES:
+            page.goto(path)
+            check_page(page)
+        make_a_key(page)
+        change_the_password(page)
+    with tab(chromium, "phone", dark=True, scripts=False, base_url=nod.url) as page:
+        sign_in(page, "the wrong words altogether")
+        expect(page.get_by_text("do not match")).to_be_visible()
+        sign_in(page, NEW)
+        expect(page).to_have_url(re.compile("/$"))
+    with tab(chromium, "phone", dark=True, base_url=nod.url) as page:
+        sign_in(page, NEW)
+        for path in PAGES:
+            page.goto(path)
+            check_page(page)
+        end_the_other_sessions(page)
+
+
+def make_a_key(page: Page) -> None:
+    page.goto("/settings/keys")
+    press(page, "Make the key")
+    page.get_by_label("What uses it").fill("Shop")
+    press(page, "Make the key")
+    expect(page.get_by_role("alert").get_by_text("Choose at least one right")).to_be_visible()
+    check_page(page)
+    page.get_by_label("people.read").check()
+    press(page, "Make the key")
+    secret = page.get_by_label("Copy the key").first.input_value()
+    check_page(page)
+    answer = page.request.get("/api/v1/me", headers={"Authorization": f"Bearer {secret}"})
+    assert answer.json()["key"]["scopes"] == ["people.read"]
+    page.goto("/settings/keys")
+    press(page, "Revoke Shop")
+    assert page.request.get("/api/v1/me", headers={"Authorization": f"Bearer {secret}"}).status == 401
+
+
+def change_the_password(page: Page) -> None:
+    page.goto("/settings/you")
+    page.get_by_label("Your password now").fill("the wrong words altogether")
+    page.get_by_label("New password").fill(NEW)
+    press(page, "Change the password")
+    expect(page.get_by_role("alert").get_by_text("That is not your password")).to_be_visible()
+    check_page(page)
+    page.get_by_label("Your password now").fill(PASSWORD)
+    page.get_by_label("New password").fill(NEW)
+    press(page, "Change the password")
+    expect(page.get_by_text("Your password is changed")).to_be_visible()
+    check_page(page)
+
+
+def end_the_other_sessions(page: Page) -> None:
+    page.goto("/settings/you")
+    expect(page.get_by_role("button", name=re.compile("^End the session"))).not_to_have_count(0)
+    press(page, "End all others")
+    expect(page.get_by_text("This one")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^End the session"))).to_have_count(0)
