@@ -16,6 +16,7 @@ NAMES = (
     "engagement",
     "preferences",
     "forms",
+    "campaigns",
     "people",
     "home",
     "local",

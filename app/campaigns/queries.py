@@ -14,6 +14,7 @@ from sqlalchemy import Row, select, text
 from app.campaigns.models import Campaign
 from app.campaigns.rules import LEFT_OUT, MAILING_STATES, Progress, Reckoning, State, state_of
 from app.consent.queries import gate_sql
+from app.delivery import queries as outbox
 from app.delivery.rules import WORDS, MessageState, Word
 from app.kernel import clock
 from app.kernel.db import session
@@ -80,6 +81,13 @@ _STATES = text(
     " WHERE c.workspace_id = :workspace_id AND c.archived_at IS NULL GROUP BY 1"
 )
 _LAST = UUID(int=2**128 - 1)
+STATE_WORDS = {
+    MessageState.PENDING: "waiting",
+    MessageState.CLAIMED: "about to leave",
+    MessageState.ATTEMPTING: "on its way",
+    MessageState.SENT: "accepted by the receiver",
+}
+"""What is said of a message that has no reason."""
 
 
 def get_campaign(workspace_id: UUID, campaign_id: UUID) -> Campaign:
@@ -264,42 +272,22 @@ def name_people(workspace_id: UUID, ids: Collection[UUID]) -> dict[UUID, tuple[s
     return {contact_id: (name or "", address) for contact_id, name, address in rows}
 
 
-_MESSAGES = text(
-    "SELECT n, contact_id, state, coalesce(reply_text, '') AS reply, coalesce(done_at, began_at) AS at FROM messages"
-    " WHERE workspace_id = :workspace_id AND mailing_no = :no AND state = ANY(:states) AND n > :after"
-    " ORDER BY n LIMIT :limit"
-)
-_STATE_WORDS = {
-    MessageState.PENDING: "waiting", MessageState.CLAIMED: "about to leave", MessageState.ATTEMPTING: "on its way",
-    MessageState.SENT: "accepted by the receiver", MessageState.BOUNCED: "accepted, then came back",
-    MessageState.COMPLAINED: "complained", MessageState.SUPPRESSED: "said no before it left",
-    MessageState.CANCELLED: "cancelled before it left", MessageState.FAILED: "refused for good",
-    MessageState.EXPIRED: "tried for too long", MessageState.POISON: "could not be made into a mail",
-    MessageState.UNKNOWN: "handed over, and the line broke before the answer",
-}  # fmt: skip
-
-
 def list_messages(workspace_id: UUID, mailing_no: int, word: Word, cursor: str = "") -> Page[ListedPerson]:
     """People of a mailing whose message stands under this word, in the order of the mailing."""
-    values = {
-        "workspace_id": workspace_id, "no": mailing_no, "states": [s.value for s, w in WORDS.items() if w is word],
-        "after": decode_cursor(cursor, int)[0] if cursor else 0, "limit": PEOPLE_ROWS + 1,
-    }  # fmt: skip
-    found = session().execute(_MESSAGES, values).all()
-    shown = found[:PEOPLE_ROWS]
-    people = name_people(workspace_id, [row.contact_id for row in shown])
+    page = outbox.list_people(workspace_id, mailing_no, word, cursor)
     rows = [
         ListedPerson(
-            row.contact_id, *people.get(row.contact_id, ("", "")), _note(row.state, row.reply), row.at
+            one.contact_id,
+            one.name,
+            one.address,
+            f"{one.reason}: {one.reply}"
+            if one.reply and one.reply != one.reason
+            else one.reason or STATE_WORDS.get(one.state, ""),
+            one.at,
         )
-        for row in shown
+        for one in page.rows
     ]
-    return Page(rows, encode_cursor(shown[-1].n) if len(found) > PEOPLE_ROWS else None)
-
-
-def _note(state: str, reply: str) -> str:
-    words = _STATE_WORDS[MessageState(state)]
-    return f"{words}: {reply}" if reply and state != MessageState.SENT else words
+    return Page(rows, page.next_cursor)
 
 
 _LEAVING = """
@@ -317,7 +305,8 @@ _LIST_LEFT = text(
 def count_left(workspace_id: UUID, mailing_no: int) -> int:
     """People who left within a week after this mail began to leave for them."""
     values = {"workspace_id": workspace_id, "no": mailing_no, "within": LEFT_WITHIN}
-    return session().execute(_COUNT_LEFT, values).scalar_one()
+    count: int = session().execute(_COUNT_LEFT, values).scalar_one()
+    return count
 
 
 def list_left(workspace_id: UUID, mailing_no: int, cursor: str = "") -> Page[ListedPerson]:

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from app.kernel.errors import BadInput
 
 MAX_NAME: Final = 80
+LETTER_TEST: Final = "letter-test"
+"""The system mail that shows a letter to somebody who works here."""
 DELAYS: Final = ((0, "None: they leave at once"), (60, "1 minute"), (600, "10 minutes"), (3600, "1 hour"))
 """Time to change one's mind, in seconds, with its words."""
 FARTHEST: Final = timedelta(days=366)
@@ -200,6 +202,11 @@ class Slot:
     human: int
     machine: int
     unknown: int
+
+    @property
+    def row(self) -> tuple[str, str, str, str]:
+        """The same as a line of a table."""
+        return (self.label, f"{self.human:,}", f"{self.machine:,}", f"{self.unknown:,}")
 
 
 def slots(

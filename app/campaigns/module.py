@@ -1,0 +1,14 @@
+"""What campaigns add to the house."""
+
+from __future__ import annotations
+
+from app.campaigns import mails
+from app.campaigns.pages import blueprint
+from app.kernel.module import MenuItem, Module
+
+MODULE = Module(
+    "campaigns",
+    blueprints=(blueprint,),
+    system_mails=(mails.TEST,),
+    menu=(MenuItem("Campaigns", "campaigns.index", "campaigns", "campaigns.read", 40),),
+)

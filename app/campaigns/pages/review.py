@@ -1,0 +1,122 @@
+"""The last look: who gets it, what was checked, when it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import make_response, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from app.accounts import queries as accounts
+from app.campaigns import queries, rules, service
+from app.campaigns.pages import STEPS, blueprint, standing_of, to, zone_of
+from app.campaigns.pages.drafts import reckoned_values
+from app.campaigns.queries import Standing
+from app.campaigns.rules import DELAYS, State
+from app.campaigns.schemas import Sent, Tested
+from app.consent import queries as consent
+from app.content import queries as letters
+from app.delivery import queries as outbox
+from app.kernel import clock
+from app.kernel.errors import BadInput, Conflict
+from app.kernel.http import guards
+from app.kernel.http.actor import current_actor
+from app.kernel.http.posted import posted
+
+
+@blueprint.get("/campaigns/<uuid:campaign_id>/review")
+@guards.member("campaigns.read")
+def review(campaign_id: UUID) -> Response:
+    """Everything about a draft on one page, with the button that sends it."""
+    standing = standing_of(campaign_id)
+    if standing.state is not State.DRAFT:
+        return to("show", campaign_id)
+    return make_response(_review(standing))
+
+
+@blueprint.post("/campaigns/<uuid:campaign_id>/test")
+@guards.member("campaigns.write")
+def test(campaign_id: UUID) -> Response:
+    """A test mail to whoever asks."""
+    standing_of(campaign_id)
+    values = posted(Tested())
+    actor = current_actor()
+    try:
+        service.send_test(actor.workspace_id, campaign_id, user_id=actor.id, mark=values["mark"])
+    except BadInput as fault:
+        return make_response(_review(standing_of(campaign_id), notice=fault.detail), fault.status)
+    return to("review", campaign_id, tested="1")
+
+
+@blueprint.post("/campaigns/<uuid:campaign_id>/send")
+@guards.member("campaigns.write")
+def send(campaign_id: UUID) -> Response:
+    """Let it go: now, or at a time."""
+    standing = standing_of(campaign_id)
+    actor = current_actor()
+    if standing.state is not State.DRAFT:
+        return to("show", campaign_id)
+    try:
+        values = posted(Sent())
+        at = None
+        if values["when"] == "at":
+            at = rules.due_at(values["day"], values["time"], zone_of(), clock.now())
+        service.launch(
+            actor.workspace_id,
+            campaign_id,
+            revision=values["revision"],
+            send_at=at,
+            delay_seconds=values["delay"],
+            by=actor.id,
+        )
+    except (BadInput, Conflict) as fault:
+        page = _review(standing_of(campaign_id), notice=fault.detail, errors=fault.fields)
+        return make_response(page, fault.status)
+    return to("sending", campaign_id)
+
+
+def _review(standing: Standing, *, notice: str = "", errors: Mapping[str, str] | None = None) -> str:
+    actor = current_actor()
+    brand = accounts.brand(actor.workspace_id)
+    letter = letters.get_letter(actor.workspace_id, standing.letter_id)
+    campaign = queries.get_campaign(actor.workspace_id, standing.id)
+    reckoned = queries.reckon(actor.workspace_id, standing.interests)
+    checks = service.checks(actor.workspace_id, campaign, reckoned)
+    names = [found.name for found in consent.get_interests(actor.workspace_id, standing.interests)]
+    local = clock.now().astimezone(ZoneInfo(brand.time_zone))
+    steps = {
+        "write": (url_for("campaigns.write", campaign_id=standing.id), "Edit"),
+        "audience": (url_for("campaigns.audience", campaign_id=standing.id), "Choose"),
+        "sender": ("/settings/sending", "Set up"),
+        "brand": ("/settings", "Set up"),
+        "test": ("#test", "Test"),
+    }
+    return render_template(
+        "campaigns/review.html",
+        campaign=standing,
+        letter=letter,
+        topics=", ".join(names),
+        sender=outbox.sender_of(actor.workspace_id),
+        checks=[(check, *steps.get(check.step, ("", ""))) for check in checks if check.severity != "pass"],
+        passed=[check.title for check in checks if check.severity == "pass"],
+        blocked=rules.blocks(checks),
+        counts={word: sum(check.severity == word for check in checks) for word in ("stop", "warn", "pass")},
+        errors=errors or {},
+        notice=notice,
+        tested=bool(request.args.get("tested")),
+        given={name: request.form.get(name, "") for name in ("when", "day", "time", "delay")},
+        default_day=f"{_tomorrow(local):%Y-%m-%d}",
+        delays=DELAYS,
+        zone=brand.time_zone,
+        may_write=actor.may("campaigns.write"),
+        steps=STEPS,
+        frame_url=url_for("content.preview", letter_id=standing.letter_id),
+        **reckoned_values(standing.id, reckoned, linked=True),
+    )
+
+
+def _tomorrow(local: datetime) -> datetime:
+    return datetime.fromordinal(local.toordinal() + 1)

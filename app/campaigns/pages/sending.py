@@ -1,0 +1,237 @@
+"""Watching it leave: what waits, how fast it goes, and the buttons that hold it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from flask import Response as FlaskResponse
+from flask import make_response, render_template, request, stream_with_context, url_for
+from werkzeug.wrappers import Response
+
+from app.accounts import queries as accounts
+from app.campaigns import queries, rules, service
+from app.campaigns.pages import badge_of, blueprint, standing_of, to
+from app.campaigns.queries import Standing
+from app.campaigns.rules import UNDERWAY, Progress, State
+from app.campaigns.schemas import Nothing
+from app.delivery import queries as outbox
+from app.delivery.rules import Word
+from app.kernel import clock
+from app.kernel.charts import share_bar
+from app.kernel.db import release, transaction
+from app.kernel.errors import Conflict
+from app.kernel.http import guards
+from app.kernel.http.actor import current_actor
+from app.kernel.http.posted import posted
+
+LONGEST_SECONDS: Final = 20.0
+PAUSE_SECONDS: Final = 1.0
+MAX_STREAMS: Final = 2
+"""A stream holds one of the web server's threads: further pages get one figure, and ask again."""
+_streams = threading.BoundedSemaphore(MAX_STREAMS)
+
+
+@blueprint.get("/campaigns/<uuid:campaign_id>/sending")
+@guards.member("campaigns.read")
+def sending(campaign_id: UUID) -> Response:
+    """What is waiting, leaving, standing still; with buttons for each."""
+    standing = standing_of(campaign_id)
+    if standing.state not in UNDERWAY:
+        return to("show", campaign_id)
+    return make_response(_sending(standing))
+
+
+@blueprint.get("/campaigns/<uuid:campaign_id>/progress")
+@guards.member("campaigns.read", in_slices=True)
+def progress(campaign_id: UUID) -> Response:
+    """The figures as server-sent events, for some seconds; a browser then asks again. 204 once it is over."""
+    workspace_id = current_actor().workspace_id
+    with transaction():
+        standing = queries.get_standing(workspace_id, campaign_id)
+    release()
+    if standing.state not in UNDERWAY:
+        return FlaskResponse(status=204)
+    held = _streams.acquire(blocking=False)
+    seconds = LONGEST_SECONDS if held else 0.0
+    response = FlaskResponse(
+        stream_with_context(_events(workspace_id, campaign_id, seconds)), mimetype="text/event-stream"
+    )
+    if held:
+        response.call_on_close(_streams.release)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _events(workspace_id: UUID, campaign_id: UUID, seconds: float) -> Iterator[str]:
+    """One event whenever something has changed; no connection of the database is held in between."""
+    until = time.monotonic() + seconds
+    yield "retry: 3000\n\n"
+    last = ""
+    while True:
+        with transaction():
+            standing = queries.get_standing(workspace_id, campaign_id)
+            over = standing.state not in UNDERWAY
+            page = "" if over else render_template("campaigns/_figures.html", **_figures(standing))
+        release()
+        said = json.dumps({"over": over, "state": standing.state.value, "html": page})
+        yield f"data: {said}\n\n" if said != last else ": still here\n\n"
+        last = said
+        if over or time.monotonic() + PAUSE_SECONDS >= until:
+            return
+        time.sleep(PAUSE_SECONDS)
+
+
+@blueprint.post("/campaigns/<uuid:campaign_id>/pause")
+@guards.member("campaigns.write")
+def pause(campaign_id: UUID) -> Response:
+    """Let nothing more begin."""
+    standing_of(campaign_id)
+    posted(Nothing())
+    try:
+        service.pause(current_actor().workspace_id, campaign_id)
+    except Conflict as fault:
+        return _refused(campaign_id, fault)
+    return to("sending", campaign_id)
+
+
+@blueprint.post("/campaigns/<uuid:campaign_id>/resume")
+@guards.member("campaigns.write")
+def resume(campaign_id: UUID) -> Response:
+    """Go on."""
+    standing_of(campaign_id)
+    posted(Nothing())
+    try:
+        service.resume(current_actor().workspace_id, campaign_id)
+    except Conflict as fault:
+        return _refused(campaign_id, fault)
+    return to("sending", campaign_id)
+
+
+@blueprint.post("/campaigns/<uuid:campaign_id>/hurry")
+@guards.member("campaigns.write")
+def hurry(campaign_id: UUID) -> Response:
+    """Send without waiting any longer."""
+    standing_of(campaign_id)
+    posted(Nothing())
+    try:
+        service.hurry(current_actor().workspace_id, campaign_id)
+    except Conflict as fault:
+        return _refused(campaign_id, fault)
+    return to("sending", campaign_id)
+
+
+@blueprint.post("/campaigns/<uuid:campaign_id>/cancel")
+@guards.member("campaigns.write")
+def cancel(campaign_id: UUID) -> Response:
+    """Send no more; nothing has left: a draft again."""
+    standing_of(campaign_id)
+    posted(Nothing())
+    try:
+        again = service.cancel(current_actor().workspace_id, campaign_id)
+    except Conflict as fault:
+        return _refused(campaign_id, fault)
+    return to("review" if again else "report", campaign_id)
+
+
+@blueprint.post("/campaigns/<uuid:campaign_id>/unknown")
+@guards.member("campaigns.write")
+def send_unknown(campaign_id: UUID) -> Response:
+    """Send once more to those in doubt."""
+    standing_of(campaign_id)
+    posted(Nothing())
+    service.send_unknown(current_actor().workspace_id, campaign_id)
+    return to("show", campaign_id)
+
+
+@blueprint.post("/campaigns/<uuid:campaign_id>/rest")
+@guards.member("campaigns.write")
+def send_rest(campaign_id: UUID) -> Response:
+    """Try once more for those whose mail failed."""
+    standing_of(campaign_id)
+    posted(Nothing())
+    service.send_rest(current_actor().workspace_id, campaign_id)
+    return to("show", campaign_id)
+
+
+def _refused(campaign_id: UUID, fault: Conflict) -> Response:
+    """The page as it is now, with the reason why nothing was done."""
+    standing = standing_of(campaign_id)
+    if standing.state not in UNDERWAY:
+        return to("show", campaign_id)
+    return make_response(_sending(standing, notice=fault.detail), fault.status)
+
+
+def _sending(standing: Standing, notice: str = "") -> str:
+    actor = current_actor()
+    brand = accounts.brand(actor.workspace_id)
+    users = {member.user_id: member.name for member in accounts.list_members(actor.workspace_id)}
+    return render_template(
+        "campaigns/sending.html",
+        notice=notice,
+        may_write=actor.may("campaigns.write"),
+        by=users.get(standing.launched_by, "") if standing.launched_by else "",
+        progress_url=url_for("campaigns.progress", campaign_id=standing.id),
+        here_url=request.path,
+        receivers=outbox.list_receivers(actor.workspace_id, standing.mailing_no)
+        if standing.mailing_no
+        else [],
+        **_figures(standing, brand.time_zone),
+    )
+
+
+def _figures(standing: Standing, zone: str = "") -> dict[str, Any]:
+    """All that changes while it leaves."""
+    workspace_id = current_actor().workspace_id
+    word, tone = badge_of(standing)
+    values: dict[str, Any] = {
+        "campaign": standing,
+        "word": word,
+        "tone": tone,
+        "zone": zone or accounts.brand(workspace_id).time_zone,
+        "reached": None,
+        "progress": None,
+    }
+    if standing.frozen_at is None or standing.mailing_no is None:
+        wait = (standing.at - clock.now()).total_seconds() if standing.at else 0
+        reached = queries.reckon(workspace_id, standing.interests).reached
+        return values | {"reached": reached, "wait": rules.in_words(int(wait)) if wait > 0 else ""}
+    figures = queries.progress_of(workspace_id, [standing.mailing_no])[standing.mailing_no]
+    return values | progress_values(standing, figures)
+
+
+def progress_values(
+    standing: Standing, figures: Progress, reasons: Mapping[Word, Mapping[str, int]] | None = None
+) -> dict[str, Any]:
+    """The bar that sums to the audience, and its numbers as links, with the most frequent reasons where known."""
+    notes = {
+        Word.WAITING: "not begun yet",
+        Word.SENT: "accepted by the receiver",
+        Word.SKIPPED: "said no meanwhile, or cancelled",
+        Word.FAILED: "refused for good",
+        Word.UNKNOWN: "no answer at the end",
+    }
+    for word, counts in (reasons or {}).items():
+        if counts:
+            notes[word] = ", ".join(f"{count:,} {reason}" for reason, count in list(counts.items())[:3])
+    ends = figures.ends_in_seconds if standing.state is State.SENDING else None
+    return {
+        "progress": figures,
+        "bar": share_bar([(float(count), tone) for _, count, tone in figures.parts]),
+        "ends": rules.in_words(ends) if ends is not None else "",
+        "parts": [
+            (
+                word,
+                count,
+                tone,
+                notes[Word(word)],
+                url_for("campaigns.people", campaign_id=standing.id, word=word),
+            )
+            for word, count, tone in figures.parts
+        ],
+    }

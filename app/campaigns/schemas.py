@@ -1,0 +1,51 @@
+"""What the pages of campaigns post."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from app.campaigns.rules import DELAYS, MAX_NAME
+from app.kernel.http.posted import Input, Line, Tick
+
+
+class Started(Input):
+    """A new campaign; ``design`` empty: a letter of one's own from nothing but head and footer."""
+
+    name = Line(longest=MAX_NAME, message="Write a name that you will know it by.")
+    design = Line(longest=40, message="Choose what to begin with.")
+
+
+class Chosen(Input):
+    """Whom it is for."""
+
+    interests = fields.List(
+        fields.UUID(error_messages={"invalid_uuid": "Choose from the list."}), load_default=list
+    )
+    name = Line(longest=MAX_NAME, message="Write a name that you will know it by.")
+
+
+class Sent(Input):
+    """When it goes; ``revision`` is the letter's that was reviewed."""
+
+    when = fields.String(
+        required=True,
+        validate=validate.OneOf(("now", "at"), error="Choose now or a time."),
+        error_messages={"required": "Choose now or a time."},
+    )
+    day = Line(longest=10, empty=True)
+    time = Line(longest=8, empty=True)
+    delay = fields.Integer(
+        load_default=60,
+        validate=validate.OneOf([seconds for seconds, _ in DELAYS], error="Choose one of the times."),
+    )
+    revision = fields.Integer(required=True)
+
+
+class Tested(Input):
+    """A test mail to whoever asks for it."""
+
+    mark = Tick()
+
+
+class Nothing(Input):
+    """A button alone."""

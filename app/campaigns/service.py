@@ -1,0 +1,300 @@
+"""The verbs of campaigns. What a mailing is and how far it is stays with delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.accounts import queries as accounts
+from app.campaigns import queries
+from app.campaigns.models import Campaign
+from app.campaigns.rules import LETTER_TEST, UNDERWAY, Check, Reckoning, blocks
+from app.consent import queries as consent
+from app.content import queries as letters
+from app.content import service as content
+from app.delivery import queries as outbox
+from app.delivery import service as delivery
+from app.kernel import clock
+from app.kernel.db import session
+from app.kernel.errors import BadInput, Conflict
+from app.kernel.ids import uuid7
+
+
+def create(workspace_id: UUID, name: str, design: str, *, by: UUID | None = None) -> Campaign:
+    """A draft with a letter that begins with a starter design.
+
+    Raises:
+        BadInput: the name does not fit.
+        NotFound: there is no such design.
+    """
+    letter = content.create_letter(workspace_id, name, design=design, by=by)
+    return _add(workspace_id, letter.name, letter.id, [], by)
+
+
+def copy(workspace_id: UUID, campaign_id: UUID, *, by: UUID | None = None) -> Campaign:
+    """A draft with the same letter and audience.
+
+    Raises:
+        NotFound: no campaign of this workspace.
+    """
+    other = queries.get_campaign(workspace_id, campaign_id)
+    letter = content.copy_letter(workspace_id, other.letter_id, other.name, by=by)
+    return _add(workspace_id, letter.name, letter.id, list(other.interests), by)
+
+
+def _add(workspace_id: UUID, name: str, letter_id: UUID, interests: list[str], by: UUID | None) -> Campaign:
+    made = Campaign(
+        id=uuid7(), workspace_id=workspace_id, name=name, letter_id=letter_id, interests=interests,
+        delay_seconds=60, created_by=by, created_at=clock.now(),
+    )  # fmt: skip
+    session().add(made)
+    session().flush()
+    return made
+
+
+def archive(workspace_id: UUID, campaign_id: UUID) -> None:
+    """Put a campaign away.
+
+    Raises:
+        NotFound: no campaign of this workspace.
+        Conflict: it is on its way.
+    """
+    campaign = _locked(workspace_id, campaign_id)
+    if queries.get_standing(workspace_id, campaign_id).state in UNDERWAY:
+        raise Conflict("It is on its way. Cancel it first.")
+    campaign.archived_at = campaign.archived_at or clock.now()
+
+
+def choose(workspace_id: UUID, campaign_id: UUID, name: str, interests: Sequence[UUID]) -> None:
+    """Say whom a draft is for, and what it is called here.
+
+    Raises:
+        NotFound: no campaign of this workspace.
+        Conflict: it has been launched.
+        BadInput: none or an unknown interest, or a name that does not fit.
+    """
+    campaign = _draft(workspace_id, campaign_id)
+    known = [found.id for found in consent.list_interests(workspace_id)]
+    if not interests:
+        raise BadInput(fields={"interests": "Choose at least one interest: it is what people said yes to."})
+    if set(interests) - set(known):
+        raise BadInput(fields={"interests": "One of these interests is not here any more. Choose again."})
+    content.rename_letter(workspace_id, campaign.letter_id, name)
+    campaign.name = name
+    campaign.interests = [str(found) for found in known if found in set(interests)]
+
+
+def checks(workspace_id: UUID, campaign: Campaign, reckoned: Reckoning) -> list[Check]:
+    """Everything that is looked at before a campaign leaves, what blocks first."""
+    written = content.check(workspace_id, campaign.letter_id)
+    found = [
+        Check("stop" if problem.severity == "error" else "warn", problem.message, _place(problem), "write")
+        for problem in written.problems
+    ]
+    if not found:
+        found.append(Check("pass", "The letter is whole: subject, pictures, links, size, the way to leave"))
+    found += [
+        _check_audience(campaign, reckoned),
+        _check_sender(workspace_id),
+        _check_brand(workspace_id),
+        _check_test(workspace_id, campaign),
+    ]
+    order = {"stop": 0, "warn": 1, "pass": 2}
+    return sorted(found, key=lambda check: order[check.severity])
+
+
+def _place(problem: content.Problem) -> str:
+    words = {"subject": "In the subject", "preheader": "In the preview line", "text": "In the text part"}
+    return words.get(problem.place, f"Line {problem.line}")
+
+
+def _check_audience(campaign: Campaign, reckoned: Reckoning) -> Check:
+    if not campaign.interests:
+        return Check("stop", "Nobody is chosen", "Choose the interests whose people get it.", "audience")
+    if not reckoned.reached:
+        return Check(
+            "stop", "Nobody would get it", "No one has said yes to the chosen interests.", "audience"
+        )
+    return Check("pass", "Everybody in the audience has said yes")
+
+
+def _check_sender(workspace_id: UUID) -> Check:
+    if outbox.sender_of(workspace_id) is None:
+        return Check("stop", "Nobody is the sender", "Say who your mails come from.", "sender")
+    return Check("pass", "The sender is known")
+
+
+def _check_brand(workspace_id: UUID) -> Check:
+    if not accounts.brand(workspace_id).postal_address.strip():
+        return Check("stop", "Your postal address is missing", "The law asks for it in each mail.", "brand")
+    return Check("pass", "Postal address in the footer")
+
+
+def _check_test(workspace_id: UUID, campaign: Campaign) -> Check:
+    letter = letters.get_letter(workspace_id, campaign.letter_id)
+    if campaign.tested_revision is None:
+        return Check("warn", "Not tested yet", "Send yourself a test: inboxes differ from previews.", "test")
+    if campaign.tested_revision != letter.revision:
+        return Check("warn", "Changed since the last test", "Send yourself another one.", "test")
+    return Check("pass", "Tested as it is")
+
+
+def send_test(workspace_id: UUID, campaign_id: UUID, *, user_id: UUID, mark: bool) -> None:
+    """Wish for a test mail to somebody who works here; its letter becomes a version.
+
+    Args:
+        workspace_id: whose it is.
+        campaign_id: which draft.
+        user_id: who gets it.
+        mark: whether its subject begins with [TEST].
+
+    Raises:
+        NotFound: no campaign of this workspace.
+        Conflict: it has been launched.
+        BadInput: the letter does not compile, or nobody is the sender.
+    """
+    campaign = _draft(workspace_id, campaign_id)
+    if outbox.sender_of(workspace_id) is None:
+        raise BadInput("Say first who your mails come from.")
+    version = content.freeze_version(workspace_id, campaign.letter_id, user_id)
+    topics = consent.get_interests(workspace_id, [UUID(found) for found in campaign.interests])
+    delivery.send_system(
+        workspace_id,
+        LETTER_TEST,
+        dedupe=uuid7(),
+        user_id=user_id,
+        data={"version_id": str(version.id), "topic": topics[0].name if topics else "News", "mark": mark},
+    )
+    campaign.tested_revision = letters.get_letter(workspace_id, campaign.letter_id).revision
+
+
+def launch(
+    workspace_id: UUID,
+    campaign_id: UUID,
+    *,
+    revision: int,
+    send_at: datetime | None,
+    delay_seconds: int,
+    by: UUID,
+) -> int:
+    """Let a draft go: now after its delay, or at a time. Its letter becomes a version that never changes.
+
+    Args:
+        workspace_id: whose it is.
+        campaign_id: which draft.
+        revision: of the letter, as it was reviewed.
+        send_at: None: now.
+        delay_seconds: time to change one's mind where it goes now.
+        by: the user who pressed the button.
+
+    Returns:
+        The number of its mailing.
+
+    Raises:
+        NotFound: no campaign of this workspace.
+        Conflict: it has been launched, or the letter has changed since.
+        BadInput: a check blocks.
+    """
+    campaign = _draft(workspace_id, campaign_id)
+    interests = [UUID(found) for found in campaign.interests]
+    if letters.get_letter(workspace_id, campaign.letter_id).revision != revision:
+        raise Conflict("The letter has changed since you reviewed it. Look at it once more.")
+    found = checks(workspace_id, campaign, queries.reckon(workspace_id, interests))
+    if blocks(found):
+        raise BadInput(found[0].title + ". " + found[0].says)
+    campaign.delay_seconds = delay_seconds
+    version = content.freeze_version(workspace_id, campaign.letter_id, by)
+    campaign.mailing_no = delivery.launch(
+        workspace_id,
+        dedupe=campaign.id,
+        title=campaign.name,
+        version_id=version.id,
+        interests=interests,
+        send_at=send_at or clock.now() + timedelta(seconds=delay_seconds),
+        by=by,
+    )
+    session().flush()
+    return campaign.mailing_no
+
+
+def hurry(workspace_id: UUID, campaign_id: UUID) -> None:
+    """Send without waiting any longer.
+
+    Raises:
+        NotFound: no campaign of this workspace.
+        Conflict: it is not waiting.
+    """
+    delivery.reschedule(workspace_id, _launched(workspace_id, campaign_id)[1], None)
+
+
+def pause(workspace_id: UUID, campaign_id: UUID) -> None:
+    """Let nothing more begin; what has begun ends.
+
+    Raises:
+        NotFound: no campaign of this workspace.
+        Conflict: it is not on its way.
+    """
+    delivery.pause(workspace_id, _launched(workspace_id, campaign_id)[1])
+
+
+def resume(workspace_id: UUID, campaign_id: UUID) -> None:
+    """Go on, also with one that would have begun too late by itself.
+
+    Raises:
+        NotFound: no campaign of this workspace.
+        Conflict: it does not stand still.
+    """
+    delivery.resume(workspace_id, _launched(workspace_id, campaign_id)[1])
+
+
+def cancel(workspace_id: UUID, campaign_id: UUID) -> bool:
+    """Send no more of it. Where nothing has left yet it is a draft again.
+
+    Returns:
+        Whether it is a draft again.
+
+    Raises:
+        NotFound: no campaign of this workspace.
+        Conflict: it is over.
+    """
+    campaign, number = _launched(workspace_id, campaign_id)
+    delivery.cancel(workspace_id, number)
+    # Asked only now: its audience may have been made while we waited for its row.
+    nothing_left = queries.get_standing(workspace_id, campaign_id).frozen_at is None
+    if nothing_left:
+        campaign.mailing_no = None
+        session().flush()
+    return nothing_left
+
+
+def send_unknown(workspace_id: UUID, campaign_id: UUID) -> int:
+    """Send once more to those of whom nobody can say whether they got it; gives how many."""
+    return delivery.send_unknown(workspace_id, _launched(workspace_id, campaign_id)[1])
+
+
+def send_rest(workspace_id: UUID, campaign_id: UUID) -> int:
+    """Try once more for those whose mail failed; gives how many."""
+    return delivery.send_rest(workspace_id, _launched(workspace_id, campaign_id)[1])
+
+
+def _locked(workspace_id: UUID, campaign_id: UUID) -> Campaign:
+    queries.get_campaign(workspace_id, campaign_id)
+    query = select(Campaign).where(Campaign.workspace_id == workspace_id, Campaign.id == campaign_id)
+    return session().execute(query.with_for_update().execution_options(populate_existing=True)).scalar_one()
+
+
+def _draft(workspace_id: UUID, campaign_id: UUID) -> Campaign:
+    campaign = _locked(workspace_id, campaign_id)
+    if campaign.mailing_no is not None:
+        raise Conflict("It has been launched. What is on its way does not change any more.")
+    return campaign
+
+
+def _launched(workspace_id: UUID, campaign_id: UUID) -> tuple[Campaign, int]:
+    campaign = _locked(workspace_id, campaign_id)
+    if campaign.mailing_no is None:
+        raise Conflict("It has not been sent.")
+    return campaign, campaign.mailing_no
