@@ -278,6 +278,16 @@ def test_erasing_needs_the_token_of_our_page(staff, mara):
     assert staff.client.post(f"/people/{mara.id}/erase", data={"word": "erase"}).status_code == 403
 
 
+def test_never_is_offered_as_long_as_somebody_could_come_back(staff, where, mara):
+    make.confirmed(where, mara)
+    consent.stop_everything(where.id, mara.id, by=By(), proof=Proof())
+    assert "Never write again" in staff.get(f"/people/{mara.id}").text
+    consent.suppress(where.id, mara.id, Reason.BOUNCE, by=By("system"))
+    assert "Never write again" in staff.get(f"/people/{mara.id}").text
+    consent.suppress(where.id, mara.id, Reason.COMPLAINT, by=By("system"))
+    assert "Never write again" not in staff.get(f"/people/{mara.id}").text
+
+
 def test_never_is_one_way_and_keeps_its_reason_with_the_person(staff, where, mara):
     path = f"/people/{mara.id}/never"
     assert "take this back" in staff.get(path).text

@@ -11,7 +11,9 @@ from markupsafe import Markup
 
 from app.accounts import queries as accounts
 from app.consent import history
+from app.consent import queries as consent
 from app.consent.history import Verdict
+from app.consent.rules import Reason
 from app.contacts import queries as contacts
 from app.kernel import clock, i18n, module
 from app.kernel.errors import BadRequest
@@ -50,7 +52,7 @@ def show(contact_id: UUID) -> str:
         panels=_panels(workspace_id, contact_id),
         people_url=url_for("people.index"),
         **_timeline(workspace_id, contact_id, zone),
-        **_acts(contact, word.value),
+        **_acts(contact),
     )
 
 
@@ -148,10 +150,13 @@ def _panels(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
     ]
 
 
-def _acts(contact: Contact, word: str) -> dict[str, str | None]:
+def _acts(contact: Contact) -> dict[str, str | None]:
     """The addresses of what this member may do with this person."""
     may = current_actor().may("people.write")
     alive = may and contact.erased_at is None
+    # Somebody who bounced or stopped everything may come back; only then there is something left to enter.
+    reach = consent.find_reach(contact.workspace_id, contact.id)
+    is_final = reach is not None and reach.suppressed_reason in {Reason.COMPLAINT, Reason.NEVER}
 
     def url(endpoint: str, *, when: bool) -> str | None:
         return url_for(endpoint, contact_id=contact.id) if when else None
@@ -159,6 +164,6 @@ def _acts(contact: Contact, word: str) -> dict[str, str | None]:
     return {
         "edit_url": url("people.edit", when=alive),
         "export_url": url("people.export", when=may),
-        "never_url": url("people.ask_never", when=alive and word != "never"),
+        "never_url": url("people.ask_never", when=alive and not is_final),
         "erase_url": url("people.ask_erase", when=alive),
     }
