@@ -259,6 +259,7 @@ def test_the_page_asks_for_the_word_and_then_shows_what_stays(session, staff, wh
     assert "This person was erased" in page
     assert "mara" not in page.lower()
     assert "Only a keyed hash of the address is left" in page
+    assert "Measuring opens and clicks" not in page
     assert staff.get(path).status_code == 409
     assert staff.get(f"/people/{mara.id}/edit").status_code == 409
     assert "mara@example.org" not in staff.get("/people").text

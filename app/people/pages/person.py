@@ -47,7 +47,7 @@ def show(contact_id: UUID) -> str:
         erased_at=contact.erased_at,
         answer={"state": word.value, "text": sentence},
         permissions=[_permission(verdict) for verdict in verdicts if verdict.interest_id],
-        tracking=_tracking(workspace_id, contact_id, zone),
+        tracking=None if contact.erased_at else _tracking(workspace_id, contact_id, zone),
         profile=_facts(workspace_id, contact, zone),
         panels=_panels(workspace_id, contact_id),
         people_url=url_for("people.index"),
