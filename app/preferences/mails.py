@@ -14,7 +14,7 @@ from app.consent import history
 from app.consent import queries as consent
 from app.consent.rules import Kind as EventKind
 from app.consent.rules import RequestState, State
-from app.delivery.service import Prepared, Skip, SystemMail, SystemMessage
+from app.delivery.service import Prepared, ReaderLinks, Skip, SystemMail, SystemMessage
 from app.kernel import i18n
 from app.kernel.i18n import gettext as _
 from app.preferences import links, queries
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 def _url(path: str) -> str:
     """A link of this installation; never made from a request, whose host somebody else may have chosen."""
     return f"{current_app.config['NOD'].url}{path}"
+
+
+def links_of(permission_id: UUID, reach_id: UUID) -> ReaderLinks:
+    """Where the reader of a letter leaves, chooses, and learns why: the pages of this room."""
+    return ReaderLinks(
+        unsubscribe=_url(f"/u/{links.unsubscribe(links.Kind.PERMISSION, permission_id)}"),
+        preferences=_url(f"/p/{links.preferences(reach_id)}"),
+        why=_url(f"/w/{links.why(permission_id)}"),
+    )
 
 
 def prepare_confirm(message: SystemMessage) -> Prepared | Skip:
