@@ -23,6 +23,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy.engine import make_url
+
 log = logging.getLogger(__name__)
 
 _RECORD: Final = struct.Struct(">BIBIIH")
@@ -62,6 +64,13 @@ class Left:
     owner: str
     is_believed: bool
     records: tuple[Record, ...]
+
+
+def folder_for(data_dir: str, database_url: str) -> Path:
+    """The folder of one installation: two that share a data folder keep apart what they hold."""
+    url = make_url(database_url)
+    name = f"{url.host}:{url.port}/{url.database}"
+    return Path(data_dir) / "journal" / hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def configure(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from app.delivery import cli, metrics, outlets, pump, queries, service, timeline
+from app.delivery import cli, journal, metrics, outlets, pump, queries, schedule, service, timeline, trials
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, TimelineSource
 from app.tracking import service as tracking
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def _configure(app: Flask) -> None:
-    outlets.configure(app.config["NOD"].smtp_url)
+    settings = app.config["NOD"]
+    outlets.configure(settings.smtp_url)
+    trials.configure(settings.url)
+    journal.configure(journal.folder_for(settings.data_dir, settings.database_url))
     metrics.register()
     tracking.set_resolver(queries.recipients_of)
 
@@ -36,7 +39,11 @@ def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
 MODULE = Module(
     "delivery",
     cli=(cli.group,),
-    jobs=(Job("delivery.reap", pump.reap, every_seconds=10),),
+    jobs=(
+        Job("delivery.reap", pump.reap, every_seconds=10),
+        Job(service.SCHEDULE, schedule.run, every_seconds=1),
+    ),
+    system_mails=(trials.LETTER_TEST,),
     timeline_sources=(TimelineSource("mail", "Mails", timeline.entries),),
     personal_data=(PersonalData("delivery", ("messages",), _export, service.forget_person),),
     on_install=_configure,

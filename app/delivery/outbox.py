@@ -5,6 +5,7 @@ Every function works inside the caller's transaction. Times are the database's, 
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,8 +47,11 @@ class Held:
     name: str
     lane: Lane
     sender: Sender | None
+    version_id: UUID | None
     contact_id: UUID | None
     user_id: UUID | None
+    permission_id: UUID | None
+    reach_id: UUID | None
     dedupe: UUID
     data: Mapping[str, Any]
     created_at: datetime
@@ -77,6 +81,7 @@ class End:
         render_faults: times in a row that the content could not be made, with this one.
         message_id: as on the wire, where something was built.
         mime_sha256: of the bytes that were handed over.
+        crashes: 1 where its worker ended because of it, as far as can be told.
     """
 
     state: MessageState
@@ -89,6 +94,7 @@ class End:
     render_faults: int = 0
     message_id: str = ""
     mime_sha256: bytes = b""
+    crashes: int = 0
 
 
 # Which running mailing is next: the one that has had least for its weight, then the one with the oldest row.
@@ -98,15 +104,18 @@ _CHOOSE = text(
     " ORDER BY m.due_at LIMIT 1) AS first"
     " WHERE g.lane = :lane AND g.state = 'running' ORDER BY g.vtime, first.due_at LIMIT :candidates"
 )
+_COLUMNS: Final = (
+    "m.mailing_no, m.n, m.fence, m.workspace_id, g.kind, g.name, g.lane, g.sender, g.content_version_id, m.contact_id,"
+    " m.user_id, m.permission_id, m.reach_id, m.dedupe_key, m.data, m.created_at, m.attempts, m.host_faults,"
+    " m.render_faults, m.crash_count, m.first_at, m.from_domain"
+)
 _CLAIM = text(
-    "WITH due AS ("
+    "WITH due AS ("  # noqa: S608  no input in it
     " SELECT mailing_no, n FROM messages WHERE mailing_no = :no AND state = 'pending' AND due_at <= :now"
     " ORDER BY due_at LIMIT :size FOR UPDATE SKIP LOCKED)"
     " UPDATE messages m SET state = 'claimed', fence = m.fence + 1, lease_owner = :owner, lease_until = :lease_until"
     " FROM due, mailings g WHERE m.mailing_no = due.mailing_no AND m.n = due.n AND g.no = m.mailing_no"
-    " RETURNING m.mailing_no, m.n, m.fence, m.workspace_id, g.kind, g.name, g.lane, g.sender, m.contact_id,"
-    " m.user_id, m.dedupe_key, m.data, m.created_at, m.attempts, m.host_faults, m.render_faults, m.crash_count,"
-    " m.first_at, m.from_domain"
+    f" RETURNING {_COLUMNS}"
 )
 _PACE = text("UPDATE mailings SET vtime = vtime + CAST(:taken AS double precision) / weight WHERE no = :no")
 
@@ -130,8 +139,9 @@ def claim(lane: Lane, owner: str, size: int) -> list[Held]:
 def _held(row: Row[Any]) -> Held:
     return Held(
         mailing_no=row.mailing_no, n=row.n, fence=row.fence, workspace_id=row.workspace_id, kind=Kind(row.kind),
-        name=row.name, lane=Lane(row.lane), sender=_sender(row.sender), contact_id=row.contact_id,
-        user_id=row.user_id, dedupe=row.dedupe_key, data=row.data or {}, created_at=row.created_at,
+        name=row.name, lane=Lane(row.lane), sender=_sender(row.sender), version_id=row.content_version_id,
+        contact_id=row.contact_id, user_id=row.user_id, permission_id=row.permission_id, reach_id=row.reach_id,
+        dedupe=row.dedupe_key, data=row.data or {}, created_at=row.created_at,
         attempts=row.attempts, host_faults=row.host_faults, render_faults=row.render_faults,
         crash_count=row.crash_count, first_at=row.first_at, from_domain=row.from_domain,
     )  # fmt: skip
@@ -254,14 +264,18 @@ _GIVE_BACK = text(
     " AND m.state IN ('claimed', 'attempting')"
 )
 _END = text(
-    "UPDATE messages SET state = :state, done_at = CAST(:done_at AS timestamptz), due_at = coalesce(:due_at, due_at),"
-    " lease_owner = NULL, lease_until = NULL, attempts = attempts - :refund,"
-    " host_faults = :host_faults, render_faults = :render_faults,"
-    " doubts = doubts + :doubt, reply_code = :code, reply_status = :status, reply_text = :reply"
-    " WHERE mailing_no = :no AND n = :n AND fence = :fence AND state = :from_state"
+    "UPDATE messages m SET state = e.state, due_at = coalesce(e.due_at, m.due_at),"
+    " done_at = CASE WHEN e.state <> 'pending' THEN CAST(:now AS timestamptz) END,"
+    " lease_owner = NULL, lease_until = NULL, attempts = m.attempts - e.refund,"
+    " host_faults = e.host_faults, render_faults = e.render_faults, crash_count = m.crash_count + e.crashes,"
+    " doubts = m.doubts + e.doubt, reply_code = e.code, reply_status = e.status, reply_text = e.reply"
+    " FROM jsonb_to_recordset(CAST(:ends AS jsonb)) AS e (n bigint, fence bigint, state text, due_at timestamptz,"
+    " refund smallint, host_faults smallint, render_faults smallint, crashes smallint, doubt smallint, code smallint,"
+    " status text, reply text)"
+    " WHERE m.mailing_no = :no AND m.n = e.n AND m.fence = e.fence AND m.state = :from_state RETURNING m.n"
 )
 _SENT_AFTER_ALL = text(
-    "UPDATE messages SET state = 'sent', done_at = :done_at, lease_owner = NULL, lease_until = NULL,"
+    "UPDATE messages SET state = 'sent', done_at = :now, lease_owner = NULL, lease_until = NULL,"
     " reply_code = :code, reply_status = :status, reply_text = :reply"
     " WHERE mailing_no = :no AND n = :n AND state IN ('pending', 'claimed', 'unknown')"
 )
@@ -274,42 +288,81 @@ def give_back(batch: Sequence[Held]) -> None:
 
 
 def finish(held: Held, end: End, *, begun: bool = True) -> bool:
-    """Write down what became of a message; a stale result is logged and changes nothing.
+    """As ``finish_all``, for one message; whether it was written."""
+    return finish_all([(held, end)], begun=begun) == {held.n}
+
+
+def finish_all(ends: Sequence[tuple[Held, End]], *, begun: bool = True) -> set[int]:
+    """Write down what became of messages of one mailing; a stale result is logged and changes nothing.
 
     ``sent`` alone wins over a row that has been freed meanwhile: pending, claimed anew or unknown.
 
     Args:
-        held: the message.
-        end: what became of it.
+        ends: each message with what became of it.
         begun: False for ends before begin: nothing to send, not to be rendered, server away.
 
     Returns:
-        Whether it was written.
+        The numbers of those that were written.
     """
+    if not ends:
+        return set()
     now = clock.now()
-    if not _finish(held, end, MessageState.ATTEMPTING if begun else MessageState.CLAIMED, now):
-        return False
-    if end.state is not MessageState.PENDING:
-        _tell(held, [(held, end)], now)
-    return True
-
-
-def _finish(held: Held, end: End, from_state: MessageState, now: datetime) -> bool:
-    is_over = end.state is not MessageState.PENDING
+    first = ends[0][0]
+    from_state = MessageState.ATTEMPTING if begun else MessageState.CLAIMED
     values = {
-        "no": held.mailing_no, "n": held.n, "fence": held.fence, "from_state": from_state, "state": end.state,
-        "done_at": now if is_over else None, "due_at": end.due_at, "host_faults": end.host_faults,
-        "render_faults": end.render_faults,
-        "refund": int(not end.counts and from_state is MessageState.ATTEMPTING),
+        "no": first.mailing_no, "now": now, "from_state": from_state,
+        "ends": json.dumps([_end_row(held, end, begun=begun) for held, end in ends]),
+    }  # fmt: skip
+    written = set(session().execute(_END, values).scalars())
+    for held, end in ends:
+        if held.n not in written and _write_late(held, end, now):
+            written.add(held.n)
+    over = [(held, end) for held, end in ends if held.n in written and end.state is not MessageState.PENDING]
+    _tell(first, over, now)
+    return written
+
+
+def _end_row(held: Held, end: End, *, begun: bool) -> dict[str, Any]:
+    return {
+        "n": held.n, "fence": held.fence, "state": end.state.value,
+        "due_at": end.due_at.isoformat() if end.due_at else None, "refund": int(not end.counts and begun),
+        "host_faults": end.host_faults, "render_faults": end.render_faults, "crashes": end.crashes,
         "doubt": int(end.state is MessageState.UNKNOWN), "code": end.code, "status": end.status, "reply": end.reply,
     }  # fmt: skip
-    if session().execute(_END, values).rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
-        return True
-    if end.state is MessageState.SENT and session().execute(_SENT_AFTER_ALL, values).rowcount:  # type: ignore[attr-defined]  # as above
+
+
+def _write_late(held: Held, end: End, now: datetime) -> bool:
+    values = {
+        "no": held.mailing_no, "n": held.n, "now": now, "code": end.code, "status": end.status, "reply": end.reply,
+    }  # fmt: skip
+    if end.state is MessageState.SENT and session().execute(_SENT_AFTER_ALL, values).rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
         log.info("message %s was sent after all", held.number)
         return True
     log.warning("message %s: a late result (%s) is left alone, somebody else has it", held.number, end.state)
     return False
+
+
+_OWNED = text(
+    f"SELECT {_COLUMNS}, m.state FROM messages m JOIN mailings g ON g.no = m.mailing_no"  # noqa: S608  no input in it
+    " WHERE m.state IN ('claimed', 'attempting') AND m.lease_owner = :owner ORDER BY m.mailing_no, m.n FOR UPDATE OF m"
+)
+_FREED = text(
+    f"SELECT {_COLUMNS} FROM messages m JOIN mailings g ON g.no = m.mailing_no"  # noqa: S608  no input in it
+    " JOIN unnest(CAST(:nos AS bigint[]), CAST(:ns AS bigint[])) AS w (no, n) ON m.mailing_no = w.no AND m.n = w.n"
+    " WHERE m.state IN ('pending', 'claimed', 'unknown') AND m.lease_owner IS DISTINCT FROM :owner"
+)
+
+
+def held_by(owner: str) -> list[tuple[Held, MessageState]]:
+    """What an owner has in hand, locked."""
+    rows = session().execute(_OWNED, {"owner": owner})
+    return [(_held(row), MessageState(row.state)) for row in rows]
+
+
+def freed_from(owner: str, numbers: Sequence[tuple[int, int]]) -> list[Held]:
+    """Those of these messages (mailing, number) that are somebody else's by now, and not known as sent."""
+    values = {"owner": owner, "nos": [no for no, _ in numbers], "ns": [n for _, n in numbers]}
+    return [_held(row) for row in session().execute(_FREED, values)] if numbers else []
 
 
 _REAP = text(

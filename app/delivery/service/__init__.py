@@ -1,13 +1,16 @@
 """The verbs of sending. Each wish is a row; the workers do the rest (``pump``)."""
 
-from app.delivery.rules import Prepared, Sender, Skip, SystemMail, SystemMessage
+from app.delivery.letters import set_links
+from app.delivery.rules import Prepared, ReaderLinks, Sender, Skip, SystemMail, SystemMessage
 from app.delivery.service.mailings import (
+    SCHEDULE,
     cancel,
     launch,
     pause,
     reschedule,
     resume,
     send_rest,
+    send_test,
     send_unknown,
 )
 from app.delivery.service.senders import set_sender, set_transport, try_transport, unset_transport
@@ -15,7 +18,9 @@ from app.delivery.service.system import forget_person, resend, send_system
 from app.delivery.transports.settings import Security
 
 __all__ = [
+    "SCHEDULE",
     "Prepared",
+    "ReaderLinks",
     "Security",
     "Sender",
     "Skip",
@@ -30,7 +35,9 @@ __all__ = [
     "resume",
     "send_rest",
     "send_system",
+    "send_test",
     "send_unknown",
+    "set_links",
     "set_sender",
     "set_transport",
     "try_transport",

@@ -15,12 +15,13 @@ from app.consent import queries as consent
 from app.content import queries as letters
 from app.content import service as content
 from app.content.models import LetterVersion
-from app.delivery import queries
+from app.delivery import queries, trials
 from app.delivery.models import LAUNCHED, Mailing
 from app.delivery.rules import LETTER, STATES, Kind, Lane, MailingState, MessageState, Sender, Word
+from app.delivery.service.system import send_system
 from app.kernel import clock, jobs
 from app.kernel.db import session
-from app.kernel.errors import BadInput, Conflict
+from app.kernel.errors import BadInput, Conflict, NotFound
 from app.kernel.ids import uuid7
 from app.tracking import service as tracking
 
@@ -85,6 +86,21 @@ def launch(
     tracking.register(number, workspace_id, version.links)
     jobs.ring_job(SCHEDULE)
     return number
+
+
+def send_test(workspace_id: UUID, version_id: UUID, user_id: UUID) -> None:
+    """Send a letter as a test to somebody who works in this workspace; it is marked, and counted nowhere.
+
+    Raises:
+        NotFound: no such version, or nobody of this workspace.
+        BadInput: a reader could not leave this letter.
+    """
+    if user_id not in {member.user_id for member in accounts.list_members(workspace_id)}:
+        raise NotFound("Nobody of this workspace.")
+    trials.render(workspace_id, version_id)
+    send_system(
+        workspace_id, trials.NAME, dedupe=uuid7(), user_id=user_id, data={"version_id": str(version_id)}
+    )
 
 
 def pause(workspace_id: UUID, mailing_no: int, reason: str = "") -> None:

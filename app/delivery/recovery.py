@@ -1,0 +1,116 @@
+"""What a dead sender's journal says, put into the tables before anybody may take what it held."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+
+from app.delivery import journal, outbox, retries
+from app.delivery.journal import Left, Record, Step
+from app.delivery.outbox import End, Held
+from app.delivery.rules import CRASHES_UNTIL_POISON, MessageState
+from app.delivery.transports.base import Outcome, Verb
+from app.kernel import clock
+from app.kernel.db import release, transaction
+
+log = logging.getLogger(__name__)
+
+DOUBT = "the worker ended before the answer"
+ANSWERED = "the answer was found in the journal of a worker that ended"
+POISON = "three workers ended while they had it"
+_SERVER_ERROR = 400
+
+
+def replay() -> None:
+    """Bring every dead sender's messages to where they stand.
+
+    An answer that was noted counts; a body that had begun is doubt; what had only begun was not sent and goes back.
+    """
+    with journal.left_behind() as dead:
+        for left in dead:
+            with transaction():
+                _apply(left)
+            release()
+
+
+def _apply(left: Left) -> None:
+    last = {(record.mailing_no, record.n): record for record in left.records}
+    owned = outbox.held_by(left.owner)
+    for _, group in groupby(owned, key=lambda item: item[0].mailing_no):
+        rows = list(group)
+        _return_claimed([held for held, state in rows if state is MessageState.CLAIMED], last)
+        begun = [held for held, state in rows if state is MessageState.ATTEMPTING]
+        _end_begun(begun, last, is_believed=left.is_believed)
+    if left.is_believed:
+        _tell_sent(left.owner, last)
+    if owned:
+        log.warning("a worker ended with %s messages in hand; its journal has put them right", len(owned))
+
+
+def _return_claimed(claimed: Sequence[Held], last: dict[tuple[int, int], Record]) -> None:
+    """Nothing was begun; only the one whose content was being made may be what ended the worker."""
+    now = clock.now()
+    culprits = [held for held in claimed if _step(held, last) is Step.RENDERING]
+    outbox.give_back([held for held in claimed if held not in culprits])
+    outbox.finish_all([(held, _crashed(held, now)) for held in culprits], begun=False)
+
+
+def _crashed(held: Held, now: datetime) -> End:
+    if held.crash_count + 1 >= CRASHES_UNTIL_POISON:
+        log.error("message %s is set aside: %s", held.number, POISON)
+        return End(MessageState.POISON, POISON, crashes=1)
+    return End(
+        MessageState.PENDING,
+        due_at=now,
+        host_faults=held.host_faults,
+        render_faults=held.render_faults,
+        crashes=1,
+    )
+
+
+def _end_begun(begun: Sequence[Held], last: dict[tuple[int, int], Record], *, is_believed: bool) -> None:
+    now = clock.now()
+    back, ends = [], []
+    for held in begun:
+        step = _step(held, last) if is_believed else Step.BODY
+        code = last[held.mailing_no, held.n].code if step is Step.ANSWER else 0
+        if step is Step.BODY:
+            ends.append((held, End(MessageState.UNKNOWN, DOUBT, crashes=1)))
+        elif code:
+            ends.append((held, _answered(held, code, now)))
+        else:
+            back.append(held)
+    outbox.give_back(back)
+    outbox.finish_all(ends)
+
+
+def _answered(held: Held, code: int, now: datetime) -> End:
+    """The journal keeps the answer's code; its words are lost."""
+    verdict = retries.classify(code, "", "", Verb.DOT)
+    state = {Outcome.SENT: MessageState.SENT, Outcome.PERMANENT: MessageState.FAILED}.get(verdict.outcome)
+    if state is not None:
+        return End(state, f"{code} ({ANSWERED})", code=code)
+    due_at = retries.next_attempt(verdict, held.attempts + 1, held.first_at or now, now, random.random)
+    waiting = MessageState.PENDING if due_at else MessageState.EXPIRED
+    return End(waiting, f"{code} ({ANSWERED})", code=code, due_at=due_at, counts=verdict.counts)
+
+
+def _tell_sent(owner: str, last: dict[tuple[int, int], Record]) -> None:
+    """An answer that says sent also wins where the lease ended before anybody read the journal."""
+    sent = {
+        number: record
+        for number, record in last.items()
+        if record.step is Step.ANSWER and 0 < record.code < _SERVER_ERROR
+    }
+    for held in outbox.freed_from(owner, list(sent)):
+        record = sent[held.mailing_no, held.n]
+        outbox.finish(held, End(MessageState.SENT, f"{record.code} ({ANSWERED})", code=record.code))
+
+
+def _step(held: Held, last: dict[tuple[int, int], Record]) -> Step | None:
+    """How far the message was, as claimed with this fence."""
+    record = last.get((held.mailing_no, held.n))
+    return record.step if record is not None and record.fence == held.fence else None

@@ -1,0 +1,126 @@
+"""What becomes due with mailings to many: their audience is made, they end, and a late one waits for a person."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Row, text
+
+from app.consent import queries as consent
+from app.delivery.events import MailingFinished
+from app.delivery.rules import LATE, TOO_LATE, Lane, MailingState
+from app.kernel import clock, jobs
+from app.kernel.db import release, session, transaction
+from app.kernel.events import publish
+
+log = logging.getLogger(__name__)
+
+_FREEZE_SECONDS: Final = 600
+_LATE = text(
+    "UPDATE mailings SET state = 'paused', pause_reason = :reason WHERE kind = 'bulk' AND ended_at IS NULL"
+    " AND state = 'scheduled' AND send_at < :late RETURNING no"
+)
+_DUE = text(
+    "UPDATE mailings SET state = 'freezing' WHERE kind = 'bulk' AND ended_at IS NULL"
+    " AND state = 'scheduled' AND send_at <= :now"
+)
+_NEXT = text(
+    "SELECT no, workspace_id, interests FROM mailings WHERE kind = 'bulk' AND ended_at IS NULL"
+    " AND state = 'freezing' ORDER BY send_at, no LIMIT 1 FOR UPDATE SKIP LOCKED"
+)
+_RUN = text(
+    "UPDATE mailings SET state = 'running', audience = :audience, frozen_at = :now,"
+    # A new one starts where the least served one stands: small ones overtake, nobody starves.
+    " vtime = (SELECT coalesce(min(o.vtime), 0) FROM mailings o WHERE o.state = 'running' AND o.lane = 'bulk')"
+    " WHERE no = :no AND state = 'freezing'"
+)
+_OPEN = text(
+    "SELECT no FROM mailings WHERE kind = 'bulk' AND ended_at IS NULL AND frozen_at IS NOT NULL"
+    " AND state IN ('running', 'cancelled') ORDER BY no FOR UPDATE SKIP LOCKED"
+)
+_CANCEL_STRAGGLERS = text(
+    "UPDATE messages m SET state = 'cancelled', done_at = :now, lease_owner = NULL, lease_until = NULL"
+    " FROM mailings g WHERE g.no = m.mailing_no AND g.no = ANY(:nos) AND g.state = 'cancelled' AND m.state = 'pending'"
+)
+# Asked apart, so that each reads its own partial index and none the ended messages.
+_END = text(
+    "UPDATE mailings g SET state = CASE WHEN g.state = 'running' THEN 'done' ELSE g.state END, ended_at = :now"
+    " WHERE g.no = ANY(:nos)"
+    " AND NOT EXISTS (SELECT FROM messages m WHERE m.mailing_no = g.no AND m.state = 'pending')"
+    " AND NOT EXISTS (SELECT FROM messages m WHERE m.mailing_no = g.no AND m.state IN ('claimed', 'attempting'))"
+    " RETURNING g.no, g.workspace_id, g.state"
+)
+_NEVER_BEGAN = text(
+    "UPDATE mailings SET ended_at = :now WHERE kind = 'bulk' AND ended_at IS NULL AND frozen_at IS NULL"
+    " AND state = 'cancelled' RETURNING no, workspace_id, state"
+)
+
+
+def run() -> None:
+    """Do what is due now; a job, and rung after each verb. Several may run at once."""
+    with transaction():
+        _begin_due()
+    while _freeze_next():
+        pass
+    end_finished()
+    release()
+
+
+def _begin_due() -> None:
+    now = clock.now()
+    late = session().execute(_LATE, {"reason": TOO_LATE, "late": now - LATE}).scalars().all()
+    for number in late:
+        log.warning("mailing %s is more than two hours late and waits for a person", number)
+    session().execute(_DUE, {"now": now})
+
+
+def _freeze_next() -> bool:
+    """Make the audience of one mailing, all of it or nothing; False: none is left to make."""
+    with transaction():
+        found = session().execute(_NEXT).one_or_none()
+        if found is None:
+            return False
+        audience = _freeze(found)
+        values = {"no": found.no, "audience": audience, "now": clock.now()}
+        session().execute(_RUN, values)
+        jobs.ring_lane(Lane.BULK)
+    log.info("mailing %s goes to %s people", found.no, audience)
+    return True
+
+
+def _freeze(mailing: Row[tuple[int, UUID, list[str]]]) -> int:
+    """One row for each person whom the gate lets through at this moment, with the permission that allows it.
+
+    The unique keys are (mailing, n) and (mailing, contact). Rows are never added later.
+    """
+    audience, binds = consent.audience_sql([UUID(found) for found in mailing.interests])
+    statement = text(
+        "INSERT INTO messages (mailing_no, n, workspace_id, contact_id, permission_id, reach_id, dedupe_key,"  # noqa: S608  no input in it
+        " domain_group, state, created_at, due_at)"
+        " SELECT :no, row_number() OVER (ORDER BY a.contact_id), :workspace_id, a.contact_id, p.id, r.id,"
+        " a.contact_id, ad.domain, 'pending', :now, :now"
+        f" FROM ({audience}) AS a JOIN permissions p ON p.id = a.permission_id AND p.contact_id = a.contact_id"
+        " JOIN reach r ON r.id = a.reach_id AND r.contact_id = a.contact_id"
+        " JOIN addresses ad ON ad.contact_id = a.contact_id AND ad.channel = 'email'"
+        f" WHERE p.workspace_id = :workspace_id AND r.workspace_id = :workspace_id AND {consent.gate_sql()}"
+    )
+    session().execute(text(f"SET LOCAL statement_timeout = '{_FREEZE_SECONDS}s'"))
+    values = {"no": mailing.no, "workspace_id": mailing.workspace_id, "now": clock.now(), **binds}
+    return int(session().execute(statement, values).rowcount)  # type: ignore[attr-defined]  # an INSERT's result has it
+
+
+def end_finished() -> None:
+    """Say of mailings without a waiting message that they have ended, and tell those who want to know."""
+    with transaction():
+        now = clock.now()
+        # Held first, then looked at by a second statement: only so it sees what a person has just sent once more.
+        numbers = list(session().execute(_OPEN).scalars())
+        ended = list(session().execute(_NEVER_BEGAN, {"now": now}))
+        if numbers:
+            session().execute(_CANCEL_STRAGGLERS, {"nos": numbers, "now": now})
+            ended += session().execute(_END, {"nos": numbers, "now": now})
+        for row in ended:
+            log.info("mailing %s has ended: %s", row.no, MailingState(row.state).value)
+            publish(MailingFinished(row.workspace_id, row.no, row.state))
