@@ -44,7 +44,8 @@ function start(page) {
   const form = document.getElementById("draft");
   const field = form.elements.namedItem("source");
   const canSave = Boolean(document.getElementById("save"));
-  const words = JSON.parse(page.dataset.words);
+  // One function for good: a completion source is known by its identity.
+  const merge = mergeWords(JSON.parse(page.dataset.words));
   const state = { sent: snapshot(form), busy: false, timer: 0, stopped: false };
 
   const view = new EditorView({
@@ -59,7 +60,7 @@ function start(page) {
         closeBrackets(), highlightActiveLine(), highlightActiveLineGutter(), highlightSelectionMatches(),
         autocompletion({ aboveCursor: false }),
         html({ extraTags: components, selfClosingTags: true, matchClosingTags: false }),
-        EditorState.languageData.of(() => [{ autocomplete: mergeWords(words) }]),
+        EditorState.languageData.of(() => [{ autocomplete: merge }]),
         syntaxHighlighting(colours), look, EditorView.lineWrapping,
         EditorView.updateListener.of((update) => {
           if (!update.docChanged) return;
