@@ -1,17 +1,15 @@
-"""``flask consent``: verify the ledger, seal and sign now, erase a person."""
+"""``flask consent``: verify the ledger, seal and sign now."""
 
 from __future__ import annotations
 
 import sys
 import time
-from uuid import UUID
 
 import click
 from flask.cli import AppGroup
 from sqlalchemy import text
 
-from app.consent import seals, service
-from app.consent.rules import By
+from app.consent import seals
 from app.consent.verify import verify as read_back
 from app.kernel.db import session, transaction
 
@@ -53,14 +51,3 @@ def seal_command() -> None:
 def sign_command() -> None:
     """Sign the last seal of each workspace, once a day."""
     click.echo(f"Signed {seals.sign_day()} workspaces with the key {seals.own_public_key().hex()}.")
-
-
-@group.command("erase")
-@click.argument("workspace_id", type=click.UUID)
-@click.argument("contact_id", type=click.UUID)
-@click.confirmation_option(prompt="Erase this person's consent data for good?")
-def erase_command(workspace_id: UUID, contact_id: UUID) -> None:
-    """Forget a person's consent data; the chain still verifies."""
-    with transaction():
-        service.erase(workspace_id, contact_id, by=By("system", "flask consent erase"))
-    click.echo("Erased. The chain still verifies; a keyed hash keeps the address from coming back by import.")

@@ -302,3 +302,12 @@ def test_never_is_one_way_and_keeps_its_reason_with_the_person(staff, where, mar
     assert entry.body["actor"] == {"kind": "staff", "id": str(where.owner_id)}
     make.confirmed(where, mara)
     assert {found.word.value for found in history.verdicts(where.id, mara.id)} == {"never"}
+
+
+def test_the_command_erases_in_every_room(live, place, somebody):
+    runner = live.test_cli_runner()
+    told = runner.invoke(args=["people", "erase", str(place.id), str(somebody.id), "--yes"])
+    assert told.exit_code == 0, told.output
+    assert not traces(live)
+    told = runner.invoke(args=["people", "erase", str(place.id), str(somebody.id), "--yes"])
+    assert "erased before" in told.output
