@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import select
 
 from app.accounts import queries as accounts
+from app.accounts.rules.brand import Brand
 from app.campaigns import queries
 from app.campaigns.models import Campaign
 from app.campaigns.rules import LETTER_TEST, UNDERWAY, Check, Reckoning, blocks
@@ -17,10 +20,14 @@ from app.content import queries as letters
 from app.content import service as content
 from app.delivery import queries as outbox
 from app.delivery import service as delivery
+from app.delivery.rules import Sender
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.ids import uuid7
+
+if TYPE_CHECKING:
+    from app.content.models import Letter
 
 
 def create(workspace_id: UUID, name: str, design: str, *, by: UUID | None = None) -> Campaign:
@@ -87,23 +94,42 @@ def choose(workspace_id: UUID, campaign_id: UUID, name: str, interests: Sequence
     campaign.interests = [str(found) for found in known if found in set(interests)]
 
 
-def checks(workspace_id: UUID, campaign: Campaign, reckoned: Reckoning) -> list[Check]:
-    """Everything that is looked at before a campaign leaves, what blocks first."""
-    written = content.check(workspace_id, campaign.letter_id)
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that is looked at before a draft leaves; ``checks`` begin with what blocks."""
+
+    letter: Letter
+    brand: Brand
+    sender: Sender | None
+    reckoned: Reckoning
+    checks: list[Check]
+
+
+def look(workspace_id: UUID, campaign: Campaign) -> Look:
+    """Look at a draft as it is now: whom it reaches, and what keeps it from leaving."""
+    letter = letters.get_letter(workspace_id, campaign.letter_id)
+    brand = accounts.brand(workspace_id)
+    sender = outbox.sender_of(workspace_id)
+    reckoned = queries.reckon(workspace_id, [UUID(found) for found in campaign.interests])
     found = [
-        Check("stop" if problem.severity == "error" else "warn", problem.message, _place(problem), "write")
-        for problem in written.problems
-    ]
-    if not found:
-        found.append(Check("pass", "The letter is whole: subject, pictures, links, size, the way to leave"))
-    found += [
+        *_check_letter(workspace_id, campaign.letter_id),
         _check_audience(campaign, reckoned),
-        _check_sender(workspace_id),
-        _check_brand(workspace_id),
-        _check_test(workspace_id, campaign),
+        _check_sender(sender),
+        _check_brand(brand),
+        _check_test(campaign, letter),
     ]
     order = {"stop": 0, "warn": 1, "pass": 2}
-    return sorted(found, key=lambda check: order[check.severity])
+    return Look(letter, brand, sender, reckoned, sorted(found, key=lambda check: order[check.severity]))
+
+
+def _check_letter(workspace_id: UUID, letter_id: UUID) -> list[Check]:
+    problems = content.check(workspace_id, letter_id).problems
+    if not problems:
+        return [Check("pass", "The letter is whole: subject, pictures, links, size, the way to leave")]
+    return [
+        Check("stop" if problem.severity == "error" else "warn", problem.message, _place(problem), "write")
+        for problem in problems
+    ]
 
 
 def _place(problem: content.Problem) -> str:
@@ -121,20 +147,19 @@ def _check_audience(campaign: Campaign, reckoned: Reckoning) -> Check:
     return Check("pass", "Everybody in the audience has said yes")
 
 
-def _check_sender(workspace_id: UUID) -> Check:
-    if outbox.sender_of(workspace_id) is None:
+def _check_sender(sender: Sender | None) -> Check:
+    if sender is None:
         return Check("stop", "Nobody is the sender", "Say who your mails come from.", "sender")
     return Check("pass", "The sender is known")
 
 
-def _check_brand(workspace_id: UUID) -> Check:
-    if not accounts.brand(workspace_id).postal_address.strip():
+def _check_brand(brand: Brand) -> Check:
+    if not brand.postal_address.strip():
         return Check("stop", "Your postal address is missing", "The law asks for it in each mail.", "brand")
     return Check("pass", "Postal address in the footer")
 
 
-def _check_test(workspace_id: UUID, campaign: Campaign) -> Check:
-    letter = letters.get_letter(workspace_id, campaign.letter_id)
+def _check_test(campaign: Campaign, letter: Letter) -> Check:
     if campaign.tested_revision is None:
         return Check("warn", "Not tested yet", "Send yourself a test: inboxes differ from previews.", "test")
     if campaign.tested_revision != letter.revision:
@@ -199,12 +224,11 @@ def launch(
         BadInput: a check blocks.
     """
     campaign = _draft(workspace_id, campaign_id)
-    interests = [UUID(found) for found in campaign.interests]
-    if letters.get_letter(workspace_id, campaign.letter_id).revision != revision:
+    seen = look(workspace_id, campaign)
+    if seen.letter.revision != revision:
         raise Conflict("The letter has changed since you reviewed it. Look at it once more.")
-    found = checks(workspace_id, campaign, queries.reckon(workspace_id, interests))
-    if blocks(found):
-        raise BadInput(found[0].title + ". " + found[0].says)
+    if blocks(seen.checks):
+        raise BadInput(f"{seen.checks[0].title}. {seen.checks[0].says}")
     campaign.delay_seconds = delay_seconds
     version = content.freeze_version(workspace_id, campaign.letter_id, by)
     campaign.mailing_no = delivery.launch(
@@ -212,7 +236,7 @@ def launch(
         dedupe=campaign.id,
         title=campaign.name,
         version_id=version.id,
-        interests=interests,
+        interests=[UUID(found) for found in campaign.interests],
         send_at=send_at or clock.now() + timedelta(seconds=delay_seconds),
         by=by,
     )

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from flask import make_response, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app.accounts import queries as accounts
 from app.campaigns import queries, rules, service
 from app.campaigns.pages import STEPS, blueprint, standing_of, to, zone_of
 from app.campaigns.pages.drafts import reckoned_values
@@ -18,8 +17,6 @@ from app.campaigns.queries import Standing
 from app.campaigns.rules import DELAYS, State
 from app.campaigns.schemas import Sent, Tested
 from app.consent import queries as consent
-from app.content import queries as letters
-from app.delivery import queries as outbox
 from app.kernel import clock
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
@@ -80,13 +77,10 @@ def send(campaign_id: UUID) -> Response:
 
 def _review(standing: Standing, *, notice: str = "", errors: Mapping[str, str] | None = None) -> str:
     actor = current_actor()
-    brand = accounts.brand(actor.workspace_id)
-    letter = letters.get_letter(actor.workspace_id, standing.letter_id)
-    campaign = queries.get_campaign(actor.workspace_id, standing.id)
-    reckoned = queries.reckon(actor.workspace_id, standing.interests)
-    checks = service.checks(actor.workspace_id, campaign, reckoned)
+    seen = service.look(actor.workspace_id, queries.get_campaign(actor.workspace_id, standing.id))
+    checks = seen.checks
     names = [found.name for found in consent.get_interests(actor.workspace_id, standing.interests)]
-    local = clock.now().astimezone(ZoneInfo(brand.time_zone))
+    local = clock.now().astimezone(ZoneInfo(seen.brand.time_zone))
     steps = {
         "write": (url_for("campaigns.write", campaign_id=standing.id), "Edit"),
         "audience": (url_for("campaigns.audience", campaign_id=standing.id), "Choose"),
@@ -97,9 +91,9 @@ def _review(standing: Standing, *, notice: str = "", errors: Mapping[str, str] |
     return render_template(
         "campaigns/review.html",
         campaign=standing,
-        letter=letter,
+        letter=seen.letter,
         topics=", ".join(names),
-        sender=outbox.sender_of(actor.workspace_id),
+        sender=seen.sender,
         checks=[(check, *steps.get(check.step, ("", ""))) for check in checks if check.severity != "pass"],
         passed=[check.title for check in checks if check.severity == "pass"],
         blocked=rules.blocks(checks),
@@ -110,11 +104,11 @@ def _review(standing: Standing, *, notice: str = "", errors: Mapping[str, str] |
         given={name: request.form.get(name, "") for name in ("when", "day", "time", "delay")},
         default_day=f"{_tomorrow(local):%Y-%m-%d}",
         delays=DELAYS,
-        zone=brand.time_zone,
+        zone=seen.brand.time_zone,
         may_write=actor.may("campaigns.write"),
         steps=STEPS,
         frame_url=url_for("content.preview", letter_id=standing.letter_id),
-        **reckoned_values(standing.id, reckoned, linked=True),
+        **reckoned_values(standing.id, seen.reckoned, linked=True),
     )
 
 
