@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from html import unescape
 
@@ -285,9 +286,8 @@ def test_a_viewer_reads_and_writes_nothing(client, place, made):
     assert page.status_code == 200
     assert 'id="save"' not in page.text
     token = accounts.csrf_of(page.text)
-    for path in ("", "/versions", "/restore"):
+    for path in ("", "/versions", "/restore", "/pictures"):
         assert client.post(f"/letters/{made.id}{path}", data={"csrf": token}).status_code == 403
-    assert client.post("/pictures", data={"csrf": token}).status_code == 403
 
 
 # --- What everybody may read ------------------------------------------------------------------------------------
@@ -358,20 +358,24 @@ def png(width: int = 8, height: int = 8) -> bytes:
     )
 
 
-def test_a_picture_is_kept_and_shown_to_everybody(inside, place):
-    import io
+def test_a_picture_is_kept_and_shown_to_everybody(inside, place, made):
+    page = inside.get(f"/letters/{made.id}").text
 
-    token = accounts.csrf_of(inside.get("/settings").text)
-    data = lambda: {"csrf": token, "picture": (io.BytesIO(png(1200, 800)), "harbour.html", "text/html")}  # noqa: E731
-    answer = inside.post("/pictures", data=data(), content_type="multipart/form-data")
+    def post(**more):
+        form = {
+            "csrf": accounts.csrf_of(page),
+            "picture": (io.BytesIO(png(1200, 800)), "harbour.html", "text/html"),
+        }
+        path = f"/letters/{made.id}/pictures"
+        return inside.post(path, data=form, content_type="multipart/form-data", **more)
+
+    answer = post(headers=JSON)
     assert answer.status_code == 201
-    assert answer.json["url"].endswith(".png")
-    assert 'width="600px"' in answer.json["mjml"]
-    assert (
-        inside.post("/pictures", data=data(), content_type="multipart/form-data").json["url"]
-        == answer.json["url"]
-    )
-    path = "/" + answer.json["url"].split("/", 3)[3]
+    shown_by = answer.json["mjml"]
+    assert 'width="600px"' in shown_by
+    assert post(headers=JSON).json["mjml"] == shown_by
+    url = re.search(r'src="([^"]+\.png)"', shown_by)[1]
+    path = "/" + url.split("/", 3)[3]
     shown = inside.get(path)
     assert shown.data == png(1200, 800)
     assert shown.content_type == "image/png"
@@ -379,6 +383,14 @@ def test_a_picture_is_kept_and_shown_to_everybody(inside, place):
     assert "immutable" in shown.headers["Cache-Control"]
     assert inside.get(path.replace(".png", ".gif")).status_code == 404
     assert len(queries.list_pictures(place.id)) == 1
+    by_hand = post()
+    assert by_hand.status_code == 303
+    assert url in inside.get(by_hand.headers["Location"]).text
+    theirs = letters.letter(make.place("Other").id)
+    assert (
+        inside.post(f"/letters/{theirs.id}/pictures", data={"csrf": accounts.csrf_of(page)}).status_code
+        == 404
+    )
 
 
 def test_fields_of_the_workspace_are_offered_to_the_editor(inside, place, made):

@@ -9,7 +9,7 @@ import pytest
 
 from app.content import pictures, queries
 from app.kernel.errors import BadInput
-from tests.support import accounts, make
+from tests.support import accounts, letters, make
 
 
 def png(width: int, height: int) -> bytes:
@@ -101,7 +101,8 @@ def test_case_10_the_upload_answers_422_and_keeps_nothing(client, session):
     place = make.place()
     account = accounts.Account(place.owner_id, place.id, place.owner_email, make.PASSWORD)
     accounts.sign_in(client, account)
-    token = accounts.csrf_of(client.get("/settings").text)
+    made = letters.letter(place.id)
+    token = accounts.csrf_of(client.get(f"/letters/{made.id}").text)
     for data in (png(50_000, 50_000), b"<svg onload=alert(1)>", b"x" * (pictures.OCTETS + 10)):
         answer = client.post(
             "/pictures", data=posted(token, data), content_type="multipart/form-data; boundary=b"

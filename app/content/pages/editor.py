@@ -20,6 +20,7 @@ from app.content.letters import Draft, Prepared, Problem, Rendered, Written, dec
 from app.content.lint import GMAIL_CLIPS_OCTETS
 from app.content.models import Letter, LetterVersion
 from app.content.pages import blueprint, people
+from app.content.pages.pictures import mjml_of
 from app.content.service import draft_of, freeze_version, restore_version
 from app.content.service.drafts import MAX_LINE, MAX_SOURCE, keep_draft
 from app.content.service.versions import NotReady
@@ -33,7 +34,7 @@ from app.kernel.i18n import minute
 
 THEMES = ("", "light", "dark")
 _BACK = re.compile(r"/[a-z]{2,20}/[0-9a-f-]{36}(?:/[a-z]{2,20})?")
-_PICTURE = re.compile(r"<img\b", re.IGNORECASE)
+_SHOWN_PICTURE = re.compile(r"<img\b", re.IGNORECASE)
 _KEPT = ("as", "theme", "part", "pictures", "back")
 
 
@@ -203,7 +204,7 @@ def _weight(look: Look) -> str:
     if look.rendered is None:
         return ""
     octets = len(look.rendered.html.encode())
-    links, pictures = len(look.written.links), len(_PICTURE.findall(look.rendered.html))
+    links, pictures = len(look.written.links), len(_SHOWN_PICTURE.findall(look.rendered.html))
     parts = [f"{max(octets // 1024, 1)} KB of {GMAIL_CLIPS_OCTETS // 1024} KB"]
     parts.append("1 link" if links == 1 else f"{links} links")
     parts.append("1 picture" if pictures == 1 else f"{pictures} pictures")
@@ -251,6 +252,7 @@ def _page(
         readers=_readers(look.reader),
         found=[one | {"url": _url(letter.id, back, one["key"])} for one in map(dict, found)],
         looked_for=looked_for,
+        picture=_picture(letter.workspace_id),
         chosen=chosen | {"back": back},
         frame_url=url_for("content.preview", letter_id=letter.id, **(frame | {"as": key})),
         versions=[_version_row(one, names, frame) for one in queries.list_versions(letter)],
@@ -259,6 +261,12 @@ def _page(
         words=_words(look.draft),
         **_shown(look),
     )
+
+
+def _picture(workspace_id: UUID) -> str:
+    """The MJML of a picture that was just brought without scripts."""
+    found = queries.find_picture(workspace_id, request.args.get("picture", ""))
+    return mjml_of(found) if found else ""
 
 
 def _readers(reader: people.Shown) -> list[tuple[str, str]]:

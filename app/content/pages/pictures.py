@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 from contextlib import closing
+from uuid import UUID
 
-from flask import Response, jsonify, make_response, request
+from flask import Response, jsonify, make_response, redirect, request, url_for
 
 from app.content import designs, places, queries
+from app.content.models import Picture
 from app.content.pages import blueprint
 from app.content.pictures import MIME, OCTETS
 from app.content.service import add_picture
 from app.kernel.errors import BadInput, NotFound
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
+from app.kernel.http.problems import wants_json
 
 
-@blueprint.post("/pictures")
+@blueprint.post("/letters/<uuid:letter_id>/pictures")
 @guards.member("campaigns.write")
-def add() -> Response:
-    """Keep a picture; answers with its address and the MJML that shows it."""
+def add(letter_id: UUID) -> Response:
+    """Keep a picture; scripts get the MJML that shows it, people the editor with it."""
+    actor = current_actor()
+    queries.get_letter(actor.workspace_id, letter_id)
     file = request.files.get("picture")
     if file is None:
         raise BadInput(fields={"picture": "Choose a picture."})
-    actor = current_actor()
     with closing(file):
         # One octet more than allowed is read, so that a file that is too large is told from one that just fits.
         data = file.stream.read(OCTETS + 1)
     picture = add_picture(actor.workspace_id, file.filename or "picture", data, by=actor.id)
-    url = places.picture(picture.key, picture.kind)
-    width = min(picture.width, 600)
-    return make_response(
-        jsonify(url=url, mjml=f'<mj-image src="{url}" alt="" width="{width}px" />', width=picture.width), 201
+    if wants_json():
+        return make_response(jsonify(mjml=mjml_of(picture)), 201)
+    back = url_for(
+        "content.edit", letter_id=letter_id, picture=picture.key, back=request.form.get("back") or None
     )
+    return make_response(redirect(back, 303))
+
+
+def mjml_of(picture: Picture) -> str:
+    """How a picture is shown in a letter; its alt text is for the author to write."""
+    url = places.picture(picture.key, picture.kind)
+    return f'<mj-image src="{url}" alt="" width="{min(picture.width, 600)}px" />'
 
 
 @blueprint.get("/pictures/<key>.<kind>")

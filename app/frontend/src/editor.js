@@ -138,6 +138,7 @@ function start(page) {
   addEventListener("beforeunload", (event) => {
     if (canSave && snapshot(form) !== state.sent) event.preventDefault();
   });
+  addPictures(view);
   choose(form, frame);
   search(form, frame);
   document.getElementById("problems").addEventListener("click", (event) => {
@@ -190,6 +191,23 @@ function list(problems) {
     items.push(item);
   }
   document.getElementById("problems").replaceChildren(...items);
+}
+
+function addPictures(view) {
+  const form = document.getElementById("add-picture");
+  form?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const answer = await fetch(form.action, {
+      method: "POST", body: new FormData(form), headers: { Accept: "application/json" },
+    });
+    const told = await answer.json();
+    if (!answer.ok) return notice(told.detail);
+    notice("");
+    view.dispatch(view.state.replaceSelection(told.mjml));
+    form.reset();
+    view.focus();
+    return undefined;
+  });
 }
 
 function frame() {
