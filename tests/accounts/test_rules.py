@@ -158,6 +158,10 @@ def test_roles_hold_what_they_say_and_no_more():
         roles.permissions_of("admin")
 
 
+def test_every_scope_of_a_key_has_its_words():
+    assert set(roles.WORDS) == roles.SCOPES
+
+
 def test_small_words_of_a_brand():
     assert host_of("https://oxbow.example/shop") == "oxbow.example"
     assert host_of("") == ""

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.accounts import queries, service
 from app.accounts.pages import blueprint
 from app.accounts.rules import acts
-from app.accounts.rules.roles import SCOPES
+from app.accounts.rules.roles import WORDS
 from app.accounts.schemas import KeyForm, Nothing
 from app.kernel.errors import BadInput
 from app.kernel.http import guards
@@ -56,7 +56,7 @@ def _page(*, errors: dict[str, str] | None = None, secret: str = "") -> str:
         "accounts/keys.html",
         keys=queries.list_api_keys(actor.workspace_id),
         may_write=actor.may("settings.write"),
-        scopes=sorted(SCOPES),
+        scopes=sorted(WORDS.items()),
         chosen=request.form.getlist("scopes") if errors else [],
         name=request.form.get("name", "") if errors else "",
         errors=errors or {},

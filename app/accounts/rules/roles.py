@@ -35,6 +35,17 @@ PERMISSIONS = frozenset(
 SCOPES = PERMISSIONS - {"settings.write", "audit.read"}
 """What an API key may be given: a key that leaks must not be able to change who sends or who signs in."""
 
+WORDS = {
+    "campaigns.read": "See campaigns",
+    "campaigns.write": "Write campaigns",
+    "forms.read": "See forms",
+    "forms.write": "Change forms",
+    "people.read": "See people",
+    "people.write": "Add and change people",
+    "settings.read": "See settings",
+}
+"""What each scope means to whoever gives it."""
+
 _OF_ROLE = {
     Role.OWNER: PERMISSIONS | {SET_UP, OWN},
     Role.EDITOR: frozenset(

@@ -53,7 +53,9 @@ def create_api_key(
         BadInput: no scope, or one that keys cannot have.
     """
     wanted = sorted(set(scopes))
-    if not wanted or not set(wanted) <= SCOPES:
+    if not wanted:
+        raise BadInput(fields={"scopes": "Choose at least one right."})
+    if not set(wanted) <= SCOPES:
         raise BadInput(fields={"scopes": f"Choose from: {', '.join(sorted(SCOPES))}."})
     prefix = MARK + secrets.token_hex(4)
     secret = f"{prefix}_{secrets.token_urlsafe(32)}"

@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import request
 
-from app.accounts.rules.brand import Details
+from app.accounts.rules.brand import Details, time_zone_of
+from app.accounts.rules.colour import DEFAULT_ACCENT
 from app.home.schemas import zones
 from app.kernel import i18n
 
@@ -26,6 +27,11 @@ FIELDS = (
 def choices() -> dict[str, Any]:
     """What can be chosen from lists."""
     return {"languages": list(i18n.NAMES.items()), "zones": zones()}
+
+
+def first_values() -> dict[str, str]:
+    """What the fields begin with."""
+    return {"language": i18n.DEFAULT, "zone": time_zone_of(i18n.DEFAULT), "colour": DEFAULT_ACCENT}
 
 
 def values_of(details: Any) -> dict[str, str]:

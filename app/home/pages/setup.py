@@ -37,8 +37,9 @@ def index() -> Response:
 def brand() -> str:
     """What readers see."""
     workspace_id = somebody().workspace_id
-    known = brand_form.values_of(accounts.get_workspace(workspace_id)) if workspace_id else {"language": "en"}
-    return _brand_page(known)
+    if workspace_id is None:
+        return _brand_page(brand_form.first_values())
+    return _brand_page(brand_form.values_of(accounts.get_workspace(workspace_id)))
 
 
 @blueprint.post("/brand")
