@@ -55,13 +55,14 @@ class Standing:
     audience: int | None = None
     pause_reason: str = ""
     launched_by: UUID | None = None
+    version_number: int = 0
     sender: dict[str, Any] | None = None
 
 
 _STANDING = """
 SELECT c.id, c.name, coalesce(v.subject, l.subject) AS subject, c.letter_id, c.interests, c.delay_seconds,
        c.created_at, c.mailing_no, m.state, m.content_version_id, coalesce(m.send_at, m.created_at) AS at,
-       m.created_at AS launched_at, m.frozen_at, m.ended_at, m.audience, m.pause_reason, m.launched_by, m.sender
+       m.created_at AS launched_at, v.number AS version_number, m.frozen_at, m.ended_at, m.audience, m.pause_reason, m.launched_by, m.sender
 FROM campaigns c
 JOIN letters l ON l.id = c.letter_id
 LEFT JOIN mailings m ON m.no = c.mailing_no
@@ -159,7 +160,7 @@ def _standing(row: Row[Any]) -> Standing:
     return Standing(
         row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.delay_seconds,
         row.created_at, row.mailing_no, state_of(row.state), row.content_version_id, row.at, row.launched_at,
-        row.frozen_at, row.ended_at, row.audience, row.pause_reason or "", row.launched_by, row.sender,
+        row.frozen_at, row.ended_at, row.audience, row.pause_reason or "", row.launched_by, row.version_number or 0, row.sender,
     )  # fmt: skip
 
 
@@ -199,6 +200,18 @@ def clicked(workspace_id: UUID, mailing_nos: Collection[int]) -> dict[int, int]:
         return {}
     rows = session().execute(_CLICKED, {"workspace_id": workspace_id, "nos": list(mailing_nos)})
     return {number: count for number, count in rows}  # noqa: C416  rows, not pairs
+
+
+_READERS = text(
+    "SELECT count(DISTINCT n), count(DISTINCT n) FILTER (WHERE kind = 'click') FROM signals"
+    " WHERE workspace_id = :workspace_id AND mailing_no = :no AND n IS NOT NULL AND verdict = 'human'"
+)
+
+
+def count_readers(workspace_id: UUID, mailing_no: int) -> tuple[int, int]:
+    """People who opened by hand, and those of them who clicked: who clicks has opened."""
+    row = session().execute(_READERS, {"workspace_id": workspace_id, "no": mailing_no}).one()
+    return row[0], row[1]
 
 
 # One line a person: whether any chosen interest lets us write, else the best reason why none does.

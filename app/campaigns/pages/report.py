@@ -17,14 +17,13 @@ from app.campaigns.pages.sending import progress_values
 from app.campaigns.queries import Standing
 from app.campaigns.rules import Slot, State
 from app.consent import queries as consent
-from app.content import queries as letters
 from app.delivery import queries as outbox
 from app.kernel import clock
 from app.kernel.charts import Series, bar_chart
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.tracking import queries as tracking
-from app.tracking.queries import LinkCount, Totals
+from app.tracking.queries import HourCount, LinkCount
 from app.tracking.rules.hits import Kind
 from app.tracking.rules.verdicts import Verdict
 
@@ -42,7 +41,8 @@ def report(campaign_id: UUID) -> Response:
     actor = current_actor()
     brand = accounts.brand(actor.workspace_id)
     figures = queries.progress_of(actor.workspace_id, [standing.mailing_no])[standing.mailing_no]
-    totals = tracking.totals(actor.workspace_id, standing.mailing_no)
+    opened, clicked = queries.count_readers(actor.workspace_id, standing.mailing_no)
+    counts = tracking.by_hour(actor.workspace_id, standing.mailing_no)
     left = queries.count_left(actor.workspace_id, standing.mailing_no)
     names = [found.name for found in consent.get_interests(actor.workspace_id, standing.interests)]
     word, tone = badge_of(standing)
@@ -54,20 +54,25 @@ def report(campaign_id: UUID) -> Response:
         topics=", ".join(names),
         zone=brand.time_zone,
         may_write=actor.may("campaigns.write"),
-        answers=_answers(standing, totals, left, figures.sent),
+        answers=_answers(standing, opened, clicked, left, figures.sent),
         links=_links(tracking.by_link(actor.workspace_id, standing.mailing_no)),
         mail_url=_mail_url(standing),
-        totals=[
-            (name, *(f"{counts[verdict]:,}" for verdict in (Verdict.HUMAN, Verdict.MACHINE, Verdict.UNKNOWN)))
-            for name, counts in (("Opens", totals.opens), ("Clicks", totals.clicks))
-        ],
-        **_over_time(standing, brand.time_zone),
+        totals=[_total("Opens", counts, Kind.OPEN), _total("Clicks", counts, Kind.CLICK)],
+        **_over_time(standing, counts, brand.time_zone),
         **progress_values(standing, figures, outbox.reasons(actor.workspace_id, standing.mailing_no)),
     )
     return make_response(page)
 
 
-def _answers(standing: Standing, totals: Totals, left: int, sent: int) -> list[dict[str, Any]]:
+def _total(name: str, counts: Sequence[HourCount], kind: Kind) -> tuple[str, ...]:
+    sums = dict.fromkeys(Verdict, 0)
+    for found in counts:
+        if found.kind is kind:
+            sums[found.verdict] += found.count
+    return (name, *(f"{sums[verdict]:,}" for verdict in (Verdict.HUMAN, Verdict.MACHINE, Verdict.UNKNOWN)))
+
+
+def _answers(standing: Standing, opened: int, clicked: int, left: int, sent: int) -> list[dict[str, Any]]:
     def people(word: str) -> str:
         return url_for("campaigns.people", campaign_id=standing.id, word=word)
 
@@ -77,13 +82,13 @@ def _answers(standing: Standing, totals: Totals, left: int, sent: int) -> list[d
     return [
         {
             "label": "Clicked by hand",
-            "value": f"{totals.people_clicked:,}",
+            "value": f"{clicked:,}",
             "url": people("clicked"),
-            "note": share(totals.people_clicked),
+            "note": share(clicked),
         },
         {
             "label": "Opened by hand",
-            "value": f"{totals.people_opened:,}",
+            "value": f"{opened:,}",
             "url": people("opened"),
             "note": "at least, where measuring is allowed",
         },
@@ -96,14 +101,9 @@ def _answers(standing: Standing, totals: Totals, left: int, sent: int) -> list[d
     ]
 
 
-def _over_time(standing: Standing, zone: str) -> dict[str, Any]:
-    assert standing.mailing_no is not None
+def _over_time(standing: Standing, found: Sequence[HourCount], zone: str) -> dict[str, Any]:
     kind = Kind.OPEN if request.args.get("kind") == "open" else Kind.CLICK
-    counts = [
-        (found.hour, found.verdict.value, found.count)
-        for found in tracking.by_hour(current_actor().workspace_id, standing.mailing_no)
-        if found.kind is kind
-    ]
+    counts = [(one.hour, one.verdict.value, one.count) for one in found if one.kind is kind]
     slots = rules.slots(counts, zone, standing.frozen_at or standing.created_at, clock.now())
     sums = {word: sum(getattr(slot, word) for slot in slots) for word in ("human", "machine", "unknown")}
     series = [
@@ -149,5 +149,4 @@ def _links(found: Sequence[LinkCount]) -> list[dict[str, Any]]:
 def _mail_url(standing: Standing) -> str:
     if standing.version_id is None:
         return ""
-    version = letters.get_version(current_actor().workspace_id, standing.version_id)
-    return url_for("content.preview", letter_id=standing.letter_id, version=version.number)
+    return url_for("content.preview", letter_id=standing.letter_id, version=standing.version_number)

@@ -1,0 +1,159 @@
+"""A letter from the first word to the report, as a person does it, in a real browser; its readers press its links."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.accounts import queries as accounts
+from app.consent import queries as consent
+from app.consent.rules import Level
+from app.kernel.db import session, transaction
+from tests.browser.conftest import check_page, tab
+from tests.browser.test_first_run import press, set_up
+from tests.support import make, reading
+from tests.support.installation import eventually
+from tests.support.letters import source
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+LETTER = source('<mj-text>Hello, <a href="https://ostkai.example/guji">Guji is in</a></mj-text>')
+READERS = 4
+
+
+def people(nod) -> None:
+    """Readers of the first interest; all but the last let us see what they open."""
+    with nod.app.app_context():
+        workspace_id = session().execute(_workspaces()).scalar_one()
+        where = make.Place(workspace_id, workspace_id, "", tuple(consent.list_interests(workspace_id)))
+        session().rollback()
+        for i in range(READERS):
+            who = make.person(workspace_id, f"reader{i}@example.org", f"Reader{i}")
+            make.confirmed(where, who, interests=1)
+            if i < READERS - 1:
+                reading.allow(where, who, Level.INDIVIDUAL)
+
+
+def _workspaces():
+    from sqlalchemy import text
+
+    return text("SELECT id FROM workspaces")
+
+
+def mail_to(page: Page, to: str) -> dict:
+    found = eventually(lambda: page.request.get(f"/mailbox.json?to={to}").json()["mails"], seconds=60)
+    return page.request.get(f"/mailbox/{found[0]['id']}.json").json()
+
+
+def link_of(mail: dict, start: str) -> str:
+    found = [
+        url for url in re.findall(r"https?://[^\s>\"]+", mail["text"]) if urlsplit(url).path.startswith(start)
+    ]
+    assert found, mail["text"]
+    return urlsplit(found[0]).path
+
+
+def write(page: Page) -> None:
+    """From the empty list to the review."""
+    page.goto("/campaigns")
+    check_page(page)
+    page.get_by_role("link", name="New campaign").first.click()
+    check_page(page)
+    page.get_by_label("Name", exact=True).fill("Guji week")
+    page.get_by_label("Plain letter").check()
+    press(page, "Write the letter")
+    expect(page).to_have_url(re.compile("/letters/"))
+    page.get_by_label("Subject").fill("Guji is in")
+    page.get_by_label("Preview line").fill("Washed and bright")
+
+
+def choose(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Who gets it")).to_be_visible()
+    page.get_by_role("checkbox").first.check()
+    expect(page.locator("#who .big")).to_have_text(str(READERS))
+    check_page(page)
+    press(page, "Review")
+    expect(page).to_have_url(re.compile("/review"))
+    check_page(page)
+
+
+@pytest.mark.parametrize("width", ["desk", "phone"])
+def test_a_letter_from_the_first_word_to_the_report(nod, chromium, width):
+    nod.start("bulk")
+    with tab(chromium, width, dark=width == "phone", base_url=nod.url) as page:
+        set_up(page)
+        people(nod)
+        write(page)
+        save_source(nod)
+        page.goto("/campaigns")
+        check_page(page)
+        page.get_by_role("link", name="Guji week").click()
+        page.get_by_role("link", name="Continue").click()
+        choose(page)
+        press(page, "Send me a test")
+        expect(page.get_by_text("A test is on its way")).to_be_visible()
+        page.get_by_label("Time to change your mind").select_option("600")
+        press(page, f"Send to {READERS} people")
+        expect(page.get_by_role("heading", name="Leaves in")).to_be_visible()
+        check_page(page)
+        press(page, "Send without waiting")
+        # The page follows by itself until all of it is over.
+        expect(page).to_have_url(re.compile("/report"), timeout=60_000)
+        check_page(page)
+        expect(page.get_by_role("link", name=f"{READERS} sent: show who")).to_be_visible()
+        read_and_leave(nod, chromium, page, width)
+        eventually(lambda: clicked(page), seconds=40, pause=1.0)
+        check_page(page)
+        page.get_by_text("Show as a table").click()
+        check_page(page)
+        page.get_by_role("link", name=f"{READERS} sent: show who").click()
+        check_page(page)
+        for path in ("/campaigns", "/campaigns/calendar"):
+            page.goto(path)
+            expect(page.get_by_role("link", name=re.compile("Guji week"))).to_be_visible()
+            check_page(page)
+
+
+def save_source(nod) -> None:
+    """The letter as somebody has written it who knows MJML."""
+    from app.content import service as content
+    from app.content.models import Letter
+
+    with nod.app.app_context(), transaction():
+        letter = session().query(Letter).one()
+        content.save_draft(letter.workspace_id, letter.id, "Guji is in", "Washed and bright", LETTER)
+        assert accounts.brand(letter.workspace_id).name
+
+
+def read_and_leave(nod, chromium, page: Page, width: str) -> None:
+    """One reader presses the link of the mail, another leaves by it."""
+    with nod.app.app_context(), transaction():
+        # What comes within seconds of the delivery is a program's: an hour has passed.
+        from sqlalchemy import text
+
+        session().execute(
+            text(
+                "UPDATE messages SET done_at = done_at - interval '1 hour', began_at = began_at - interval '1 hour'"
+            )
+        )
+    with tab(chromium, width, scripts=False, base_url=nod.url) as reader:
+        answer = reader.request.get(
+            link_of(mail_to(page, "reader0@example.org"), "/r/"),
+            max_redirects=0,
+            headers={"User-Agent": reading.FIREFOX},
+        )
+        assert answer.status == 302
+        assert answer.headers["location"] == "https://ostkai.example/guji"
+        reader.goto(link_of(mail_to(page, "reader1@example.org"), "/u/"))
+        reader.locator("form button").first.click()
+        expect(reader.locator("h1")).to_be_visible()
+
+
+def clicked(page: Page) -> bool:
+    page.reload()
+    found = dict(
+        re.findall(r"(Clicked by hand|Left within a week)</dt><dd><a[^>]*>(\d+)</a>", page.content())
+    )
+    return found == {"Clicked by hand": "1", "Left within a week": "1"}
