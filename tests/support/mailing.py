@@ -1,0 +1,121 @@
+"""A mailing to many: people who said yes, a letter, a launch; and what became of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+
+from app.consent.rules import Level
+from app.delivery import queries, schedule, service
+from app.delivery.rules import Sums
+from app.kernel.db import session, transaction
+from app.kernel.ids import uuid7
+from tests.support import letters, make
+from tests.support.outbox import place_with_sender
+
+LETTER = (
+    '<mj-text>Hello {{ contact.first_name|default("there") }}, <a href="https://ostkai.example/new">look</a>'
+    ' and <a href="https://ostkai.example/brewing?cup=1">brew</a></mj-text>'
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A workspace with a sender and a letter that can go out."""
+
+    where: make.Place
+    version_id: UUID
+
+    @property
+    def id(self) -> UUID:
+        return self.where.id
+
+    def launch(self, *, interests: int = 1, dedupe: UUID | None = None, **more) -> int:
+        """Launch to the first of the interests; its audience is made by ``due``."""
+        with transaction():
+            return service.launch(
+                self.id,
+                dedupe=dedupe or uuid7(),
+                title="November",
+                version_id=self.version_id,
+                interests=[found.id for found in self.where.interests[:interests]],
+                **more,
+            )
+
+
+def setting() -> Setting:
+    where = place_with_sender()
+    return Setting(where, letters.version(where.id, LETTER).id)
+
+
+def due() -> None:
+    """What the job does each second."""
+    schedule.run()
+
+
+def running(place: Setting, **more) -> int:
+    """A mailing whose audience is made."""
+    number = place.launch(**more)
+    due()
+    return number
+
+
+def crowd(
+    place: Setting, count: int, *, tracking: Level | None = None, domain: str = "crowd.example"
+) -> list[UUID]:
+    """Many people who said yes to the first interest, as copies of one who did; in one statement each table."""
+    first = make.person(place.id)
+    make.confirmed(place.where, first, tracking=tracking, interests=1)
+    if count == 1:
+        return [first.id]
+    with transaction():
+        ids = [uuid7() for _ in range(count - 1)]
+        values = {"ids": ids, "first": first.id, "domain": domain}
+        for statement in _COPIES:
+            session().execute(text(statement), values)
+    return [first.id, *ids]
+
+
+_IDS = "FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS new (id, i)"
+_COPIES = (
+    f"""INSERT INTO contacts (id, workspace_id, first_name, last_name, name_folded, language, created_at, updated_at)
+    SELECT new.id, c.workspace_id, 'Person', new.i::text, 'person ' || new.i, 'en', c.created_at, c.updated_at {_IDS}
+    JOIN contacts c ON c.id = :first""",
+    f"""INSERT INTO addresses (id, workspace_id, contact_id, channel, raw, address, key, folded, domain, created_at)
+    SELECT gen_random_uuid(), c.workspace_id, new.id, 'email', a, a, a, a, :domain, c.created_at
+    {_IDS} JOIN contacts c ON c.id = :first
+    CROSS JOIN LATERAL (SELECT 'p' || replace(new.id::text, '-', '') || '@' || :domain) AS made (a)""",
+    f"""INSERT INTO reach (id, workspace_id, contact_id, channel)
+    SELECT gen_random_uuid(), r.workspace_id, new.id, 'email' {_IDS} JOIN reach r ON r.contact_id = :first""",
+    f"""INSERT INTO permissions (id, workspace_id, contact_id, purpose, channel, interest_id, state, level, basis,
+    event_id, updated_at) SELECT gen_random_uuid(), p.workspace_id, new.id, p.purpose, p.channel, p.interest_id,
+    p.state, p.level, p.basis, p.event_id, p.updated_at {_IDS} JOIN permissions p ON p.contact_id = :first""",
+)
+
+
+def states(number: int) -> Counter[str]:
+    """Messages of a mailing by state, as committed now."""
+    session().rollback()
+    found = session().execute(
+        text("SELECT state, count(*) FROM messages WHERE mailing_no = :no GROUP BY state"), {"no": number}
+    )
+    return Counter(dict(found.all()))
+
+
+def sums(number: int) -> Sums:
+    """As committed now."""
+    session().rollback()
+    found = queries.sums(number)
+    session().rollback()
+    return found
+
+
+def state(number: int) -> str:
+    """Of the mailing, as committed now."""
+    session().rollback()
+    return str(
+        session().execute(text("SELECT state FROM mailings WHERE no = :no"), {"no": number}).scalar_one()
+    )
