@@ -12,7 +12,7 @@ from app.kernel import redis
 from app.kernel.db import session, transaction
 from tests.browser.conftest import check_page, tab
 from tests.support import accounts, letters, make
-from tests.support.installation import running
+from tests.support.installation import ROOT, running
 
 pytestmark = pytest.mark.browser
 INNER = "<mj-text>Hello {{ contact.first_name }}</mj-text>"
@@ -93,6 +93,13 @@ def test_a_letter_is_typed_corrected_and_seen(chromium, web, owner):
         assert queries.get_letter(owner.workspace_id, made.id).subject == "For {{ contact.first_name }}"
         check_page(page)
 
+        # A picture goes where the cursor is.
+        page.set_input_files("[name=picture]", ROOT / "emails" / "img" / "cup.png")
+        page.get_by_role("button", name="Add the picture").click()
+        expect(page.locator(".cm-content")).to_contain_text('<mj-image src="')
+        expect(page.locator("#problems")).to_contain_text("Nothing. This letter can be sent.")
+        expect(page.locator("#weight")).to_contain_text("1 picture")
+
 
 def test_the_preview_follows_whom_how_wide_and_in_which_inbox(chromium, web, owner):
     made = letters.letter(
@@ -133,6 +140,10 @@ def test_without_scripts_the_same_page_saves_and_shows(chromium, web, owner):
         )
         page.click("#save")
         expect(page.locator("#problems")).to_contain_text("Line 9")
+        page.fill("[name=source]", letters.source("<mj-text>{{ contact.nobody }}</mj-text>"))
+        page.click("#save")
+        expect(page.frame_locator("#preview").locator("body")).to_contain_text("No preview yet")
+        expect(page.frame_locator("#preview").locator("body")).to_contain_text("Line 8")
         page.fill("[name=source]", letters.source("<mj-text>By hand, {{ contact.first_name }}</mj-text>"))
         page.click("#save")
         expect(page.locator("#saved")).to_contain_text("Saved")

@@ -105,7 +105,9 @@ def test_case_10_the_upload_answers_422_and_keeps_nothing(client, session):
     token = accounts.csrf_of(client.get(f"/letters/{made.id}").text)
     for data in (png(50_000, 50_000), b"<svg onload=alert(1)>", b"x" * (pictures.OCTETS + 10)):
         answer = client.post(
-            "/pictures", data=posted(token, data), content_type="multipart/form-data; boundary=b"
+            f"/letters/{made.id}/pictures",
+            data=posted(token, data),
+            content_type="multipart/form-data; boundary=b",
         )
         assert answer.status_code == 422, answer.text
     assert queries.list_pictures(place.id) == []

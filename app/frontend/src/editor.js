@@ -18,7 +18,7 @@ const PAUSE_MS = 600;
 const AGAIN_MS = 5_000;
 
 const look = EditorView.theme({
-  "&": { fontSize: "13px", backgroundColor: "var(--surface)", color: "var(--text)", height: "clamp(320px, 60dvh, 900px)" },
+  "&": { fontSize: "13px", backgroundColor: "var(--surface)", color: "var(--text)", height: "clamp(320px, 46dvh, 900px)" },
   "&.cm-focused": { outline: "2px solid var(--ring)", outlineOffset: "1px" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "20px" },
   ".cm-content": { caretColor: "var(--text)" },
@@ -35,7 +35,7 @@ const look = EditorView.theme({
 
 const colours = HighlightStyle.define([
   { tag: [tags.tagName, tags.angleBracket], color: "var(--accent-text)" },
-  { tag: tags.attributeName, color: "var(--info)" },
+  { tag: tags.attributeName, color: "var(--info-text)" },
   { tag: [tags.attributeValue, tags.string], color: "var(--text)" },
   { tag: [tags.comment, tags.processingInstruction], color: "var(--muted)", fontStyle: "italic" },
 ]);
@@ -54,7 +54,7 @@ function start(page) {
       doc: field.value,
       extensions: [
         EditorView.cspNonce.of(document.querySelector("script[nonce]")?.nonce ?? ""),
-        EditorView.contentAttributes.of({ "aria-label": "MJML of the letter", spellcheck: "false" }),
+        EditorView.contentAttributes.of({ "aria-label": "MJML of the letter", spellcheck: "false", tabindex: "0" }),
         EditorState.readOnly.of(!canSave),
         lineNumbers(), foldGutter(), lintGutter(), history(), drawSelection(), indentOnInput(), bracketMatching(),
         closeBrackets(), highlightActiveLine(), highlightActiveLineGutter(), highlightSelectionMatches(),
@@ -203,7 +203,8 @@ function addPictures(view) {
     const told = await answer.json();
     if (!answer.ok) return notice(told.detail);
     notice("");
-    view.dispatch(view.state.replaceSelection(told.mjml));
+    const line = view.state.doc.lineAt(view.state.selection.main.head);
+    view.dispatch({ changes: { from: line.to, insert: `\n${told.mjml}` }, selection: { anchor: line.to + 1 } });
     form.reset();
     view.focus();
     return undefined;
