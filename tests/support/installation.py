@@ -35,8 +35,15 @@ COMMANDS = {
         str(BIN / "dramatiq"), "workers", "--processes", "1", "--threads", "4", "--queues", "system", "jobs",
         "--worker-shutdown-timeout", "10000",
     ],
+    "bulk": [
+        str(BIN / "dramatiq"), "workers", "--processes", "1", "--threads", "2", "--queues", "bulk",
+        "--worker-shutdown-timeout", "10000",
+    ],
     "clock": [sys.executable, "-m", "workers.clock"],
+    "mailbox": [sys.executable, "-m", "app.local.mailbox", "{mailbox}", "{mail_port}"],
 }  # fmt: skip
+
+EVERYDAY = ("web", "senders", "clock")
 
 
 @dataclass
@@ -51,7 +58,9 @@ class Installation:
 
     def start(self, name: str) -> None:
         port = self.url.rpartition(":")[2]
-        command = [part.format(port=port) for part in COMMANDS[name]]
+        mail_port = self.settings.smtp_url.rpartition(":")[2]
+        values = {"port": port, "mailbox": self.settings.mailbox_dir, "mail_port": mail_port}
+        command = [part.format(**values) for part in COMMANDS[name]]
         environment = environment_of(self.settings, NOD_WEB_PORT=port, PYTHONUNBUFFERED="1")
         with self.log.open("ab") as log:
             self.processes[name] = subprocess.Popen(
@@ -105,7 +114,7 @@ def eventually(
 
 @contextmanager
 def running(settings: Settings, log: Path, *names: str) -> Iterator[Installation]:
-    """Start the named processes (all of them by default) and end them afterwards."""
+    """Start the named processes (web, senders and clock by default) and end them afterwards."""
     url = f"http://127.0.0.1:{free_port()}"
     settings = replace(settings, url=url)
     app = make_app(settings)
@@ -113,7 +122,7 @@ def running(settings: Settings, log: Path, *names: str) -> Iterator[Installation
     log.touch()
     try:
         with app.app_context():
-            for name in names or COMMANDS:
+            for name in names or EVERYDAY:
                 made.start(name)
             if "web" in made.processes:
                 made.wait_until_it_answers()
