@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
@@ -179,3 +181,22 @@ def test_the_time_of_a_hit_is_the_databases(client, letter, who):
     with transaction():
         assert abs((clock.now() - found.at).total_seconds()) < 30
     assert found.link == NO_LINK != HIDDEN
+
+
+def test_a_machine_with_a_wrong_clock_notes_the_right_time(client, letter, who, monkeypatch):
+    real = clock._machine
+    monkeypatch.setattr(clock, "_machine", lambda: real() - timedelta(hours=1))
+    with transaction():
+        right = clock.now()
+    visit(client, letter.pixel(who))
+    reading.take_in()
+    (found,) = letter.signals(who)
+    assert abs((found.at - right).total_seconds()) < 30
+
+
+def test_metrics_tell_what_waits_and_what_was_lost(client, letter, who):
+    for _ in range(3):
+        visit(client, letter.pixel(who))
+    page = client.get("/metrics").text
+    assert "nod_signals_waiting 3.0" in page
+    assert "nod_signals_lost " in page

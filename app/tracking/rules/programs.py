@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 
@@ -72,6 +73,7 @@ _PEOPLE: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)  # a hundred microseconds of patterns, for words that come again and again
 def name(user_agent: str) -> Program:
     """The kind of program that a cleaned User-Agent names."""
     if not user_agent:
