@@ -61,7 +61,7 @@ def axe_source() -> str:
 
 
 def _find() -> tuple[Path, dict[str, str]]:
-    here = dict(os.environ)  # noqa: TID251 - a browser needs the whole environment
+    here = dict(os.environ)
     for name in SYSTEM_NAMES:
         if (found := shutil.which(name)) and _starts([found]):
             return Path(found), here

@@ -413,7 +413,7 @@ class _Dialogue:
 
 
 def _clock() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - a foreign server has a clock of its own
+    return datetime.now(UTC)
 
 
 def _path(argument: str) -> tuple[str, tuple[str, ...]]:
