@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from app.accounts import queries as accounts
@@ -16,11 +16,13 @@ from app.consent.rules import Level
 from app.contacts import queries as contacts
 from app.content import queries as versions
 from app.content import service as content
-from app.content.models import LetterVersion
 from app.content.service import Reader
 from app.delivery.outbox import Held
 from app.delivery.rules import Content, ReaderLinks, Skip
 from app.tracking import service as tracking
+
+if TYPE_CHECKING:
+    from app.content.models import LetterVersion
 
 LinksOf = Callable[[UUID, UUID], ReaderLinks]
 """Takes a permission and its reach."""

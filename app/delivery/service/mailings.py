@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from sqlalchemy import CursorResult, select, text, update
@@ -14,7 +14,6 @@ from app.accounts import queries as accounts
 from app.consent import queries as consent
 from app.content import queries as letters
 from app.content import service as content
-from app.content.models import LetterVersion
 from app.delivery import queries, trials
 from app.delivery.models import LAUNCHED, Mailing
 from app.delivery.rules import LETTER, STATES, Kind, Lane, MailingState, MessageState, Sender, Word
@@ -24,6 +23,9 @@ from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict, NotFound
 from app.kernel.ids import uuid7
 from app.tracking import service as tracking
+
+if TYPE_CHECKING:
+    from app.content.models import LetterVersion
 
 SCHEDULE: Final = "delivery.schedule"
 MAX_TITLE: Final = 200
