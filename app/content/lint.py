@@ -75,7 +75,7 @@ class _Reader(HTMLParser):
         self._look(tag, values)
         if tag in _VOID:
             self._look_at_picture(tag, values)
-        elif tag in {"a", "mj-button"}:
+        elif tag == "mj-button" or (tag == "a" and "href" in values):
             self._look_at_address(tag, values)
             self._open.append((tag, line, column + 1))
             self._words = False
@@ -104,8 +104,7 @@ class _Reader(HTMLParser):
     def _look_at_address(self, tag: str, values: dict[str, str]) -> None:
         href = values.get("href", "").strip()
         if not href or href == "#":
-            if tag != "a" or not ({"name", "id"} & set(values)):
-                self._say("warning", f"This {_called(tag)} leads nowhere: it has no href.")
+            self._say("warning", f"This {_called(tag)} leads nowhere: it has no href.")
         elif MERGE_WORD.match(href) is None and _is_example(href):
             self._say("warning", f"This {_called(tag)} still leads to an example.")
 
