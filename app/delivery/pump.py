@@ -395,18 +395,18 @@ def _suppress(held: Held, reply: str) -> None:
         _persist(lambda: consent.suppress(held.workspace_id, contact_id, Reason.BOUNCE, by=by, detail=reply))
 
 
-def _give_back(batch: list[Held], *, seconds: float = PERSIST_SECONDS) -> None:
+def _give_back(batch: list[Held], *, seconds: float | None = None) -> None:
     if batch:
         _persist(lambda: outbox.give_back(batch), seconds=seconds)
 
 
-def _persist(write: Callable[[], object], *, seconds: float = PERSIST_SECONDS) -> None:
+def _persist(write: Callable[[], object], *, seconds: float | None = None) -> None:
     """Commit what is known, also over a restart of the database: an answer in hand is not thrown away.
 
     Raises:
         sqlalchemy.exc.OperationalError: the database was away for all that time.
     """
-    until = time.monotonic() + seconds
+    until = time.monotonic() + (PERSIST_SECONDS if seconds is None else seconds)
     pauses = itertools.chain(PERSIST_PAUSE_SECONDS, itertools.repeat(PERSIST_PAUSE_SECONDS[-1]))
     while True:
         try:

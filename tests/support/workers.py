@@ -22,6 +22,10 @@ WORKER = (
     "-m", "dramatiq", "workers", "--processes", "1", "--threads", "2", "--queues", "system", "jobs",
     "--skip-logging", "--worker-shutdown-timeout", "20000",
 )  # fmt: skip
+BULK_WORKER = (
+    "-m", "dramatiq", "workers", "--processes", "1", "--threads", "2", "--queues", "bulk", "jobs",
+    "--skip-logging", "--worker-shutdown-timeout", "20000",
+)  # fmt: skip
 CLOCK = ("-m", "workers.clock")
 
 
@@ -76,6 +80,12 @@ def worker(app: Flask, sink: SmtpSink, **more: str) -> Iterator[Process]:
     with _running(WORKER, app, NOD_SMTP_URL=f"smtp://127.0.0.1:{sink.port}", **more) as process:
         process.wait_for("looks for work")
         yield process
+
+
+def bulk_worker(app: Flask, sink: SmtpSink, **more: str) -> Process:
+    """A worker process for mailings to many with two threads, perhaps not yet ready; whoever asks closes it."""
+    more = {"NOD_SMTP_URL": f"smtp://127.0.0.1:{sink.port}", "NOD_LOG_LEVEL": "WARNING", **more}
+    return Process(BULK_WORKER, environment_of(app.config["NOD"], **more))
 
 
 @contextmanager
