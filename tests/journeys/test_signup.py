@@ -46,7 +46,7 @@ class Person:
     def _open(self, request):
         try:
             with self._opener.open(request, timeout=20) as answer:
-                return answer.status, answer.read().decode()
+                return answer.status, answer.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
