@@ -42,6 +42,12 @@ system_message_n = Sequence("system_message_n", metadata=Base.metadata)
 LAUNCHED = "dedupe_key IS NOT NULL AND (state <> 'cancelled' OR frozen_at IS NOT NULL)"
 """Which mailings keep others from being launched under the same key."""
 
+LEAST_SERVED = (
+    "(SELECT min(o.vtime) FROM mailings o WHERE o.lane = 'bulk' AND o.state = 'running' AND EXISTS"
+    " (SELECT FROM messages om WHERE om.mailing_no = o.no AND om.state = 'pending' AND om.due_at <= :now))"
+)
+"""Where a mailing that joins the others begins: small ones overtake, nobody starves, nobody has turns saved up."""
+
 
 def one_of(column: str, words: type[Kind | Lane | MailingState | MessageState]) -> str:
     """The text of a CHECK that allows an enumeration's values."""

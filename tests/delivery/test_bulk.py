@@ -430,6 +430,20 @@ def test_a_paused_mailing_comes_back_without_turns_saved_up(place):
     assert times == {first: 5000, second: 5000, third: 5000}
 
 
+def test_a_paused_mailing_that_had_many_turns_is_not_kept_waiting_for_that(place):
+    crowd(place, 10)
+    large = running(place)
+    with transaction():
+        session().execute(text("UPDATE mailings SET vtime = 90000 WHERE no = :no"), {"no": large})
+        service.pause(place.id, large)
+    small = running(place)
+    with transaction():
+        service.resume(place.id, large)
+    session().rollback()
+    times = dict(session().execute(text("SELECT no, vtime FROM mailings WHERE kind = 'bulk'")).all())
+    assert times == {large: 0, small: 0}
+
+
 def test_bulk_never_keeps_a_confirmation_waiting(place, smtp):
     from tests.support.outbox import wish
 

@@ -15,7 +15,7 @@ from app.consent import queries as consent
 from app.content import queries as letters
 from app.content import service as content
 from app.delivery import queries, trials
-from app.delivery.models import LAUNCHED, Mailing
+from app.delivery.models import LAUNCHED, LEAST_SERVED, Mailing
 from app.delivery.rules import LETTER, STATES, Kind, Lane, MailingState, MessageState, Sender, Word
 from app.delivery.service.system import send_system
 from app.kernel import clock, jobs
@@ -123,11 +123,9 @@ def pause(workspace_id: UUID, mailing_no: int, reason: str = "") -> None:
 
 
 _RESUME = text(
-    "UPDATE mailings SET state = CASE WHEN frozen_at IS NULL THEN 'scheduled' ELSE 'running' END,"
+    "UPDATE mailings SET state = CASE WHEN frozen_at IS NULL THEN 'scheduled' ELSE 'running' END,"  # noqa: S608  no input in it
     " send_at = greatest(send_at, CAST(:now AS timestamptz)), pause_reason = NULL,"
-    # It has not saved up the turns that it missed.
-    " vtime = greatest(vtime, (SELECT coalesce(min(o.vtime), 0) FROM mailings o"
-    " WHERE o.state = 'running' AND o.lane = 'bulk'))"
+    f" vtime = coalesce({LEAST_SERVED}, vtime)"
     " WHERE no = :no AND workspace_id = :workspace_id AND kind = 'bulk' AND state = 'paused'"
 )
 
