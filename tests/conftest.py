@@ -14,17 +14,19 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
 
 from app import create_app
 from app.config import Settings
-from app.kernel import clock, i18n, redis
-from app.kernel.db import db
+from app.kernel import clock, i18n, limits, redis
+from app.kernel.db import aside, db
 from app.local.servers import OwnServers, throwaway_servers
 from tests.support.smtp_sink import SmtpSink
 
 TEMPLATE = "nod_template"
+# A busy machine may let a whole second pass; Redis that is killed refuses at once all the same.
+redis.CONNECT_SECONDS, redis.ANSWER_SECONDS = 5.0, 10.0
 _numbers = itertools.count(1)
 _data = tempfile.TemporaryDirectory(prefix="nod-tests-data-")
 KEYS = {"secret_key": b"s" * 32, "hash_key": b"h" * 32, "seal_key": b"e" * 32}
@@ -61,7 +63,8 @@ def _database(servers: OwnServers, name: str, template: str | None = None) -> st
 
 
 def _drop(servers: OwnServers, name: str) -> None:
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+    # As superuser: a connection of one may not have ended yet.
+    with psycopg.connect(servers.postgres.admin_url, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
@@ -102,6 +105,12 @@ def app(settings: Settings) -> Iterator[Flask]:
 
 
 @contextmanager
+def _savepoint(connection: Connection) -> Iterator[Connection]:
+    with connection.begin_nested():
+        yield connection
+
+
+@contextmanager
 def _outer_transaction(app: Flask) -> Iterator[None]:
     with app.app_context():
         engines = db._app_engines[app]
@@ -109,9 +118,11 @@ def _outer_transaction(app: Flask) -> Iterator[None]:
         connection = engine.connect()
         outer = connection.begin()
         engines[None] = connection  # type: ignore[assignment]
+        limits.aside = lambda: _savepoint(connection)  # counted, and rolled back with the test
         try:
             yield
         finally:
+            limits.aside = aside
             db.session.remove()
             outer.rollback()
             connection.close()
@@ -160,11 +171,14 @@ def smtp() -> Iterator[SmtpSink]:
 
 @pytest.fixture(autouse=True)
 def _steady(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No test leaves a shifted clock, a language or a counted limit to the next one."""
+    """No test leaves a shifted clock, a language, a counted limit or another Redis to the next one."""
+    needs_redis = bool({"app", "live", "servers"} & set(request.fixturenames))
+    if needs_redis:
+        redis.configure(request.getfixturevalue("servers").redis_url)
     yield
     clock.set_shift(0)
     i18n.use(i18n.DEFAULT)
-    if {"app", "live"} & set(request.fixturenames):
+    if needs_redis:
         redis.attempt(lambda client: client.flushdb())
 
 

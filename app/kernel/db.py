@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Date, DateTime, LargeBinary, MetaData, Text, Uuid
+from sqlalchemy import BigInteger, Connection, Date, DateTime, LargeBinary, MetaData, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
@@ -78,6 +78,11 @@ def transaction() -> Iterator[Session]:
         current.info.pop("in_transaction", None)
         current.info.pop("now", None)
     jobs.ring_all(current.info)
+
+
+def aside() -> AbstractContextManager[Connection]:
+    """A transaction of its own beside the current one: what it writes stays when that is rolled back."""
+    return db.engine.begin()
 
 
 def release() -> None:

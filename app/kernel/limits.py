@@ -9,7 +9,7 @@ from sqlalchemy import DateTime, Integer, LargeBinary, Text, delete, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel import clock, redis, tokens
-from app.kernel.db import Base, db, session
+from app.kernel.db import Base, aside, session
 
 _COUNT = """
 local n = redis.call('INCRBY', KEYS[1], ARGV[2])
@@ -59,7 +59,7 @@ def hit(name: str, key: str, limit: int, window_seconds: int, *, cost: int = 1) 
 
 def _count_in_database(name: str, key_hash: bytes, window_start: datetime, cost: int) -> int:
     # A connection of its own: a hit counts even when the request that made it is rolled back.
-    with db.engine.begin() as connection:
+    with aside() as connection:
         values = {"name": name, "key_hash": key_hash, "window_start": window_start, "cost": cost}
         return int(connection.execute(_COUNT_SQL, values).scalar_one())
 

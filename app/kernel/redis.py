@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AWAY_SECONDS = 5.0
+CONNECT_SECONDS = 0.5
+ANSWER_SECONDS = 1.0
 _client: redis.Redis | None = None
 _away_until = 0.0
 
@@ -26,8 +28,8 @@ def configure(url: str) -> None:
     # Once more at once, for a connection that died since it was used last; no pauses between retries.
     _client = redis.Redis.from_url(
         url,
-        socket_connect_timeout=0.5,
-        socket_timeout=1.0,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
         health_check_interval=30,
         decode_responses=False,
         retry=Retry(NoBackoff(), 1),

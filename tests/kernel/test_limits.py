@@ -41,3 +41,8 @@ def test_no_address_stands_in_redis(live):
     keys = redis.client().keys("*")
     assert keys
     assert not [key for key in keys if b"mara" in key]
+
+
+def test_a_test_without_redis_counts_within_its_own_transaction(session):
+    redis.configure("redis://127.0.0.1:1/0")
+    assert [limits.hit("x", "k", 1, 60) for _ in range(2)] == [True, False]

@@ -72,6 +72,7 @@ def own(own_app: tuple[OwnServers, Flask], monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(redis, "AWAY_SECONDS", 0.1)
     monkeypatch.setattr(recorder, "AWAY_SECONDS", 0.1)
     servers, app = own_app
+    redis.configure(servers.redis_url)
     with app.app_context():
         where = make.place()
         yield Own(servers, app, reading.sent(where, [reading.reader(where)]))
