@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from app.delivery import journal, outbox, pump
+from app.delivery import compose, journal, outbox, pump
 from app.delivery.journal import Journal, Step
 from app.delivery.rules import Lane
 from app.kernel import clock
@@ -167,6 +167,33 @@ def test_a_message_that_ends_three_workers_while_it_is_written_is_set_aside_alon
     pump.run_slice("bulk", deadline_seconds=10)
     assert states(number) == {"sent": 4, "poison": 1}
     assert len(smtp.messages) == 4
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_who_dies_of_writing_a_letter_dies_of_that_letter_alone(place, smtp, monkeypatch):
+    crowd(place, 25)
+    number = running(place)
+    write = compose.write
+
+    def deadly(held, draft):
+        if held.n == 7:
+            raise Killed
+        return write(held, draft)
+
+    monkeypatch.setattr(compose, "write", deadly)
+    deaths = 0
+    while mailing.state(number) == "running" and deaths < 5:
+        try:
+            pump.run_slice("bulk", deadline_seconds=10)
+        except Killed:
+            deaths += 1
+    assert deaths == 3
+    assert states(number) == {"sent": 24, "poison": 1}
+    assert row(7).state == "poison"
+    assert len({copy.rcpt_to for copy in smtp.copies}) == len(smtp.copies) == 24
 
 
 def test_a_slice_leaves_no_journal_behind(place, smtp, folder):

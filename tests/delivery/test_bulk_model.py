@@ -76,9 +76,11 @@ class Machine(RuleBasedStateMachine):
         self.seen = 0
         self.resent = 0
         self.kills = 0
-        for _ in range(2):
+        for _ in range(4):
             self.subscribe(interests=2)
             self.confirm(who=len(self.people) - 1)
+        self.launch(interests=2)
+        self.tick()
 
     # People.
 
@@ -290,8 +292,8 @@ def test_no_message_begins_without_a_live_permission(live, smtp):
     run_state_machine_as_test(
         Bound,
         settings=settings(
-            max_examples=20,
-            stateful_step_count=30,
+            max_examples=25,
+            stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             print_blob=True,

@@ -149,7 +149,11 @@ def test_postgresql_killed_twice_in_mid_mailing_it_carries_on_by_itself(place, l
     with workers(live, smtp, 2) as running:
         number = place.launch()
         for wanted in (40, 160):
-            until(lambda wanted=wanted: len(smtp.copies) >= wanted, 25, lambda: (wanted, states(number), [found.log[-2500:] for found in running]))
+            until(
+                lambda wanted=wanted: len(smtp.copies) >= wanted,
+                60,
+                lambda: (states(number), [found.log[-2500:] for found in running]),
+            )
             let_go()
             servers.postgres.kill()
             time.sleep(0.5)
