@@ -185,7 +185,7 @@ def test_who_dies_of_writing_a_letter_dies_of_that_letter_alone(place, smtp, mon
 
     monkeypatch.setattr(compose, "write", deadly)
     deaths = 0
-    while mailing.state(number) == "running" and deaths < 5:
+    for _ in range(6):
         try:
             pump.run_slice("bulk", deadline_seconds=10)
         except Killed:
@@ -194,6 +194,36 @@ def test_who_dies_of_writing_a_letter_dies_of_that_letter_alone(place, smtp, mon
     assert states(number) == {"sent": 24, "poison": 1}
     assert row(7).state == "poison"
     assert len({copy.rcpt_to for copy in smtp.copies}) == len(smtp.copies) == 24
+
+
+@pytest.mark.parametrize("is_noted", [False, True])
+@pytest.mark.parametrize("step", list(Step))
+def test_killed_at_any_step_the_doubt_is_one_message_and_nobody_gets_two(
+    place, smtp, monkeypatch, step, is_noted
+):
+    crowd(place, 6)
+    number = running(place)
+    note = Journal.note
+    left = [3]
+
+    def dying(self, at, *rest):
+        if at is step:
+            left[0] -= 1
+            if not left[0]:
+                if is_noted:
+                    note(self, at, *rest)
+                raise Killed
+        note(self, at, *rest)
+
+    monkeypatch.setattr(Journal, "note", dying)
+    with pytest.raises(Killed):
+        pump.run_slice("bulk", deadline_seconds=10)
+    monkeypatch.setattr(Journal, "note", note)
+    pump.run_slice("bulk", deadline_seconds=10)
+    is_doubtful = (step, is_noted) in {(Step.BODY, True), (Step.ANSWER, False)}
+    assert states(number)["unknown"] == is_doubtful
+    assert states(number)["sent"] == 6 - is_doubtful
+    assert len({copy.rcpt_to for copy in smtp.copies}) == len(smtp.copies)
 
 
 def test_a_slice_leaves_no_journal_behind(place, smtp, folder):
