@@ -28,7 +28,7 @@ def explain(number: str) -> None:
             raise click.ClickException(error.detail) from None
     lines = [
         ("Message", number),
-        ("Mail", f"{mailing.name} ({mailing.kind}, lane {mailing.lane})"),
+        ("Mail", f"{mailing.title or mailing.name} ({mailing.kind}, lane {mailing.lane})"),
         ("To", f"contact {message.contact_id}" if message.contact_id else f"user {message.user_id}"),
         ("State", f"{message.state}: {SAYS[MessageState(message.state)]}"),
         ("Wished for", message.created_at.isoformat(timespec="seconds")),

@@ -26,7 +26,7 @@ def _configure(app: Flask) -> None:
 def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
     return [
         {
-            "mail": found.name,
+            "mail": found.title or found.name,
             "state": found.state.value,
             "wished_at": found.created_at.isoformat(),
             "ended_at": found.done_at.isoformat() if found.done_at else None,

@@ -1,4 +1,4 @@
-"""The moves of a message between its states, each one guarded by fence and state (README, "Sending").
+"""The moves of a message between its states, each one guarded by fence and state (README, "How a newsletter goes out").
 
 Every function works inside the caller's transaction. Times are the database's, asked once and bound.
 """

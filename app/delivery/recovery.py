@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import groupby
 
 from app.delivery import journal, outbox, retries
+from app.delivery.identity import message_id
 from app.delivery.journal import Left, Record, Step
 from app.delivery.outbox import End, Held
 from app.delivery.rules import CRASHES_UNTIL_POISON, MessageState
@@ -92,7 +93,8 @@ def _answered(held: Held, code: int, now: datetime) -> End:
     verdict = retries.classify(code, "", "", Verb.DOT)
     state = {Outcome.SENT: MessageState.SENT, Outcome.PERMANENT: MessageState.FAILED}.get(verdict.outcome)
     if state is not None:
-        return End(state, f"{code} ({ANSWERED})", code=code)
+        name = message_id(held.mailing_no, held.n, held.from_domain or "")
+        return End(state, f"{code} ({ANSWERED})", code=code, message_id=name)
     due_at = retries.next_attempt(verdict, held.attempts + 1, held.first_at or now, now, random.random)
     waiting = MessageState.PENDING if due_at else MessageState.EXPIRED
     return End(waiting, f"{code} ({ANSWERED})", code=code, due_at=due_at, counts=verdict.counts)

@@ -46,7 +46,7 @@ def _entry(message: SentMessage) -> TimelineEntry:
     return TimelineEntry(
         at=message.created_at,
         icon=ICONS[message.word],
-        title=f"{mails.title(message.name)}: {says}",
+        title=f"{message.title or mails.title(message.name)}: {says}",
         detail=message.reply,
         reference=message.number,
     )

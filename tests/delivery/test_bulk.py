@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app.accounts.models import Workspace
 from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
-from app.delivery import compose, pump, queries, schedule, service
+from app.delivery import compose, pump, queries, schedule, service, timeline
 from app.delivery.events import MailingFinished, MessagesFinished
 from app.delivery.rules import TOO_LATE, Word
 from app.kernel import clock, events
@@ -610,6 +610,26 @@ def test_erasing_somebody_while_it_runs_sends_them_nothing_and_keeps_the_sums(pl
     assert len(smtp.messages) == 4
     assert sums(number).is_whole
     assert schedule.run() is None
+
+
+def test_one_message_of_an_ended_mailing_can_be_sent_once_more_and_is_named_by_its_title(place, smtp):
+    people = crowd(place, 2)
+    smtp.reply_at("RCPT", "554 5.7.0 no", times=1)
+    number = running(place)
+    send()
+    (failed,) = queries.list_people(place.id, number, Word.FAILED).rows
+    (entry,) = [
+        found
+        for found in timeline.entries(place.id, failed.contact_id, None, 10)
+        if found.reference == f"{number}-{failed.n}"
+    ]
+    assert entry.title == "November: refused by the mail server"
+    session().rollback()
+    with transaction():
+        service.resend(number, failed.n)
+    assert mailing.state(number) == "running"
+    send()
+    assert (states(number), mailing.state(number)) == ({"sent": len(people)}, "done")
 
 
 def test_a_mailing_to_nobody_ends_at_once(place):

@@ -33,6 +33,8 @@ class SentMessage:
     done_at: datetime | None
     attempts: int
     reply: str
+    title: str = ""
+    """What its mailing is called, for one to many."""
 
     @property
     def word(self) -> Word:
@@ -213,13 +215,15 @@ def _transport_of(workspace_id: UUID) -> Transport | None:
     return session().execute(query).scalar_one_or_none()
 
 
-def _messages() -> Select[Message, str, str]:
-    return select(Message, Mailing.name, Mailing.kind).join(Mailing, Mailing.no == Message.mailing_no)
+def _messages() -> Select[Message, str, str, str]:
+    return select(Message, Mailing.name, Mailing.kind, Mailing.title).join(
+        Mailing, Mailing.no == Message.mailing_no
+    )
 
 
-def _sent_message(row: Row[Message, str, str]) -> SentMessage:
-    message, name, kind = row
+def _sent_message(row: Row[Message, str, str, str]) -> SentMessage:
+    message, name, kind, title = row
     return SentMessage(
         message.mailing_no, message.n, name, kind, MessageState(message.state), message.created_at, message.due_at,
-        message.began_at, message.done_at, message.attempts, message.reply_text or "",
+        message.began_at, message.done_at, message.attempts, message.reply_text or "", title,
     )  # fmt: skip

@@ -100,10 +100,17 @@ def resend(mailing_no: int, n: int) -> None:
         )
         .returning(Message.n)
     )
-    if session().execute(statement).scalar_one_or_none() is None:
+    mailing = (
+        session()
+        .execute(select(Mailing).where(Mailing.no == mailing_no).with_for_update())
+        .scalar_one_or_none()
+    )
+    if mailing is None or session().execute(statement).scalar_one_or_none() is None:
         raise Conflict("Only a message that failed, or that may not have arrived, can be sent again.")
-    lane = session().execute(select(Mailing.lane).where(Mailing.no == mailing_no)).scalar_one()
-    jobs.ring_lane(lane)
+    if mailing.state in {MailingState.DONE, MailingState.CANCELLED}:
+        mailing.state, mailing.ended_at = MailingState.RUNNING, None
+        session().flush()
+    jobs.ring_lane(mailing.lane)
 
 
 def forget_person(workspace_id: UUID, contact_id: UUID) -> None:
