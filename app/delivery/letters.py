@@ -19,6 +19,7 @@ from app.content import service as content
 from app.content.service import Reader
 from app.delivery.outbox import Held
 from app.delivery.rules import Content, ReaderLinks, Skip
+from app.kernel.db import session
 from app.tracking import service as tracking
 
 if TYPE_CHECKING:
@@ -79,7 +80,10 @@ def _version(workspace_id: UUID, version_id: UUID) -> LetterVersion:
     """A version from this process's memory: it never changes, and is read once for a mailing, not for a batch."""
     known = _versions.get(version_id)
     if known is None:
-        known = _versions[version_id] = versions.get_version(workspace_id, version_id)
+        known = versions.get_version(workspace_id, version_id)
+        # Out of the session first: a rollback would empty it there, and every later letter would find it empty.
+        session().expunge(known)
+        _versions[version_id] = known
         while len(_versions) > _KEPT:
             _versions.pop(next(iter(_versions)), None)
     return known
