@@ -87,7 +87,7 @@ def _draft_letters(batch: Sequence[Held]) -> dict[int, Draft | Skip | Exception]
     tenant = accounts.brand(first.workspace_id).public_id
     drafts: dict[int, Draft | Skip | Exception] = {}
     for n, letter in letters.read(batch).items():
-        if isinstance(letter, Skip):
+        if not isinstance(letter, letters.Draft):
             drafts[n] = letter
             continue
         interest = letter.interest.hex

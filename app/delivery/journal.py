@@ -16,7 +16,7 @@ import hashlib
 import logging
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -138,14 +138,17 @@ def left_behind() -> Iterator[Iterator[Left]]:
         log.warning("the folder of journals cannot be used: %s", error.__class__.__name__)
         yield iter(())
         return
+    dead = _dead()
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield _dead()
+        yield dead
     finally:
+        # Now, and not when somebody forgets the exception: a file that stays locked would pass for a living owner.
+        dead.close()
         os.close(lock)
 
 
-def _dead() -> Iterator[Left]:
+def _dead() -> Generator[Left]:
     for path in sorted(_folder.glob(f"*{_SUFFIX}")):
         with contextlib.ExitStack() as stack:
             try:

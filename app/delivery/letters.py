@@ -81,7 +81,8 @@ def _version(workspace_id: UUID, version_id: UUID) -> LetterVersion:
     known = _versions.get(version_id)
     if known is None:
         known = versions.get_version(workspace_id, version_id)
-        # Out of the session first: a rollback would empty it there, and every later letter would find it empty.
+        # Read whole and out of the session: a rollback would empty it there, and every later letter find it empty.
+        session().refresh(known)
         session().expunge(known)
         _versions[version_id] = known
         while len(_versions) > _KEPT:
