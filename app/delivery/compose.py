@@ -87,7 +87,7 @@ def _draft_letters(batch: Sequence[Held]) -> dict[int, Draft | Skip | Exception]
     tenant = accounts.brand(first.workspace_id).public_id
     drafts: dict[int, Draft | Skip | Exception] = {}
     for n, letter in letters.read(batch).items():
-        if not isinstance(letter, letters.Draft):
+        if isinstance(letter, Skip):
             drafts[n] = letter
             continue
         interest = letter.interest.hex

@@ -297,23 +297,15 @@ def _isolate(batch: list[Held]) -> list[Held]:
     return chosen
 
 
-class _Unreadable(Exception):
-    """What all these mails need could not be read: nobody's own fault."""
-
-
 def _drafts(batch: Sequence[Held]) -> dict[int, Draft | Skip | Exception]:
-    """What the mails say, read in one transaction."""
+    """What the mails say, read in one transaction; a fault that is nobody's own is everybody's."""
     try:
         with transaction():
             return compose.draft(batch)
     except (OperationalError, InterfaceError):
         raise
-    except NoSender as fault:
+    except Exception as fault:  # noqa: BLE001  told by whoever gets it
         return {held.n: fault for held in batch}
-    except Exception as fault:
-        log.exception("mailing %s: its messages wait, for what they need cannot be read", batch[0].mailing_no)
-        shared = _Unreadable(f"{fault.__class__.__name__}: {fault}")
-        return {held.n: shared for held in batch}
     finally:
         release()
 
@@ -322,11 +314,6 @@ def _without_content(held: Held, fault: Exception) -> Callable[[datetime], End]:
     if isinstance(fault, NoSender):
         words = "nobody has said yet who the mails come from"
         return lambda now: End(MessageState.PENDING, words, due_at=now + NO_SENDER_PAUSE)
-    if isinstance(fault, _Unreadable):
-        reason = _words(str(fault))
-        return lambda now: End(
-            MessageState.PENDING, reason, due_at=now + RENDER_PAUSE, render_faults=held.render_faults
-        )
     log.warning("message %s: its content cannot be made", held.number, exc_info=fault)
     said = _words(f"{fault.__class__.__name__}: {fault}")
     return lambda now: _render_fault(held, said, now)

@@ -10,13 +10,11 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 
 from app.accounts.models import Workspace
 from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
 from app.delivery import compose, pump, queries, schedule, service, timeline
-from app.delivery import letters as letter_drafts
 from app.delivery.events import MailingFinished, MessagesFinished
 from app.delivery.rules import TOO_LATE, Word
 from app.kernel import clock, events
@@ -491,58 +489,6 @@ def test_a_letter_that_one_reader_could_not_leave_is_never_sent_to_that_reader(p
     send()
     assert states(number) == {"sent": 3, "failed": 1}
     assert queries.reasons(place.id, number)[Word.FAILED] == {"could not be written": 1}
-
-
-def test_a_fault_of_the_database_in_the_first_batch_spoils_no_later_one(place, smtp, monkeypatch):
-    crowd(place, 5)
-    number = running(place)
-    find = letter_drafts.contacts.find_recipients
-
-    def failing(*_):
-        raise OperationalError("SELECT", {}, Exception("the connection is gone"))
-
-    monkeypatch.setattr(letter_drafts.contacts, "find_recipients", failing)
-    with pytest.raises(OperationalError):
-        send()
-    monkeypatch.setattr(letter_drafts.contacts, "find_recipients", find)
-    send()
-    assert states(number) == {"sent": 5}
-
-
-def test_what_all_letters_need_and_cannot_be_read_fails_nobody(place, smtp, monkeypatch):
-    crowd(place, 5)
-    number = running(place)
-
-    def failing(*_):
-        raise RuntimeError("the key of the mail server is gone")
-
-    route_of = compose.outlets.route_of
-    monkeypatch.setattr(compose.outlets, "route_of", failing)
-    for _ in range(4):
-        send(2)
-        clock.set_shift(int(clock._shift.total_seconds()) + 61)
-    assert states(number) == {"pending": 5}
-    monkeypatch.setattr(compose.outlets, "route_of", route_of)
-    send()
-    assert states(number) == {"sent": 5}
-
-
-def test_a_letter_that_cannot_be_prepared_for_one_keeps_no_other_waiting(place, smtp, monkeypatch):
-    people = crowd(place, 5)
-    number = running(place)
-    values = letter_drafts.content.reader_values
-    (torn,) = addresses_of(people[3:4])
-
-    def failing(reader, *rest, **more):
-        if reader.email == torn:
-            raise ValueError("torn")
-        return values(reader, *rest, **more)
-
-    monkeypatch.setattr(letter_drafts.content, "reader_values", failing)
-    send()
-    clock.set_shift(61)
-    send()
-    assert states(number) == {"sent": 4, "failed": 1}
 
 
 def test_mailboxes_that_do_not_exist_are_suppressed_and_the_others_go_on(place, smtp):
