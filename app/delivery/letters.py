@@ -8,8 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
-
 from app.accounts import queries as accounts
 from app.accounts.rules.brand import Brand
 from app.consent import queries as consent
@@ -59,10 +57,8 @@ def set_links(links_of: LinksOf) -> None:
     _links_of = links_of
 
 
-def read(batch: Sequence[Held]) -> dict[int, Draft | Skip | Exception]:
+def read(batch: Sequence[Held]) -> dict[int, Draft | Skip]:
     """Drafts of messages of one mailing by their number; inside a transaction, writes nothing.
-
-    A fault that is one reader's own is that message's value.
 
     How far a person lets us see is read here, at the last moment before the letter is written. A withdrawal that
     comes later acts where signals are taken in.
@@ -77,15 +73,7 @@ def read(batch: Sequence[Held]) -> dict[int, Draft | Skip | Exception]:
     grounds = consent.find_grounds(
         first.workspace_id, [held.permission_id for held in batch if held.permission_id]
     )
-    drafts: dict[int, Draft | Skip | Exception] = {}
-    for held in batch:
-        try:
-            drafts[held.n] = _draft(held, version, brand, people, grounds)
-        except DBAPIError:
-            raise
-        except Exception as fault:  # noqa: BLE001  it must not keep the others from their letter
-            drafts[held.n] = fault
-    return drafts
+    return {held.n: _draft(held, version, brand, people, grounds) for held in batch}
 
 
 def _version(workspace_id: UUID, version_id: UUID) -> LetterVersion:
