@@ -36,8 +36,23 @@ def return_path(mailing_no: int, n: int, key: bytes, domain: str, *, purpose: Pu
         domain: a subdomain of From's domain, so that SPF aligns.
         purpose: which mailbox.
     """
-    name = f"{purpose}-{_base32(mailing_no)}-{_base32(n)}"
-    return f"{name}-{_mac(name, key)}@{domain}"
+    return Mailboxes(mailing_no, key, domain).make(n, purpose)
+
+
+class Mailboxes:
+    """The mailboxes of one mailing; see ``return_path``."""
+
+    __slots__ = ("_domain", "_key", "_mailing")
+
+    def __init__(self, mailing_no: int, key: bytes, domain: str) -> None:
+        self._mailing = _base32(mailing_no)
+        self._key = key
+        self._domain = domain
+
+    def make(self, n: int, purpose: Purpose = "b") -> str:
+        """The mailbox of one message."""
+        name = f"{purpose}-{self._mailing}-{_base32(n)}"
+        return f"{name}-{_mac(name, self._key)}@{self._domain}"
 
 
 def read_return_path(

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from app.delivery.transports.connection import Connection
 from app.delivery.transports.base import NotOpen, Outcome, Result, Transport, Verb
+from app.delivery.transports.connection import Connection
 from app.delivery.transports.settings import Security, SmtpSettings, Timeouts, parse_url
 from app.delivery.transports.smtp import SmtpTransport
 from tests.support.smtp_sink import SmtpSink

@@ -10,6 +10,7 @@ hangs up in the middle of a mail leaves no doubt about it. What breaks later doe
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import ssl
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.delivery.transports.base import Result, Verb
-from app.delivery.transports.replies import CONTROLS, Nonsense, ReplyReader, local, result_of, sent
+from app.delivery.transports.replies import Nonsense, ReplyReader, local, result_of, sent
 from app.delivery.transports.settings import Timeouts
 
 LINE_OCTETS: Final = 998
@@ -57,7 +58,7 @@ class Mail:
 
 
 Ended = tuple[Mail, Result | None]
-"""A mail with what became of it; None: its MAIL never left, somebody else may have it."""
+"""A mail with what became of it; None: it is not to blame and nothing of its body left, so it may go another way."""
 
 
 class Exchange:
@@ -69,13 +70,24 @@ class Exchange:
         offers: dict[str, str],
         timeouts: Timeouts,
         before_body: Callable[[Mail], None],
+        after_answer: Callable[[Mail, Result], None],
     ) -> None:
+        """Take over an open line.
+
+        Args:
+            line: connected, greeted, signed in.
+            offers: the server's extensions by name, with their parameters.
+            timeouts: longest waits.
+            before_body: told right before the first octet of a mail goes out.
+            after_answer: told as soon as it is known what became of a mail whose octets had begun to go out.
+        """
         line.setblocking(False)
         self._line = line
         self._offers = offers
         self._is_overlapping = "PIPELINING" in offers
         self._times = timeouts
         self._before_body = before_body
+        self._after_answer = after_answer
         self._replies = ReplyReader()
         self._waiting: deque[Mail] = deque()
         self._commands: deque[tuple[Verb, bytes, Mail]] = deque()
@@ -88,6 +100,8 @@ class Exchange:
         self._is_closing = False
         self._since = time.monotonic()
         """When the server last did what it should."""
+        self._in_hand = 0
+        """Mails that have begun to leave and have no end yet."""
         self._ended: list[Ended] = []
         self.is_broken = False
         """Nothing more can be sent over it."""
@@ -114,12 +128,10 @@ class Exchange:
         """Whether ``proceed`` has something to do once the line was looked at."""
         return self._body is not None and not self._out
 
-    def in_hand(self) -> list[Mail]:
-        """Mails that have begun to leave and have no end yet."""
-        found = {id(mail): mail for _, mail in self._expected} | {id(mail): mail for _, _, mail in self._commands}
-        if self._body is not None:
-            found[id(self._body)] = self._body
-        return list(found.values())
+    @property
+    def begun(self) -> int:
+        """How many mails it has that have no end yet."""
+        return len(self._waiting) + self._in_hand
 
     def put(self, mails: list[Mail]) -> None:
         """Send these when their turn comes."""
@@ -169,14 +181,21 @@ class Exchange:
             is_body = self._body is not None
             self._break("The server took no more of the mail." if is_body else "The server did not answer in time.")
 
-    def give_up(self) -> None:
-        """Break it off; what cannot be known is in doubt."""
-        self._break("The connection is closed.")
-
     def return_waiting(self) -> None:
         """Hand back what has not begun to leave."""
         self._ended += [(mail, None) for mail in self._waiting]
         self._waiting.clear()
+
+    def say_goodbye(self) -> None:
+        """Send QUIT, for an idle line."""
+        with contextlib.suppress(OSError):
+            self._line.send(b"QUIT\r\n")
+
+    def await_goodbye(self, seconds: float) -> None:
+        """Give the server so long to answer QUIT."""
+        with contextlib.suppress(OSError):
+            self._line.settimeout(max(seconds, 0))
+            self._line.recv(_READ)
 
     # What goes out.
 
@@ -199,6 +218,7 @@ class Exchange:
         commands.append((Verb.RCPT, b"RCPT TO:<%b>\r\n" % mail.rcpt.encode(), mail))
         commands.append((Verb.DATA, b"DATA\r\n", mail))
         self.taken += 1
+        self._in_hand += 1
         return self._next_commands()
 
     def _next_commands(self) -> bytes:
@@ -248,7 +268,9 @@ class Exchange:
             self._before_body(mail)
         except BaseException as error:
             # It could not be noted, so nothing of it leaves.
-            self._break(str(error) or type(error).__name__)
+            self._body = None
+            self._end(mail, result_of(None, str(error) or type(error).__name__, Verb.BODY))
+            self._break("The connection is closed.")
             raise
         self._say(mail.data if mail.is_sound else stuffed(mail.data))
 
@@ -319,25 +341,34 @@ class Exchange:
             self._refuse_current(mail)
 
     def _refuse_current(self, mail: Mail) -> None:
-        self._ended.append((mail, mail.refused))
+        self._end(mail, mail.refused)
         self._begin_envelope()
+
+    def _end_with_body(self, mail: Mail, result: Result) -> None:
+        # Before anything else happens on this line: then a death leaves doubt about one mail of it.
+        self._after_answer(mail, result)
+        self._end(mail, result)
+
+    def _end(self, mail: Mail, result: Result | None) -> None:
+        self._in_hand -= 1
+        self._ended.append((mail, result))
 
     def _on_end(self, mail: Mail, code: int, text: str) -> None:
         if mail.refused is not None:
-            self._ended.append((mail, mail.refused))
+            self._end(mail, mail.refused)
         elif code // 100 == 2:
-            self._ended.append((mail, sent(code, text)))
+            self._end_with_body(mail, sent(code, text))
         else:
-            self._ended.append((mail, result_of(code, text, Verb.DOT)))
+            self._end_with_body(mail, result_of(code, text, Verb.DOT))
         self._begin_envelope()
 
     def _on_interruption(self, code: int, text: str) -> None:
         """Words that nobody asked for: they end the mail whose octets are leaving, and the connection."""
         mail, self._body = self._body, None
         if mail is not None and code >= 400:
-            self._ended.append((mail, result_of(code, text, Verb.BODY)))
+            self._end_with_body(mail, result_of(code, text, Verb.BODY))
         elif mail is not None:
-            self._ended.append((mail, result_of(None, "The server spoke in the middle of the mail.", Verb.BODY)))
+            self._end_with_body(mail, result_of(None, "The server spoke in the middle of the mail.", Verb.BODY))
         self._break(text)
 
     def _hear_last_words(self, fault: str) -> None:
@@ -354,15 +385,16 @@ class Exchange:
             return
         self.is_broken = True
         self._out = memoryview(b"")
-        told: set[int] = set()
-        if self._body is not None:
-            self._ended.append((self._body, result_of(None, fault, Verb.BODY)))
-            told.add(id(self._body))
-            self._body = None
-        for verb, mail in [*self._expected, *((verb, mail) for verb, _, mail in self._commands)]:
+        body, self._body = self._body, None
+        if body is not None:
+            self._end_with_body(body, result_of(None, fault, Verb.BODY))
+        in_hand = [*self._expected, *((verb, mail) for verb, _, mail in self._commands)]
+        told: set[int] = set() if body is None else {id(body)}
+        for verb, mail in in_hand:
             if id(mail) not in told:
+                # The first one is where it broke. What is behind it is not to blame, and nothing of it has left.
+                self._end(mail, mail.refused or (None if told else result_of(None, fault, verb)))
                 told.add(id(mail))
-                self._ended.append((mail, mail.refused or result_of(None, fault, verb)))
         self._expected.clear()
         self._commands.clear()
         self.return_waiting()
@@ -403,5 +435,3 @@ def stuffed(data: bytes) -> bytes:
 def _needs_utf8(mail: Mail) -> bool:
     return mail.smtputf8 or not (mail.rcpt.isascii() and mail.envelope_from.isascii())
 
-
-__all__ = ["CONTROLS", "LINE_OCTETS", "NOT_YET", "Ended", "Exchange", "Mail", "refuse", "stuffed"]

@@ -69,7 +69,7 @@ class SmtpSettings:
     helo: str = ""
     auth: Auth = Auth.PASSWORD
     ca_file: str = ""
-    max_messages: int = 100
+    max_messages: int = 500
     timeouts: Timeouts = Timeouts()
 
 
@@ -112,7 +112,7 @@ def parse_url(url: str) -> SmtpSettings:
         helo=options.get("helo", ""),
         auth=_auth(options.get("auth", Auth.PASSWORD)),
         ca_file=_ca_file(options.get("ca", "")),
-        max_messages=_positive(options.get("max", "100")),
+        max_messages=_positive(options.get("max", "500")),
     )
 
 

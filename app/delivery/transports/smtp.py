@@ -6,14 +6,16 @@ a command); only a silence after the final dot is doubt.
 
 from __future__ import annotations
 
+import math
 import select
 import time
 from collections.abc import Callable
 from typing import Final
 
-from app.delivery.transports.base import NotOpen, Result
+from app.delivery.transports.base import NotOpen, Result, Verb
 from app.delivery.transports.connection import Connection
 from app.delivery.transports.exchange import Exchange, Mail, refuse
+from app.delivery.transports.replies import result_of
 from app.delivery.transports.settings import SmtpSettings
 
 IDLE_SECONDS: Final = 20.0
@@ -42,14 +44,22 @@ class SmtpTransport:
         if self._connection.is_open:
             return
         self._connection.open()
-        self._exchange = self.exchange(lambda _mail: self._before_body() if self._before_body else None)
+        self._exchange = self.exchange(
+            lambda _mail: self._before_body() if self._before_body else None, lambda _mail, _result: None
+        )
         self._used_at = time.monotonic()
 
-    def exchange(self, before_body: Callable[[Mail], None]) -> Exchange:
+    @property
+    def connection(self) -> Connection:
+        """The line itself."""
+        return self._connection
+
+    def exchange(
+        self, before_body: Callable[[Mail], None], after_answer: Callable[[Mail, Result], None]
+    ) -> Exchange:
         """The dialogue of the open connection, for whoever keeps many of them going at once."""
-        return Exchange(
-            self._connection.line, self._connection.offers, self._settings.timeouts, before_body
-        )
+        connection = self._connection
+        return Exchange(connection.line, connection.offers, self._settings.timeouts, before_body, after_answer)
 
     def send(
         self,
@@ -59,9 +69,10 @@ class SmtpTransport:
         *,
         smtputf8: bool = False,
         before_body: Callable[[], None] | None = None,
+        good_until: float = math.inf,
     ) -> Result:
         """Send one mail; see `base.Transport.send`."""
-        mail = Mail(envelope_from, rcpt, data, smtputf8)
+        mail = Mail(envelope_from, rcpt, data, smtputf8, good_until=good_until)
         refused = refuse(mail)
         if refused is not None:
             return refused
@@ -90,8 +101,7 @@ class SmtpTransport:
         exchange.put([mail])
         while True:
             for _, result in exchange.take_ended():
-                assert result is not None
-                return result
+                return result or result_of(None, "It took too long until a mail could leave.", Verb.CONNECT)
             wants_write = [line] if exchange.is_blocked else []
             wait = 0 if exchange.is_ready else _LOOK_SECONDS
             readable, writable, _ = select.select([line], wants_write, [], wait)
