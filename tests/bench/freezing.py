@@ -13,7 +13,7 @@ from tests.bench.sending import Wrong
 
 
 def freeze(sender: Sender, people: int) -> float:
-    """Launch, make the audience in this process, call the mailing off; the seconds of the middle part.
+    """Launch, make the audience in this process, stop there; the seconds of the middle part.
 
     No worker may run: what is measured is one freeze beside nothing else.
 
@@ -27,7 +27,7 @@ def freeze(sender: Sender, people: int) -> float:
     with transaction():
         query = text("SELECT audience FROM mailings WHERE no = :no")
         audience = session().execute(query, {"no": number}).scalar_one()
-        service.cancel(sender.id, number)
+        service.pause(sender.id, number)
     if audience != people:
         raise Wrong(f"The audience is {audience}, not {people}.")
     return took

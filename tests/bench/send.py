@@ -120,7 +120,8 @@ class Bench:
         return took
 
     def _reference(self) -> float:
-        return reference.rate(self._sink, self.mail_bytes, connections=self._connections)
+        mails = min(reference.MAILS, max(1000, self._recipients))
+        return reference.rate(self._sink, self.mail_bytes, connections=self._connections, mails=mails)
 
 
 _began = time.monotonic()

@@ -90,6 +90,21 @@ def send(house: House, sender: Sender, sink: Sink, recipients: int, say: Callabl
     return sent
 
 
+def judge(states: dict[str, int], taken: int | None, recipients: int) -> None:
+    """Say nothing when everybody got it exactly once.
+
+    Args:
+        states: messages of the mailing by state.
+        taken: by the sink; None where it does not count.
+        recipients: who were to get it.
+
+    Raises:
+        Wrong: not so.
+    """
+    if states != {"sent": recipients} or taken not in (None, recipients):
+        raise Wrong(f"{recipients} were to be sent; the database says {states}, the sink {taken}.")
+
+
 def _wait_for_quiet(house: House) -> None:
     """Until nothing else is due: a person who said yes is welcomed by a mail of its own."""
     with psycopg.connect(house.admin_url, autocommit=True) as connection:
@@ -156,8 +171,7 @@ class _Watch:
         ).fetchall())  # fmt: skip
         taken = self._taken()
         self._connection.close()
-        if states != {"sent": recipients} or taken not in (None, recipients):
-            raise Wrong(f"{recipients} were to be sent; the database says {states}, the sink {taken}.")
+        judge(states, taken, recipients)
 
     def _taken(self) -> int | None:
         count = self._sink.count()
