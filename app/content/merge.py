@@ -131,17 +131,37 @@ class Piece:
     Attributes:
         text: what stands there for everybody; None where something is merged.
         names: the dotted names that decide what it says.
+        branches: of an ``if``, in their order; the first whose question is answered with yes is merged.
     """
 
     write: _Write
     text: str | None
     names: frozenset[str]
+    branches: tuple[Branch, ...] = ()
 
     def render(self, values: Mapping[str, Any], language: str) -> str:
         """As ``Template.render``, for this part; escaped for its target, blanks as they are."""
         run = _Run(language)
         self.write(values, run)
         return "".join(run.parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """One way that an ``if`` may go.
+
+    Attributes:
+        test: its question; always yes for ``else``.
+        names: the dotted names in the question.
+    """
+
+    test: _Value
+    names: frozenset[str]
+    pieces: tuple[Piece, ...]
+
+    def holds(self, values: Mapping[str, Any], language: str) -> bool:
+        """The answer."""
+        return bool(self.test(values, _Run(language)))
 
 
 class Template:
@@ -214,6 +234,10 @@ def _write_nothing(_scope: _Scope, _run: _Run) -> None:
     return None
 
 
+def _always(_scope: _Scope, _run: _Run) -> Any:
+    return True
+
+
 def _no_value(_scope: _Scope, _run: _Run) -> Any:
     return None
 
@@ -249,11 +273,36 @@ class _Reader:
             if isinstance(node, nodes.Output):
                 found += self.pieces(node.nodes, names)
                 continue
+            if isinstance(node, nodes.If):
+                found.append(self._choice(node, names))
+                continue
             self._names = set()
             write = self._statement(node, names, 0)
             plain = node.data if isinstance(node, nodes.TemplateData) else None
             found.append(Piece(write, plain, frozenset(self._names)))
         return found
+
+    def _choice(self, node: nodes.If, names: Shape) -> Piece:
+        self._ifs += 1
+        branches = []
+        for branch in (node, *node.elif_):
+            self._names = set()
+            test = self._expression(branch.test, names)[1]
+            asked = frozenset(self._names)
+            branches.append(Branch(test, asked, tuple(self.pieces(branch.body, names))))
+        branches.append(Branch(_always, frozenset(), tuple(self.pieces(node.else_, names))))
+        self._ifs -= 1
+        said = [name for branch in branches for piece in branch.pieces for name in piece.names]
+        asked = frozenset(said).union(*(branch.names for branch in branches))
+
+        def write(scope: _Scope, run: _Run) -> None:
+            for branch in branches:
+                if branch.test(scope, run):
+                    for piece in branch.pieces:
+                        piece.write(scope, run)
+                    return
+
+        return Piece(write, None, asked, tuple(branches))
 
     def block(self, body: Sequence[nodes.Node], names: Shape, depth: int) -> _Write:
         """A list of statements."""

@@ -7,11 +7,11 @@ one tag about the reader, or one ``if`` or ``for`` that asks about them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.content.merge import Piece, Template
+from app.content.merge import Branch, Piece, Template
 
 READERS_OWN: Final = ("contact", "permission")
 """The first words of the names that differ from reader to reader."""
@@ -26,11 +26,13 @@ class Blank:
 
     Attributes:
         write: takes the reader's values; what it gives is escaped for its part of the mail.
+        names: the dotted names of the reader's own values that decide what it gives.
         holds_marks: it may give marks, which are to be replaced like those around it.
         is_alone: in a text part: nothing else stands on its line, so it may not be empty.
     """
 
     write: Callable[[Mapping[str, Any]], str]
+    names: tuple[str, ...]
     holds_marks: bool
     is_alone: bool = False
 
@@ -54,13 +56,29 @@ class Skeleton:
 
 def fold(template: Template, fixed: Mapping[str, Any], language: str) -> Parts:
     """The template with the shared values in it."""
-    parts: list[str | Blank] = []
-    for piece in template.pieces:
-        if not _is_readers_own(piece):
-            parts.append(piece.text if piece.text is not None else piece.render(fixed, language))
+    return _joined(_folded(template.pieces, fixed, language))
+
+
+def _folded(pieces: Iterable[Piece], fixed: Mapping[str, Any], language: str) -> Iterator[str | Blank]:
+    for piece in pieces:
+        if not _is_readers_own(piece.names):
+            yield piece.text if piece.text is not None else piece.render(fixed, language)
+            continue
+        chosen = _decided(piece, fixed, language)
+        if chosen is None:
+            yield _blank(piece, language)
         else:
-            parts.append(_blank(piece, language))
-    return _joined(parts)
+            yield from _folded(chosen.pieces, fixed, language)
+
+
+def _decided(piece: Piece, fixed: Mapping[str, Any], language: str) -> Branch | None:
+    """The branch of an ``if`` that every reader gets; None where they differ."""
+    for branch in piece.branches:
+        if _is_readers_own(branch.names):
+            return None
+        if branch.holds(fixed, language):
+            return branch
+    return None
 
 
 def tidy(parts: Parts, clean: Callable[[str], str]) -> Parts | None:
@@ -92,6 +110,7 @@ def _with_loners(parts: Parts) -> Parts:
         if isinstance(part, str)
         else Blank(
             part.write,
+            part.names,
             part.holds_marks,
             edge(index - 1, is_before=True) and edge(index + 1, is_before=False),
         )
@@ -99,16 +118,17 @@ def _with_loners(parts: Parts) -> Parts:
     )
 
 
-def _is_readers_own(piece: Piece) -> bool:
-    return any(name.partition(".")[0] in READERS_OWN for name in piece.names)
+def _is_readers_own(names: Iterable[str]) -> bool:
+    return any(name.partition(".")[0] in READERS_OWN for name in names)
 
 
 def _blank(piece: Piece, language: str) -> Blank:
     holds_marks = any(name.startswith(("links.", "nod.")) for name in piece.names)
-    return Blank(lambda values: piece.render(values, language), holds_marks)
+    names = tuple(sorted(name for name in piece.names if name.partition(".")[0] in READERS_OWN))
+    return Blank(lambda values: piece.render(values, language), names, holds_marks)
 
 
-def _joined(parts: Sequence[str | Blank]) -> Parts:
+def _joined(parts: Iterable[str | Blank]) -> Parts:
     made: list[str | Blank] = []
     for part in parts:
         if isinstance(part, str) and made and isinstance(made[-1], str):

@@ -6,6 +6,7 @@ line's end is left as it is, so the encoded body is its own canonical form for D
 
 from __future__ import annotations
 
+import binascii
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ ROOM: Final = 75
 _SOFT: Final = b"=\r\n"
 _PLAIN = re.compile(r"[!-\-/-<>-~][!-<>-~]*(?: [!-<>-~]+)*")
 """A word or several that stand as they are; the first letter is no dot."""
+_NEEDS_CARE = re.compile(rb"  |\t|\r|^\.|\n\.")
+"""What the library's encoder leaves as it is, and we do not."""
 _SAFE: Final = frozenset(range(33, 127)) - {ord("=")}
 
 
@@ -122,9 +125,12 @@ def quote(value: str) -> bytes:
     """A value for a hole without width: it begins and ends a line of its own."""
     if len(value) <= ROOM and _PLAIN.fullmatch(value):
         return value.encode()
-    quoter = Quoter()
-    quoter.text(value)
-    return b"".join(piece for piece in quoter.end() if isinstance(piece, bytes))
+    octets = binascii.b2a_qp(value.encode(), istext=True)
+    if _NEEDS_CARE.search(octets):
+        quoter = Quoter()
+        quoter.text(value)
+        return b"".join(piece for piece in quoter.end() if isinstance(piece, bytes))
+    return octets.replace(b"\n", b"\r\n")
 
 
 def with_marks(text: str, marks: Iterable[str]) -> list[str | Hole]:

@@ -19,6 +19,7 @@ from app.delivery.quoting import Hole, Quoter, quote, split, with_marks
 
 TO: Final = "To"
 SUBJECT: Final = "Subject"
+_KEPT: Final = 4096
 
 
 class NeedsWhole(Exception):
@@ -51,7 +52,7 @@ class Sheet:
         needs_why: whether the copy names the page that says why.
     """
 
-    __slots__ = ("_body", "_fixed", "_head", "_marks", "_subject", "needs_why")
+    __slots__ = ("_body", "_fillers", "_fixed", "_head", "_marks", "_subject", "needs_why")
 
     def __init__(self, skeleton: Skeleton, parts: MailParts, marks: Marks) -> None:
         """Encode it.
@@ -79,6 +80,7 @@ class Sheet:
             part = {b"\0text": skeleton.text, b"\0html": skeleton.html}.get(piece)
             encoded += _encoded(part, known) if part is not None else [piece]
         self._body = _Frame(encoded, ())
+        self._fillers = [_Filler(blank) for blank in self._body.blanks]
         self.needs_why = self._head.has(marks.why) or self._body.has(marks.why)
 
     def fill(
@@ -98,12 +100,47 @@ class Sheet:
         """
         values = {**self._fixed, **values}
         own: dict[object, bytes] = {mark: word.encode() for mark, word in words.items()}
-        for blank in self._body.blanks:
-            own[blank] = quote(_merged(blank, values, words))
+        for filler in self._fillers:
+            own[filler.blank] = filler.octets(values, words)
         own[TO] = _to_field(to, to_name)
         if self._head.has(SUBJECT):
             own[SUBJECT] = text_field("Subject", _one_line(self._subject, values, words))
         return self._head.fill(own), self._body.fill(own)
+
+
+class _Filler:
+    """Fills a blank, and remembers what it gave: many readers share a first name or the day of their yes."""
+
+    __slots__ = ("_known", "_paths", "blank")
+
+    def __init__(self, blank: Blank) -> None:
+        self.blank = blank
+        self._paths = None if blank.holds_marks else [name.split(".") for name in blank.names]
+        self._known: dict[tuple[object, ...], bytes] = {}
+
+    def octets(self, values: Mapping[str, Any], words: Mapping[str, str]) -> bytes:
+        key = self._key(values)
+        if key is None:
+            return quote(_merged(self.blank, values, words))
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            known = self._known[key] = quote(_merged(self.blank, values, words))
+        return known
+
+    def _key(self, values: Mapping[str, Any]) -> tuple[object, ...] | None:
+        if self._paths is None:
+            return None
+        found: list[object] = []
+        for path in self._paths:
+            value: Any = values
+            for name in path:
+                value = value.get(name) if isinstance(value, dict) else None
+            if not isinstance(value, str | None):
+                return None
+            found.append(value)
+        return tuple(found)
 
 
 class _Frame:

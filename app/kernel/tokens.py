@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from app.kernel.errors import NotFound
+from app.kernel.macs import hmac_sha256
 
 MAC_BYTES = 16
 _keys: tuple[bytes, ...] = ()
@@ -90,13 +91,13 @@ def verify_until(purpose: str, token: str, now: datetime, *, size: int | None = 
 
 def mac(purpose: str, message: bytes, size: int = MAC_BYTES) -> bytes:
     """HMAC-SHA-256 under the purpose's current key, cut to ``size`` bytes."""
-    return hmac.digest(purpose_key(purpose), message, "sha256")[:size]
+    return hmac_sha256(purpose_key(purpose), message)[:size]
 
 
 def mac_matches(purpose: str, message: bytes, given: bytes) -> bool:
     """Whether any key of the purpose, current or retired, made this MAC."""
     return len(given) >= 8 and any(
-        hmac.compare_digest(hmac.new(key, message, hashlib.sha256).digest()[: len(given)], given)
+        hmac.compare_digest(hmac_sha256(key, message)[: len(given)], given)
         for key in purpose_keys(purpose)
     )
 
@@ -104,7 +105,7 @@ def mac_matches(purpose: str, message: bytes, given: bytes) -> bool:
 # Derived once a process: a mail carries half a dozen tokens.
 @lru_cache(maxsize=256)
 def _derive(key: bytes, purpose: str) -> bytes:
-    return hmac.new(key, b"nod token " + purpose.encode(), hashlib.sha256).digest()
+    return hmac_sha256(key, b"nod token " + purpose.encode())
 
 
 @lru_cache(maxsize=64)
@@ -113,7 +114,7 @@ def _key_id(key: bytes) -> bytes:
 
 
 def _mac(key: bytes, purpose: str, body: bytes, size: int) -> bytes:
-    return hmac.digest(_derive(key, purpose), body, "sha256")[:size]
+    return hmac_sha256(_derive(key, purpose), body)[:size]
 
 
 def encode(raw: bytes) -> str:
