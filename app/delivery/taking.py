@@ -43,7 +43,11 @@ def choose(lane: Lane, now: datetime) -> list[Head]:
 
 @dataclass(slots=True, eq=False)
 class Taken:
-    """A message that is locked by this transaction, with the gate's answer; ``refusal`` is empty for a yes."""
+    """A message that is locked by this transaction.
+
+    Attributes:
+        refusal: the gate's answer; empty for a yes.
+    """
 
     held: Held
     refusal: str
@@ -53,7 +57,7 @@ class Taken:
 # the next turn. A row that changed since the statement began is read again once it is locked, gate included.
 def _take_sql(which: str) -> str:
     return (
-        f"WITH due AS MATERIALIZED (SELECT {COLUMNS} FROM messages m WHERE m.mailing_no = :no"  # noqa: S608
+        f"WITH due AS MATERIALIZED (SELECT {COLUMNS}, m.ctid AS place FROM messages m WHERE m.mailing_no = :no"  # noqa: S608
         f" AND m.state = 'pending' AND m.due_at <= :now AND {which}"
         " AND (CAST(:resting AS text[]) IS NULL OR m.domain_group <> ALL(CAST(:resting AS text[])))"
         " ORDER BY m.due_at LIMIT :size FOR UPDATE SKIP LOCKED)"
@@ -86,17 +90,24 @@ def take(
     rows = session().execute(_TAKE, values).all()
     if not rows and is_quiet:
         rows = session().execute(_TAKE_ALONE, values | {"size": 1}).all()
-    return [Taken(outbox.held_of(head, row[:-1]), row[-1]) for row in rows]
+    taken = []
+    for row in rows:
+        held = outbox.held_of(head, row[:-2])
+        held.place = row[-2]
+        taken.append(Taken(held, row[-1]))
+    return taken
 
 
-# The mailing's row is locked for the rest of this transaction, so that a pause comes before or after a whole turn.
+# The mailing's row is locked for the rest of this transaction, so that a pause comes before or after a whole turn. The
+# messages are found by their place, which cannot change while they are locked: what the planner believes of a mailing
+# whose audience was made a moment ago would let it read all of it for each turn (30 ms instead of 3 for 150 of 10,000).
 _BEGIN = text(
     "WITH running AS (UPDATE mailings SET vtime = vtime + CAST(:taken AS double precision) / weight"
     " WHERE no = :no AND state = 'running' RETURNING no)"
     " UPDATE messages m SET state = 'attempting', fence = m.fence + 1, lease_owner = :owner, lease_until = :lease_until,"
     " began_at = :now, attempts = m.attempts + 1, first_at = coalesce(m.first_at, :now),"
     " from_domain = coalesce(m.from_domain, :domain)"
-    " FROM running WHERE m.mailing_no = running.no AND m.n = ANY(CAST(:ns AS bigint[])) RETURNING m.n"
+    " WHERE m.ctid = ANY(CAST(CAST(:places AS text) AS tid[])) AND EXISTS (SELECT FROM running) RETURNING m.n, m.ctid"
 )
 
 
@@ -112,10 +123,11 @@ def begin(batch: Sequence[Held], owner: str, domain: str, now: datetime) -> bool
     if not batch:
         return True
     values: dict[str, Any] = {
-        "no": batch[0].mailing_no, "ns": [held.n for held in batch], "taken": len(batch), "owner": owner,
+        "no": batch[0].mailing_no, "places": outbox.places_of(batch), "taken": len(batch), "owner": owner,
         "domain": domain, "now": now, "lease_until": now + outbox.ATTEMPT_LEASE,
     }  # fmt: skip
-    begun = session().execute(_BEGIN, values).all()
+    places = {n: place for n, place in session().execute(_BEGIN, values)}  # noqa: C416  rows, not pairs
     for held in batch:
         held.fence += 1
-    return len(begun) == len(batch)
+        held.place = places.get(held.n, "")
+    return len(places) == len(batch)
