@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from uuid import UUID
 
 import click
@@ -13,13 +14,21 @@ import click
 SECONDS = 3
 
 
-def make_keys(workspace_id: UUID, domain: str) -> None:
-    """Make the keys of a sender's domain, so that its mails are signed from now on.
+make_keys: Callable[[UUID, str], None] | None = None
+"""Makes the keys of a workspace's sending domain, so that its mails are signed from now on; None: Nod makes none."""
+
+
+def require() -> Callable[[UUID, str], None]:
+    """What makes the keys.
 
     Raises:
-        click.ClickException: this Nod makes none.
+        click.ClickException: this Nod makes none, so there is nothing to measure.
     """
-    raise click.ClickException(f"--dkim: this Nod makes no keys for {domain}, so its mails are not signed.")
+    if make_keys is None:
+        raise click.ClickException(
+            "--dkim: this Nod makes no keys for sending domains, so no mail is signed."
+        )
+    return make_keys
 
 
 def limit() -> float:
