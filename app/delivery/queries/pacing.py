@@ -1,0 +1,121 @@
+"""What limits sending now, in words for people, and for the figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from app.delivery.models import SenderRow
+from app.delivery.pacing import buckets, slots, tallies
+from app.delivery.pacing.buckets import route_key
+from app.delivery.pacing.rules import WHOLE, Pace, Rest, words
+from app.delivery.queries.outbox import default_sender, oldest_due_seconds
+from app.delivery.rules import Lane
+from app.kernel.db import session
+
+LATE: Final = {Lane.SYSTEM: timedelta(minutes=1), Lane.BULK: timedelta(hours=2)}
+"""For so long a due message may wait before it is worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One limit as a page shows it.
+
+    Attributes:
+        route: a transport's id, or ``default``.
+        group: the receiver's domain; empty for the mail server as a whole.
+        why: a sentence or two.
+        is_resting: nothing goes out there now.
+        until: when it is tried again, or is back to full speed; None: as long as the owner wants it.
+        per_minute: what may go a minute, or None while it rests or nothing is known.
+        own_per_minute: what the owner allows, or None.
+    """
+
+    route: str
+    group: str
+    why: str
+    is_resting: bool
+    until: datetime | None
+    per_minute: float | None
+    own_per_minute: float | None
+
+
+def standing(workspace_id: UUID) -> list[Standing]:
+    """What limits a workspace's mails now, the mail server first."""
+    sender = session().execute(default_sender(workspace_id)).scalar_one_or_none()
+    return route_standing(_route(sender))
+
+
+def _route(sender: SenderRow | None) -> str:
+    return route_key(sender.transport_id if sender else None)
+
+
+def route_standing(route: str | None = None) -> list[Standing]:
+    """What limits a route now, or all of them."""
+    found = buckets.limits()
+    return [
+        _standing(of, group, pace, found.now)
+        for (of, group), pace in sorted(found.paces.items())
+        if (route is None or of == route) and words(pace, group, found.now)
+    ]
+
+
+def _standing(route: str, group: str, pace: Pace, now: datetime) -> Standing:
+    is_resting = pace.rests_at(now) or pace.is_half_open(now)
+    rate = None if is_resting else pace.allows(now)
+    own = pace.own_rate
+    return Standing(
+        route, group, words(pace, group, now), is_resting,
+        pace.rest_until if is_resting else (pace.free_at() if pace.learnt(now) is not None else None),
+        rate * 60 if rate is not None else None, own * 60 if own is not None else None,
+    )  # fmt: skip
+
+
+_CONNECTIONS = text("SELECT connections FROM paces WHERE route = :route AND domain_group = ''")
+
+
+def connections(route: str) -> int:
+    """How many connections a route may have in all workers together."""
+    found = session().execute(_CONNECTIONS, {"route": route}).scalar_one_or_none()
+    return int(found or slots.USUAL)
+
+
+@dataclass(frozen=True, slots=True)
+class PaceFigures:
+    """Numbers over all routes: what rests by reason, what is slowed, and the counts of ``tallies``."""
+
+    resting: dict[str, int]
+    slowed_groups: int
+    tallies: dict[str, int]
+
+
+def pace_figures() -> PaceFigures:
+    """For the figures of the installation."""
+    found = buckets.limits()
+    resting = dict.fromkeys((rest.value for rest in Rest), 0)
+    paces = found.paces.items()
+    resting.update(
+        Counter(pace.rest.value for _, pace in paces if pace.rest is not None and pace.rests_at(found.now))
+    )
+    slowed = sum(1 for (_, group), pace in paces if group != WHOLE and pace.allows(found.now) is not None)
+    return PaceFigures(resting, slowed, tallies.read())
+
+
+def late_words() -> list[str]:
+    """A sentence for each lane whose oldest due message has waited for too long."""
+    ages = {lane: timedelta(seconds=oldest_due_seconds(lane)) for lane in Lane}
+    return [
+        f"The oldest message of the lane {lane.value} that is due has waited for {_span(age)}."
+        for lane, age in ages.items()
+        if age > LATE[lane]
+    ]
+
+
+def _span(age: timedelta) -> str:
+    minutes = round(age.total_seconds() / 60)
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
