@@ -300,47 +300,90 @@ def test_sessions_that_learn_at_once_wait_for_each_other(live):
 # Out of the way.
 
 
-def test_messages_of_a_shut_group_are_moved_to_their_turn_and_others_stay(live):
-    place = mailing.setting()
-    mailing.crowd(place, 30, domain="gmail.com")
-    mailing.crowd(place, 20, domain="b.example")
-    number = mailing.running(place)
-    with db.transaction():
-        pacing.set_rate(R, "gmail.com", 60)
-        pacer = Pacer()
-        pacer.look()
-        assert pacer.postpone(R, number) == 29
-        now = clock.now()
-        due = db.session().execute(
-            text("SELECT domain_group, due_at FROM messages WHERE mailing_no = :no ORDER BY due_at"),
-            {"no": number},
-        )
-        waits = [(row.due_at - now).total_seconds() for row in due if row.domain_group == "gmail.com"]
-        assert waits == pytest.approx([second + 1 for second in range(29)], abs=0.2)
-        left = text("SELECT count(*) FROM messages WHERE mailing_no = :no AND due_at <= :now")
-        assert db.session().execute(left, {"no": number, "now": now}).scalar_one() == 21
-        assert pacer.postpone(R, number) == 0
+def waits(number: int, group: str) -> list[float]:
+    """Seconds until each message of a group is due, within a transaction."""
+    query = "SELECT due_at FROM messages WHERE mailing_no = :no AND domain_group = :group ORDER BY due_at"
+    found = db.session().execute(text(query), {"no": number, "group": group}).scalars()
+    return [(due_at - clock.now()).total_seconds() for due_at in found]
 
 
-def test_later_windows_of_a_shut_group_come_after_the_earlier_ones(live):
+@pytest.fixture
+def crowded(live) -> int:
+    """A mailing to thirty people at one receiver and twenty and one elsewhere."""
     place = mailing.setting()
     mailing.crowd(place, 31, domain="gmail.com")
-    number = mailing.running(place)
+    mailing.crowd(place, 20, domain="b.example")
+    return mailing.running(place)
+
+
+def test_messages_of_a_slow_group_are_moved_to_their_turn_and_others_stay(crowded):
+    with db.transaction():
+        pacing.set_rate(R, "gmail.com", 60)
+        pacer = Pacer()
+        assert pacer.look().shut_groups(R) == ["gmail.com"]
+        assert pacer.postpone(R, crowded) == 25
+        slow = waits(crowded, "gmail.com")
+        assert max(slow[:5]) <= 0, "what the next turn may take"
+        assert slow[5:] == pytest.approx([second + 6 for second in range(25)])
+        assert max(waits(crowded, "b.example")) <= 0
+        assert pacer.postpone(R, crowded) == 0
+
+
+def test_messages_of_a_resting_group_wait_until_it_opens(crowded):
+    busy = said("gmail.com", 421, "421 busy")
+    with db.transaction():
+        pacer = Pacer()
+        pacer.look()
+        pacer.learn(R, [busy])
+        pacer.look()
+        assert pacer.postpone(R, crowded) == 30
+        assert waits(crowded, "gmail.com")[0] == pytest.approx(30)
+        assert max(waits(crowded, "b.example")) <= 0
+
+
+def test_behind_a_probe_one_stays_and_the_others_look_again_soon(crowded):
+    with db.transaction():
+        clock.set_to(clock.now() - timedelta(minutes=2))
+        pacer = Pacer()
+        pacer.look()
+        pacer.learn(R, [said("gmail.com", None, "timed out")] * 20)
+    with db.transaction():
+        pacer.look()
+        assert pacer.postpone(R, crowded) == 29
+        assert waits(crowded, "gmail.com")[1] == pytest.approx(buckets.PROBE_LOOK_SECONDS)
+
+
+def test_later_windows_of_a_slow_group_come_after_the_earlier_ones(crowded, monkeypatch):
+    monkeypatch.setattr(buckets, "POSTPONED", 15)
     with db.transaction():
         pacing.set_rate(R, "gmail.com", 60)
         pacer = Pacer()
         pacer.look()
-        sizes = []
-        whole, buckets.POSTPONED = buckets.POSTPONED, 10  # type: ignore[misc]
-        try:
-            while moved := pacer.postpone(R, number):
-                sizes.append(moved)
-        finally:
-            buckets.POSTPONED = whole  # type: ignore[misc]
-        last = text("SELECT max(due_at) FROM messages WHERE mailing_no = :no AND domain_group = 'gmail.com'")
-        wait = db.session().execute(last, {"no": number}).scalar_one() - clock.now()
-    assert sizes == [10, 10, 10]
-    assert wait.total_seconds() == pytest.approx(30, abs=1)
+        assert [pacer.postpone(R, crowded) for _ in range(4)] == [10, 10, 5, 0]
+        assert waits(crowded, "gmail.com")[5:] == pytest.approx([second + 6 for second in range(25)])
+
+
+def test_nobody_waits_longer_than_five_minutes_for_a_new_look(crowded):
+    with db.transaction():
+        pacing.set_rate(R, "gmail.com", 1)
+        pacer = Pacer()
+        pacer.look()
+        assert pacer.postpone(R, crowded) == 25
+        assert waits(crowded, "gmail.com")[-1] == pytest.approx(300)
+
+
+def test_a_slow_route_says_how_many_are_worth_claiming(session):
+    limit("", 600)
+    for seconds, most in ((0, 0), (0.25, 2), (9, 3)):
+        with db.transaction():
+            clock.set_to(after(seconds))
+            assert buckets.limits().most(R, 300) == most
+            assert buckets.limits().most("another", 300) == 300
+    learn(after(10), said("a.example", None, "refused", "connect"))
+    for seconds, most in ((14, 0), (15, 1)):
+        with db.transaction():
+            clock.set_to(after(seconds))
+            assert buckets.limits().most(R, 300) == most
 
 
 # Names.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -60,6 +60,26 @@ def route_sql(mailing: str) -> str:
     return ROUTE_SQL.format(g=mailing)
 
 
+SPARE: Final = 5
+"""So many messages of a limited group stay due beside those that may go now: the next turn may have tokens."""
+PROBE_LOOK_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How the due messages of a limited group should stand in line.
+
+    Attributes:
+        keep: so many stay due.
+        first: seconds until the next one's turn.
+        gap: seconds from each to the one after it.
+    """
+
+    keep: int
+    first: float
+    gap: float
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Everything that is limited at one moment; empty while nothing is."""
@@ -88,17 +108,44 @@ class Limits:
             return pace.probe_until is not None and pace.probe_until > self.now
         return pace.rests_at(self.now) or self.room.get((route, group), 1.0) < 1.0
 
+    def most(self, route: str, size: int) -> int:
+        """So many messages of a route are worth claiming now, at most ``size``."""
+        pace = self.paces.get((route, WHOLE))
+        if pace is None:
+            return size
+        if self.is_shut(route, WHOLE):
+            return 0
+        if pace.is_half_open(self.now):
+            return min(1, size)
+        return min(size, int(self.room.get((route, WHOLE), size)))
+
     def opens_in(self) -> float | None:
         """Seconds until the first of those that are shut opens; None: none is."""
         waits = [self._wait(*key) for key in self.paces if self.is_shut(*key)]
         return min(waits) if waits else None
 
-    def opens_at(self, route: str, group: str) -> tuple[float, float]:
-        """When a shut one opens and how its messages follow each other: (first, gap), in seconds from now."""
+    def queues(self, route: str) -> dict[str, Queue]:
+        """How the messages of each limited group of a route should stand in line."""
+        return {
+            group: self._queue(route, group)
+            for of, group in self.paces
+            if of == route and group and (self.is_shut(of, group) or self._is_narrow(of, group))
+        }
+
+    def _is_narrow(self, route: str, group: str) -> bool:
+        return self.paces[route, group].is_half_open(self.now) or (route, group) in self.room
+
+    def _queue(self, route: str, group: str) -> Queue:
         pace = self.paces[route, group]
-        first = self._wait(route, group)
+        if pace.is_half_open(self.now):
+            # Whether it opens is known once the probe is answered, mostly much sooner than it may take.
+            return Queue(0 if self.is_shut(route, group) else 1, PROBE_LOOK_SECONDS, 0.0)
         rate = pace.allows(max(self.now, pace.rated_at or self.now))
-        return first, 1.0 / rate if rate else 0.0
+        gap = 1.0 / rate if rate else 0.0
+        if pace.rests_at(self.now):
+            return Queue(0, self._wait(route, group), gap)
+        keep = int(self.room.get((route, group), 0.0)) + SPARE + int((rate or 0.0) * BURST_SECONDS)
+        return Queue(max(0, keep), (keep + 1) * gap, gap)
 
     def _wait(self, route: str, group: str) -> float:
         pace = self.paces[route, group]
@@ -304,29 +351,27 @@ _POSTPONE = text(
     " numbered AS (SELECT n, domain_group, row_number() OVER (PARTITION BY domain_group ORDER BY due_at, n) - 1 AS i"
     " FROM due),"
     " moved AS (UPDATE messages m SET due_at = CAST(:now AS timestamptz)"
-    " + make_interval(secs => least(CAST(:horizon AS float8), s.first + s.gap * d.i))"
-    " FROM numbered d, jsonb_to_recordset(CAST(:shut AS jsonb)) AS s (domain_group text, first float8, gap float8)"
-    " WHERE m.mailing_no = :no AND m.n = d.n AND s.domain_group = d.domain_group RETURNING m.domain_group)"
+    " + make_interval(secs => least(CAST(:horizon AS float8), q.first + q.gap * (d.i - q.keep)))"
+    " FROM numbered d JOIN jsonb_to_recordset(CAST(:queues AS jsonb))"
+    " AS q (domain_group text, keep int, first float8, gap float8) ON q.domain_group = d.domain_group AND d.i >= q.keep"
+    " WHERE m.mailing_no = :no AND m.n = d.n RETURNING m.domain_group)"
     " SELECT domain_group, count(*) AS number FROM moved GROUP BY domain_group"
 )
 
 
-def postpone(mailing_no: int, shut: Mapping[str, tuple[float, float]]) -> dict[str, int]:
-    """Move due messages of shut groups to when it will be their turn, so that no claim looks at them meanwhile.
+def postpone(mailing_no: int, queues: Mapping[str, Queue]) -> dict[str, int]:
+    """Move due messages of limited groups to when it will be their turn, so that no claim looks at them meanwhile.
 
     Args:
         mailing_no: of the mailing.
-        shut: seconds until the first may go, and between two, by group; nobody waits longer than ``HORIZON`` for a
-            new look.
+        queues: by group; nobody waits longer than ``HORIZON`` for a new look.
 
     Returns:
         How many were moved, by group; at most ``POSTPONED`` together.
     """
-    now = clock.now()
     values = {
-        "no": mailing_no, "now": now, "groups": list(shut), "size": POSTPONED, "horizon": HORIZON.total_seconds(),
-        "shut": json.dumps(
-            [{"domain_group": group, "first": first, "gap": gap} for group, (first, gap) in shut.items()]
-        ),
+        "no": mailing_no, "now": clock.now(), "groups": list(queues), "size": POSTPONED,
+        "horizon": HORIZON.total_seconds(),
+        "queues": json.dumps([{"domain_group": group, **asdict(queue)} for group, queue in queues.items()]),
     }  # fmt: skip
     return {row.domain_group: row.number for row in session().execute(_POSTPONE, values)}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import text
 
 from app.delivery.pacing import buckets
-from app.delivery.pacing.buckets import HORIZON, Limits
+from app.delivery.pacing.buckets import HORIZON, Limits, Queue
 from app.delivery.pacing.rules import WHOLE, Said, read_signs
 from app.delivery.retries import Blame
 from app.delivery.rules import Lane
@@ -19,6 +20,7 @@ from app.kernel import clock
 from app.kernel.db import session
 
 WINDOW_SECONDS: Final = 30.0
+_HORIZON_SECONDS: Final = HORIZON.total_seconds()
 _QUIET: Final = frozenset(Blame) - {Blame.HOST, Blame.DOMAIN, Blame.TRANSPORT}
 _OWNERS = text("SELECT greatest(1, count(*)) FROM slots WHERE route = :route AND lease_until > :now")
 
@@ -93,27 +95,30 @@ class Pacer:
             buckets.give_back(route, unused)
 
     def postpone(self, route: str, mailing_no: int) -> int:
-        """Move due messages of a mailing out of the way of claims while their groups are shut; how many were moved.
+        """Move due messages of a mailing whose turn it is not out of the way of claims; how many were moved.
 
-        One statement, and none where no group of the route is shut.
+        One statement, and none where no group of the route is limited.
         """
         known = self._limits or self.look()
-        shut = {group: self._turn(known, route, group) for group in known.shut_groups(route)}
-        if not shut:
+        queues = {
+            group: self._behind(known, route, group, line) for group, line in known.queues(route).items()
+        }
+        if not queues:
             return 0
-        moved = buckets.postpone(mailing_no, shut)
+        moved = buckets.postpone(mailing_no, queues)
         for group, number in moved.items():
-            first, gap = shut[group]
-            self._taken[route, group] = known.now + timedelta(seconds=first + gap * number)
+            line = queues[group]
+            self._taken[route, group] = known.now + timedelta(seconds=line.first + line.gap * number)
         return sum(moved.values())
 
-    def _turn(self, known: Limits, route: str, group: str) -> tuple[float, float]:
-        first, gap = known.opens_at(route, group)
+    def _behind(self, known: Limits, route: str, group: str, line: Queue) -> Queue:
+        """The line as it goes on behind those who stand in it already, as far as this sender knows."""
         taken = self._taken.get((route, group))
-        if gap and taken is not None:
-            first = max(first, (taken - known.now).total_seconds())
+        if not line.gap or taken is None:
+            return line
+        first = max(line.first, (taken - known.now).total_seconds())
         # Whoever would come after the horizon looks again sooner; by then the receiver may want more.
-        return (first if first < HORIZON.total_seconds() else HORIZON.total_seconds() / 2, gap)
+        return replace(line, first=first if first < _HORIZON_SECONDS else _HORIZON_SECONDS / 2)
 
     def learn(self, route: str, said: Sequence[Said]) -> None:
         """Take in what servers said to a batch of messages; no statement where all is well and nothing was limited."""

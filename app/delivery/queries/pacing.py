@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.delivery.models import SenderRow
 from app.delivery.pacing import buckets, slots, tallies
-from app.delivery.pacing.buckets import route_key
+from app.delivery.pacing.buckets import DEFAULT_ROUTE, route_key
 from app.delivery.pacing.rules import WHOLE, Pace, Rest, words
 from app.delivery.queries.outbox import default_sender, oldest_due_seconds
 from app.delivery.rules import Lane
@@ -76,13 +76,54 @@ def _standing(route: str, group: str, pace: Pace, now: datetime) -> Standing:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way out, as the shell lists it."""
+
+    key: str
+    says: str
+    connections: int
+
+
+_ROUTES = text(
+    "SELECT CAST(t.id AS text) AS key, t.host, t.port, w.name FROM transports t"
+    " JOIN workspaces w ON w.id = t.workspace_id ORDER BY w.name, t.id"
+)
+
+
+def list_routes() -> list[Route]:
+    """Every way out of the installation, its own mail server first."""
+    own = Route(DEFAULT_ROUTE, "the mail server of this installation", connections(DEFAULT_ROUTE))
+    others = [
+        Route(row.key, f"{row.host}:{row.port} of {row.name}", connections(row.key))
+        for row in session().execute(_ROUTES)
+    ]
+    return [own, *others]
+
+
 _CONNECTIONS = text("SELECT connections FROM paces WHERE route = :route AND domain_group = ''")
+
+
+_OWN_RATES = text(
+    "SELECT domain_group, own_rate FROM paces WHERE route = :route AND own_rate IS NOT NULL ORDER BY domain_group"
+)
+USUAL_CONNECTIONS: Final = slots.USUAL
+
+
+def own_rates(route: str) -> dict[str, float]:
+    """What the owner allows a minute by receiver; under the empty name for the route as a whole."""
+    return {row.domain_group: row.own_rate * 60 for row in session().execute(_OWN_RATES, {"route": route})}
+
+
+def own_connections(route: str) -> int | None:
+    """How many connections the owner allows in all workers together; None: the usual number."""
+    found: int | None = session().execute(_CONNECTIONS, {"route": route}).scalar_one_or_none()
+    return found
 
 
 def connections(route: str) -> int:
     """How many connections a route may have in all workers together."""
-    found = session().execute(_CONNECTIONS, {"route": route}).scalar_one_or_none()
-    return int(found or slots.USUAL)
+    return own_connections(route) or USUAL_CONNECTIONS
 
 
 @dataclass(frozen=True, slots=True)

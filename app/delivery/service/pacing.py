@@ -62,9 +62,7 @@ def set_rate(route: str, domain: str, per_minute: float) -> None:
     Raises:
         BadInput: with ``fields`` domain, per_minute.
     """
-    faults: dict[str, str] = {}
-    if not 0 < per_minute <= MOST_A_MINUTE:
-        faults["per_minute"] = "Write how many mails a minute, such as 600."
+    faults = _faults(per_minute, None)
     group = _group(domain, faults)
     if faults:
         raise BadInput("This limit does not fit.", fields=faults)
@@ -82,11 +80,26 @@ def set_connections(route: str, number: int | None) -> None:
     Raises:
         BadInput: with ``fields`` connections.
     """
-    if number is not None and not 1 <= number <= slots.MOST:
-        raise BadInput(
-            "This limit does not fit.", fields={"connections": f"Write a number from 1 to {slots.MOST:,}."}
-        )
+    faults = _faults(None, number)
+    if faults:
+        raise BadInput("This limit does not fit.", fields=faults)
     session().execute(_SET_CONNECTIONS, {"route": route, "number": number, "now": clock.now()})
+
+
+def set_pace(route: str, per_minute: float | None, connections: int | None) -> None:
+    """Set what holds for a route as a whole, both or nothing; None: no rate, the usual number of connections.
+
+    Raises:
+        BadInput: with ``fields`` per_minute, connections.
+    """
+    faults = _faults(per_minute, connections)
+    if faults:
+        raise BadInput("This limit does not fit.", fields=faults)
+    if per_minute is None:
+        clear_rate(route)
+    else:
+        set_rate(route, WHOLE, per_minute)
+    set_connections(route, connections)
 
 
 def reopen(route: str, *, is_all: bool = False) -> None:
@@ -111,6 +124,15 @@ def sweep() -> None:
     session().execute(_FORGET_IDLE, {"now": clock.now()})
     slots.forget_old()
     watch.forget_old()
+
+
+def _faults(per_minute: float | None, connections: int | None) -> dict[str, str]:
+    faults: dict[str, str] = {}
+    if per_minute is not None and not 0 < per_minute <= MOST_A_MINUTE:
+        faults["per_minute"] = "Write how many mails a minute, such as 600."
+    if connections is not None and not 1 <= connections <= slots.MOST:
+        faults["connections"] = f"Write a number from 1 to {slots.MOST:,}."
+    return faults
 
 
 def _group(domain: str, faults: dict[str, str]) -> str:
