@@ -89,7 +89,7 @@ def limits() -> None:
         click.echo(f"{route.key}: {route.says}, at most {route.connections} connections")
         for limit in found:
             if limit.route == route.key:
-                click.echo(f"  {limit.group or 'all of it'}: {limit.why}")
+                click.echo(f"  {limit.why}")
 
 
 @group.command("limit")

@@ -41,7 +41,7 @@ def test_limits_are_set_listed_and_taken_away_at_the_shell(app, session, smtp):
     told = run(args=["delivery", "limits"]).output
     assert f"{own}: 127.0.0.1:{smtp.port} of Ostkai Coffee Roasters, at most 3 connections" in told
     assert "default: the mail server of this installation, at most 20 connections" in told
-    assert "  gmail.com: At most 90 a minute, as you have set it." in told
+    assert "  gmail.com: at most 90 a minute, as you have set it." in told
     run(args=["delivery", "limit", own, "--domain", "gmail.com", "--clear"])
     assert "gmail.com" not in run(args=["delivery", "limits"]).output
 
@@ -65,7 +65,7 @@ def test_a_resting_server_is_tried_at_once_from_the_shell(app, session):
     learn(AWAY)
     run = app.test_cli_runner().invoke
     assert (
-        "all of it: The mail server is away: connection refused." in run(args=["delivery", "limits"]).output
+        "  The mail server is away: connection refused." in run(args=["delivery", "limits"]).output
     )
     assert run(args=["delivery", "reopen", "default"]).exit_code == 0
     assert "away" not in run(args=["delivery", "limits"]).output
@@ -103,9 +103,28 @@ def test_a_mail_that_waits_for_long_is_a_word_and_no_failure(live, live_client):
     ]
 
 
-def test_our_own_servers_refusal_is_told_with_its_words(session):
+REFUSED = Said(
+    "a.example", TRANSPORT, Verb.AUTH, 535, "5.7.8", "535 5.7.8 nod@shop.example has a bad password"
+)
+
+
+def test_words_of_everybodys_server_are_told_by_their_codes_and_whole_to_whoever_runs_it(app, session):
     where = place_with_sender()
-    learn(Said("a.example", TRANSPORT, Verb.AUTH, 535, "5.7.8", "535 5.7.8 bad password"))
+    learn(REFUSED)
     (found,) = queries.standing(where.id)
     assert (found.group, found.is_resting, found.per_minute) == ("", True, None)
-    assert "535 5.7.8 bad password" in found.why
+    assert "does not let us send: 535 5.7.8. " in found.why
+    assert "bad password" in app.test_cli_runner().invoke(args=["delivery", "limits"]).output
+
+
+def test_a_mailing_tells_what_limits_its_way_out(live):
+    place, stranger = mailing.setting(), mailing.setting()
+    mailing.crowd(place, 1)
+    number = mailing.running(place)
+    with transaction():
+        assert queries.limits_of(place.id, number) == []
+    learn(AWAY)
+    with transaction():
+        (found,) = queries.limits_of(place.id, number)
+        assert found.why.startswith("The mail server is away. Nothing is lost")
+        assert queries.limits_of(stranger.id, number) == [], "not theirs"

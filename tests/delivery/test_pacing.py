@@ -190,7 +190,9 @@ def test_a_receiver_that_asks_for_patience_slows_its_group_only_and_is_told(sess
         (found,) = queries.standing(where.id)
         limits = pacer.look()
     assert found.group == "gmail.com"
-    assert "asked us to slow down: 450 4.7.28 rate" in found.why
+    assert "asked us to slow down: 450 4.7.28. " in found.why, (
+        "others' words stay theirs on everybody's server"
+    )
     assert found.per_minute == pytest.approx(60 * 60.5, rel=0.01), "half of what went there"
     assert not found.is_resting
     assert not limits.touches(R, ["a.example"])
@@ -483,7 +485,7 @@ def test_limits_are_checked_set_and_taken_away(session):
         clock.set_to(NOW)
         (found,) = queries.route_standing(R)
         assert (found.group, found.own_per_minute) == ("gmail.com", 120)
-        assert found.why == "At most 120 a minute, as you have set it."
+        assert found.why == "gmail.com: at most 120 a minute, as you have set it."
         service.clear_rate(R, "gmail.com")
         assert queries.route_standing(R) == []
         assert queries.connections(R) == slots.USUAL

@@ -283,22 +283,22 @@ _WRITE = text(
 
 
 def write_learnt(
-    route: str, signs: Mapping[str, Signs], known: Collection[str], measured: Callable[[str], float]
+    route: str, signs: Mapping[str, Signs], uneasy: Collection[str], measured: Callable[[str], float]
 ) -> None:
     """Put what a batch of answers says into the rows: at most three statements, none where it says nothing new.
 
     Args:
         route: as of ``route_key``.
         signs: of each group, as of ``rules.read_signs``.
-        known: groups of the route that have a row which limits or counts something.
+        uneasy: groups of the route that rest or count faults, which an answer ends.
         measured: messages a second that went to a group lately.
     """
     bad = sorted(group for group, found in signs.items() if found.is_bad)
-    good = [group for group, found in signs.items() if group in known and found.answers]
+    good = [group for group, found in signs.items() if group in uneasy and found.answers]
     if not bad and not good:
         return
     now = clock.now()
-    if any(group not in known for group in bad):
+    if any(group not in uneasy for group in bad):
         session().execute(_MAKE, {"route": route, "groups": bad, "now": now})
     rows = session().execute(_HOLD, {"route": route, "groups": sorted({*bad, *good})}).all()
     changed: list[dict[str, Any]] = []

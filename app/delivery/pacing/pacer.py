@@ -123,8 +123,8 @@ class Pacer:
     def learn(self, route: str, said: Sequence[Said]) -> None:
         """Take in what servers said to a batch of messages; no statement where all is well and nothing was limited."""
         self._meter.add(route, Counter(answer.group for answer in said if answer.group))
-        known = self._known(route)
-        if not known and all(answer.verdict.blame in _QUIET for answer in said):
+        uneasy = self._uneasy(route)
+        if not uneasy and all(answer.verdict.blame in _QUIET for answer in said):
             return
         owners: list[int] = []
 
@@ -134,10 +134,14 @@ class Pacer:
                 owners.append(_owners(route))
             return self._meter.rate(route, group) * owners[0]
 
-        buckets.write_learnt(route, read_signs(said), known, measured)
+        buckets.write_learnt(route, read_signs(said), uneasy, measured)
 
-    def _known(self, route: str) -> set[str]:
-        return {group for of, group in (self._limits.paces if self._limits else ()) if of == route}
+    def _uneasy(self, route: str) -> set[str]:
+        """Groups that an answer may relieve."""
+        paces = self._limits.paces.items() if self._limits else ()
+        return {
+            group for (of, group), pace in paces if of == route and (pace.rest is not None or pace.faults)
+        }
 
 
 def _owners(route: str) -> int:

@@ -8,6 +8,7 @@ belongs to the route, because it is said by our own mail server.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -43,6 +44,7 @@ BURST_SECONDS: Final = 0.25
 """What a bucket holds at most, in seconds of its rate, beside one message."""
 _CLOSING: Final = 421
 _NOT_ACCEPTING: Final = "4.3.2"
+_CODES: Final = re.compile(r"[2-5]\d\d(?: [245]\.\d{1,3}\.\d{1,3})?\b")
 _BY_ROUTE: Final = frozenset(
     {Verb.DNS, Verb.CONNECT, Verb.BANNER, Verb.EHLO, Verb.STARTTLS, Verb.AUTH, Verb.MAIL}
 )
@@ -283,7 +285,7 @@ def words(pace: Pace, group: str, now: datetime) -> str:
         back = f"back to full speed in {_span(free_at, now)}"
         return f"{_who(group)} asked us to slow down{_quoted(pace.says)} {per_minute(learnt)} now; {back}."
     if pace.own_rate is not None:
-        return f"At most {per_minute(pace.own_rate)}, as you have set it."
+        return f"{f'{group}: at' if group else 'At'} most {per_minute(pace.own_rate)}, as you have set it."
     return ""
 
 
@@ -300,6 +302,12 @@ def _rest_words(pace: Pace, group: str, now: datetime) -> str:
     if group:
         return f"{group} does not answer, {pace.faults} times in a row{said} One mail tries again {when}."
     return f"{_who(group)} is away{said} Nothing is lost: one mail tries again {when}."
+
+
+def codes_of(says: str) -> str:
+    """Of a server's words the reply code and status in front; empty where there is none."""
+    found = _CODES.match(says)
+    return found.group() if found else ""
 
 
 def per_minute(rate: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from app.delivery.models import SenderRow
 from app.delivery.pacing import buckets, slots, tallies
-from app.delivery.pacing.buckets import DEFAULT_ROUTE, route_key
-from app.delivery.pacing.rules import WHOLE, Pace, Rest, words
+from app.delivery.pacing.buckets import DEFAULT_ROUTE, route_key, route_sql
+from app.delivery.pacing.rules import WHOLE, Pace, Rest, codes_of, words
 from app.delivery.queries.outbox import default_sender, oldest_due_seconds
 from app.delivery.rules import Lane
 from app.kernel.db import session
@@ -48,18 +48,35 @@ class Standing:
 def standing(workspace_id: UUID) -> list[Standing]:
     """What limits a workspace's mails now, the mail server first."""
     sender = session().execute(default_sender(workspace_id)).scalar_one_or_none()
-    return route_standing(_route(sender))
+    return _shown(_route(sender))
+
+
+_ROUTE_OF = text(
+    f"SELECT {route_sql('g')} AS route FROM mailings g WHERE g.no = :no AND g.workspace_id = :workspace_id"  # noqa: S608  no input in it
+)
+
+
+def limits_of(workspace_id: UUID, mailing_no: int, limit: int = 10) -> list[Standing]:
+    """What limits a mailing's way out now, the mail server first; nothing where the workspace has no such mailing."""
+    values = {"no": mailing_no, "workspace_id": workspace_id}
+    route = session().execute(_ROUTE_OF, values).scalar_one_or_none()
+    return _shown(route, limit) if route else []
+
+
+def _shown(route: str, limit: int | None = None) -> list[Standing]:
+    """As people of one workspace may see it: what a shared server was told names others' domains."""
+    return route_standing(route, is_brief=route == DEFAULT_ROUTE)[:limit]
 
 
 def _route(sender: SenderRow | None) -> str:
     return route_key(sender.transport_id if sender else None)
 
 
-def route_standing(route: str | None = None) -> list[Standing]:
-    """What limits a route now, or all of them."""
+def route_standing(route: str | None = None, *, is_brief: bool = False) -> list[Standing]:
+    """What limits a route now, or all of them; brief: of the servers' words the codes alone."""
     found = buckets.limits()
     return [
-        _standing(of, group, pace, found.now)
+        _standing(of, group, replace(pace, says=codes_of(pace.says)) if is_brief else pace, found.now)
         for (of, group), pace in sorted(found.paces.items())
         if (route is None or of == route) and words(pace, group, found.now)
     ]
