@@ -178,6 +178,11 @@ def test_what_is_about_one_message_limits_nobody():
         assert not any(found.is_bad for found in signs.values()), (code, verb)
 
 
+def test_what_we_say_ourselves_is_no_sign_that_anybody_is_there():
+    signs = read_signs([said("a.example", 550, "5.6.7", "SMTPUTF8 is missing", "local")])
+    assert not any(found.answers for found in signs.values())
+
+
 # Words.
 
 

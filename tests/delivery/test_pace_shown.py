@@ -64,9 +64,7 @@ def test_what_does_not_fit_is_told_at_the_shell(app, session, arguments, words):
 def test_a_resting_server_is_tried_at_once_from_the_shell(app, session):
     learn(AWAY)
     run = app.test_cli_runner().invoke
-    assert (
-        "  The mail server is away: connection refused." in run(args=["delivery", "limits"]).output
-    )
+    assert "  The mail server is away: connection refused." in run(args=["delivery", "limits"]).output
     assert run(args=["delivery", "reopen", "default"]).exit_code == 0
     assert "away" not in run(args=["delivery", "limits"]).output
 

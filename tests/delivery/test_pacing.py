@@ -22,7 +22,7 @@ from app.delivery.transports.base import Verb
 from app.kernel import clock, db
 from app.kernel.errors import BadInput, Conflict
 from tests.support import mailing
-from tests.support.outbox import place_with_sender
+from tests.support.outbox import place_with_sender, wish
 
 R = DEFAULT_ROUTE
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -98,6 +98,9 @@ def test_a_clock_that_stands_behind_gives_nothing_twice(session):
     assert grant(after(0.1), {"gmail.com": 50}) == {"gmail.com": 0}
     assert grant(after(0.35), {"gmail.com": 50}) == {"gmail.com": 0}
     assert grant(after(0.4), {"gmail.com": 50}) == {"gmail.com": 1}
+    assert grant(after(0.8), {"gmail.com": 2}) == {"gmail.com": 2}
+    assert grant(after(0.1), {"gmail.com": 1}) == {"gmail.com": 1}, "there was one more"
+    assert grant(after(0.8), {"gmail.com": 50}) == {"gmail.com": 0}, "and no time has passed"
 
 
 def test_a_route_as_a_whole_is_shared_by_its_groups(session):
@@ -197,12 +200,10 @@ def test_a_receiver_that_asks_for_patience_slows_its_group_only_and_is_told(sess
     assert not found.is_resting
     assert not limits.touches(R, ["a.example"])
     assert grant(after(1), {"gmail.com": 500, "a.example": 500}) == {"gmail.com": 16, "a.example": 500}
-    with db.transaction():
-        clock.set_to(after(450))
-        assert queries.standing(where.id) == []
-        pacing.sweep()
-        clock.set_to(after(1500))
-        pacing.sweep()
+    at(after(450), pacing.sweep)
+    assert at(after(450), queries.standing, where.id) == []
+    assert rows() == 1, "its speed is remembered a little longer"
+    at(after(1500), pacing.sweep)
     assert rows() == 0
 
 
@@ -267,6 +268,21 @@ def test_a_changed_server_is_tried_at_once_and_a_removed_one_leaves_nothing(sess
     assert rows() == 0
 
 
+def test_a_door_that_opens_again_lets_nobody_in_who_waited_before_it(session):
+    learn(NOW, said("gmail.com", 421, "421 busy"))
+    assert grant(after(30), {"gmail.com": 5}) == {"gmail.com": 0}
+    assert grant(after(33), {"gmail.com": 5}) == {"gmail.com": 1}
+
+
+def test_reopening_a_route_leaves_its_receivers_wishes_unless_all_are_meant(session):
+    for answer in (said("gmail.com", 450, "slow down"), said("a.example", None, "refused", "connect")):
+        learn(NOW, answer)
+    at(NOW, service.reopen, R)
+    assert [limit.group for limit in at(after(1), queries.route_standing)] == ["gmail.com"]
+    at(NOW, service.reopen, R, is_all=True)
+    assert at(after(1), queries.route_standing) == []
+
+
 def test_what_is_learnt_about_a_server_that_is_gone_fails_nothing(session):
     learn(NOW, said("a.example", None, "refused", "connect"), route="0192f0c1-0000-7000-8000-000000000000")
     assert rows() == 1
@@ -274,24 +290,27 @@ def test_what_is_learnt_about_a_server_that_is_gone_fails_nothing(session):
 
 def test_sessions_that_learn_at_once_wait_for_each_other(live):
     faults: list[BaseException] = []
+    ready = threading.Barrier(4)
 
-    def work(answers: list[Said]) -> None:
+    def work(is_first: bool) -> None:
         with live.app_context():
             try:
-                for _ in range(25):
+                for turn in range(6):
+                    answers = [said(f"d{n}-{turn}.example", 450, "slow down") for n in range(80)]
+                    ready.wait()
                     with db.transaction():
                         pacer = Pacer()
                         pacer.look()
-                        pacer.learn(R, answers)
+                        pacer.learn(R, answers if is_first else answers[::-1])
                     with db.transaction():
-                        pacer.grant(R, {"b.example": 1, "a.example": 1})
+                        pacer.grant(R, {answer.group: 1 for answer in answers})
             except BaseException as fault:
                 faults.append(fault)
+                ready.abort()
             finally:
                 db.release()
 
-    answers = [said(f"{name}.example", 450, "slow down") for name in "abcdef"]
-    threads = [threading.Thread(target=work, args=(each,)) for each in (answers, answers[::-1]) * 2]
+    threads = [threading.Thread(target=work, args=(each % 2 == 0,)) for each in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -399,6 +418,10 @@ def test_the_expression_and_the_rule_fold_alike(session):
     assert all(row.folded == group_of(row.d) for row in found)
 
 
+def test_a_system_mail_counts_for_its_receivers_provider(live):
+    assert wish(place_with_sender(), "mara@googlemail.com").row().domain_group == "gmail.com"
+
+
 def test_a_mailing_knows_its_route_and_system_mail_its_workspaces(live, smtp):
     place = mailing.setting()
     mailing.crowd(place, 1)
@@ -444,16 +467,16 @@ def test_a_dead_owners_connections_are_free_when_its_lease_ends(session):
 
 
 def test_owners_that_ask_at_once_never_have_more_than_there_are(live):
-    with db.transaction():
-        service.set_connections(R, 7)
-    got: dict[str, int] = {}
+    routes = [f"r{number}" for number in range(25)]
+    got: dict[tuple[str, str], int] = {}
     ready = threading.Barrier(4)
 
     def work(owner: str) -> None:
         with live.app_context():
-            ready.wait()
-            with db.transaction():
-                got[owner] = slots.renew(owner, {R: Ask(0, 50), "another": Ask(0, 1)})[R]
+            for route in routes:
+                ready.wait()
+                with db.transaction():
+                    got[route, owner] = slots.renew(owner, {route: Ask(0, 50)})[route]
             db.release()
 
     threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
@@ -461,12 +484,16 @@ def test_owners_that_ask_at_once_never_have_more_than_there_are(live):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(got) == 4
-    assert sum(got.values()) <= 7
-    for _ in range(3):
+    assert len(got) == 100
+    assert all(sum(got[route, owner] for owner in "abcd") <= slots.USUAL for route in routes)
+
+
+def test_what_there_is_is_shared_to_the_last_one(session):
+    at(NOW, service.set_connections, R, 7)
+    got = dict.fromkeys("abcd", 0)
+    for _ in range(4):
         for owner in got:
-            with db.transaction():
-                got[owner] = slots.renew(owner, {R: Ask(got[owner], 50)})[R]
+            got[owner] = renew(owner, got[owner], 50)
     assert sorted(got.values()) == [1, 2, 2, 2]
 
 
