@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from typing import Final
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.delivery import queries
+from app.delivery.pacing import tallies
 from app.delivery.rules import Lane
 from app.kernel import metrics
 from app.kernel.db import transaction
@@ -26,6 +28,7 @@ class OutboxCollector(Collector):
             with transaction():
                 states = queries.count_open()
                 ages = {lane.value: queries.oldest_due_seconds(lane) for lane in Lane}
+                paces = queries.pace_figures()
         except SQLAlchemyError:
             log.warning("the database is away, the outbox has no figures")
             return
@@ -41,12 +44,34 @@ class OutboxCollector(Collector):
             oldest.add_metric([lane], age)
         yield messages
         yield oldest
+        yield from _pacing(paces)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing, so that registering does not ask the database."""
         return ()
 
 
+def _pacing(paces: queries.PaceFigures) -> Iterable[Metric]:
+    resting = GaugeMetricFamily(
+        "nod_resting",
+        "Receivers and mail servers to which nothing goes for a while, by reason.",
+        labels=["reason"],
+    )
+    for reason, count in paces.resting.items():
+        resting.add_metric([reason], count)
+    yield resting
+    yield GaugeMetricFamily(
+        "nod_limited_groups", "Groups of receiving domains that have a rate.", value=paces.slowed_groups
+    )
+    for name, says in _TALLIES.items():
+        yield CounterMetricFamily(f"nod_{name}", says, value=paces.tallies[name])
+
+
+_TALLIES: Final = {
+    tallies.COOL_DOWNS: "Rests that receivers and mail servers were given.",
+    tallies.LEASES_OVER: "Messages whose lease ended before their worker wrote a result.",
+    tallies.STOPPED: "Mailings that were paused because they were refused over and over.",
+}
 _collector = OutboxCollector()
 _is_registered = False
 

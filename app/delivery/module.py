@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.delivery import cli, journal, metrics, outlets, pump, queries, schedule, service, timeline, trials
+from app.delivery.service import pacing
+from app.kernel import health
+from app.kernel.db import release, transaction
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, TimelineSource
 from app.tracking import service as tracking
@@ -20,7 +23,14 @@ def _configure(app: Flask) -> None:
     trials.configure(settings.url)
     journal.configure(journal.folder_for(settings.data_dir, settings.database_url))
     metrics.register()
+    health.warn_with("delivery", queries.late_words)
     tracking.set_resolver(queries.recipients_of)
+
+
+def _sweep() -> None:
+    with transaction():
+        pacing.sweep()
+    release()
 
 
 def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
@@ -41,6 +51,7 @@ MODULE = Module(
     cli=(cli.group,),
     jobs=(
         Job("delivery.reap", pump.reap, every_seconds=10),
+        Job("delivery.sweep", _sweep, every_seconds=600),
         Job(service.SCHEDULE, schedule.run, every_seconds=1),
     ),
     system_mails=(trials.LETTER_TEST,),

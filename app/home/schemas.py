@@ -78,6 +78,26 @@ class SenderForm(Input):
     secret = Secret(longest=1000, required=False, load_default="")
 
 
+class PaceForm(Input):
+    """How fast mails may leave altogether; empty: without a limit."""
+
+    per_minute = Line(longest=9, empty=True)
+    connections = Line(longest=9, empty=True)
+
+
+class ReceiverPaceForm(Input):
+    """How fast one receiver is written to."""
+
+    domain = Line(longest=253, message="Write the part behind the @, such as gmail.com.")
+    domain_per_minute = Line(longest=9, message="Write how many mails a minute, such as 600.")
+
+
+class ReceiverForm(Input):
+    """Which receiver."""
+
+    domain = Line(longest=253)
+
+
 class Recipient(Input):
     """Who gets the test mail."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from flask import Blueprint, Response, jsonify
@@ -14,6 +15,12 @@ from app.kernel.db import Base, session
 from app.kernel.http import guards
 
 blueprint = Blueprint("health", __name__)
+_warnings: dict[str, Callable[[], list[str]]] = {}
+
+
+def warn_with(name: str, read: Callable[[], list[str]]) -> None:
+    """Let a room add sentences to /readyz that are worth a look and make nothing less ready; once per name."""
+    _warnings[name] = read
 
 
 class Heartbeat(Base):
@@ -54,11 +61,13 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 @guards.public
 def readyz() -> tuple[Response, int]:
-    """PostgreSQL answers and is at the newest migration; Redis' state is told but not needed."""
+    """PostgreSQL answers and is at the newest migration; Redis' state is told but not needed, and warnings change nothing."""
     version = session().execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
     ready = version is not None
     has_redis = redis.attempt(lambda client: client.ping()) is not None
-    return jsonify(ready=ready, migration=version, redis="up" if has_redis else "away"), 200 if ready else 503
+    warnings = [words for read in _warnings.values() for words in read()] if ready else []
+    answer = jsonify(ready=ready, migration=version, redis="up" if has_redis else "away", warnings=warnings)
+    return answer, 200 if ready else 503
 
 
 @blueprint.get("/metrics")

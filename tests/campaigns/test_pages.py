@@ -245,6 +245,17 @@ def test_pause_and_go_on(staff, made):
     assert "Only a mailing that is paused" in again.text
 
 
+def test_what_limits_it_is_told_while_it_leaves(staff, made):
+    from app.delivery import schedule, service
+
+    launched(made)
+    schedule.run()
+    assert "asked us" not in staff.get(f"{made.path}/sending").text
+    with transaction():
+        service.set_rate("default", "gmail.com", 90)
+    assert "gmail.com: at most 90 a minute, as you have set it." in staff.get(f"{made.path}/sending").text
+
+
 def test_a_late_start_is_explained_with_a_button(staff, made):
     from app.delivery import service as delivery
 

@@ -202,6 +202,7 @@ def _figures(standing: Standing, zone: str = "") -> dict[str, Any]:
         reached = queries.reckon(workspace_id, standing.interests).reached
         return values | {"reached": reached, "wait": rules.in_words(int(wait)) if wait > 0 else ""}
     figures = queries.progress_of(workspace_id, [standing.mailing_no])[standing.mailing_no]
+    values["limits"] = outbox.limits_of(workspace_id, standing.mailing_no)
     return values | progress_values(standing, figures)
 
 

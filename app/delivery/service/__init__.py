@@ -13,6 +13,7 @@ from app.delivery.service.mailings import (
     send_test,
     send_unknown,
 )
+from app.delivery.service.pacing import clear_rate, own_route, reopen, set_connections, set_pace, set_rate
 from app.delivery.service.senders import set_sender, set_transport, try_transport, unset_transport
 from app.delivery.service.system import forget_person, resend, send_system
 from app.delivery.transports.settings import Security
@@ -27,9 +28,12 @@ __all__ = [
     "SystemMail",
     "SystemMessage",
     "cancel",
+    "clear_rate",
     "forget_person",
     "launch",
+    "own_route",
     "pause",
+    "reopen",
     "reschedule",
     "resend",
     "resume",
@@ -37,7 +41,10 @@ __all__ = [
     "send_system",
     "send_test",
     "send_unknown",
+    "set_connections",
     "set_links",
+    "set_pace",
+    "set_rate",
     "set_sender",
     "set_transport",
     "try_transport",

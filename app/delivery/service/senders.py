@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from app.contacts.addresses import AddressError, normalise
 from app.delivery import outlets, queries, vault
 from app.delivery.models import SenderRow, Transport
+from app.delivery.pacing.buckets import route_key
+from app.delivery.service import pacing
 from app.delivery.transports.settings import Security, SmtpSettings
 from app.kernel import clock
 from app.kernel.db import session
@@ -75,6 +77,7 @@ def set_transport(
     session().flush()
     sender.transport_id = transport.id
     session().flush()
+    pacing.reopen(route_key(transport.id))
 
 
 def unset_transport(workspace_id: UUID) -> None:
@@ -82,11 +85,12 @@ def unset_transport(workspace_id: UUID) -> None:
     sender = session().execute(queries.default_sender(workspace_id).with_for_update()).scalar_one_or_none()
     if sender is None or sender.transport_id is None:
         return
-    transport = session().get(Transport, sender.transport_id)
+    transport, route = session().get(Transport, sender.transport_id), route_key(sender.transport_id)
     sender.transport_id = None
     session().flush()
     session().delete(transport)
     session().flush()
+    pacing.forget_route(route)
 
 
 def try_transport(

@@ -12,6 +12,7 @@ from app.consent import queries as consent
 from app.contacts import queries as contacts
 from app.delivery import mails
 from app.delivery.models import Mailing, Message, system_message_n
+from app.delivery.pacing.groups import group_of
 from app.delivery.rules import Kind, Lane, MailingState, MessageState
 from app.kernel import clock, jobs
 from app.kernel.db import session
@@ -53,7 +54,7 @@ def send_system(
     if contact_id is not None:
         reach_id = reach_id or _reach_of(workspace_id, contact_id)
         address = contacts.find_address(workspace_id, contact_id)
-        domain = address.domain if address else None
+        domain = group_of(address.domain) if address else None
     now = clock.now()
     session().execute(
         insert(Message)

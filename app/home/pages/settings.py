@@ -15,8 +15,8 @@ from app.consent import queries as consent
 from app.consent import service as consent_service
 from app.home import queries
 from app.home.pages import brand as brand_form
+from app.home.pages import pace_panel, test_mail
 from app.home.pages import sender as sender_form
-from app.home.pages import test_mail
 from app.home.pages.first_run import somebody
 from app.home.schemas import BrandForm, InterestForm, Nothing
 from app.kernel.db import transaction
@@ -88,6 +88,7 @@ def _page(
     typed_sender: dict[str, Any] | None = None,
     sender_errors: dict[str, str] | None = None,
     check: dict[str, str] | None = None,
+    pace_errors: dict[str, str] | None = None,
 ) -> str:
     live = somebody()
     workspace = accounts.get_workspace(current_actor().workspace_id)
@@ -106,8 +107,14 @@ def _page(
         securities=shown["securities"],
         test_action=url_for("settings.send_test"),
         test_to=live.user_email,
+        pace=pace_panel.context(workspace.id, pace_errors),
         **brand_form.choices(),
     )
+
+
+def page(*, pace_errors: dict[str, str]) -> str:
+    """The settings, with the faults of what was typed into the panel of the pace."""
+    return _page(pace_errors=pace_errors)
 
 
 @blueprint.get("/interests")
