@@ -1,5 +1,11 @@
 """Reads about sending."""
 
+from app.delivery.queries.domains import (
+    KeyPair,
+    get_key_pair,
+    list_key_pairs,
+    list_workspaces_sending_from,
+)
 from app.delivery.queries.outbox import (
     OPEN,
     OutgoingServer,
@@ -36,6 +42,7 @@ from app.delivery.queries.report import (
 __all__ = [
     "OPEN",
     "Exclusions",
+    "KeyPair",
     "OutgoingServer",
     "Progress",
     "Receiver",
@@ -47,12 +54,15 @@ __all__ = [
     "count_unknown",
     "default_sender",
     "exclusions",
+    "get_key_pair",
     "get_mailing",
     "get_message",
     "lanes_due",
+    "list_key_pairs",
     "list_people",
     "list_receivers",
     "list_waiting",
+    "list_workspaces_sending_from",
     "messages_of",
     "oldest_due_seconds",
     "progress",

@@ -1,7 +1,18 @@
 """The verbs of sending. Each wish is a row; the workers do the rest (``pump``)."""
 
+from app.delivery.compose import BOUNCES
+from app.delivery.dkim_records import Record, Verdict, dmarc_record, spf_record
 from app.delivery.letters import set_links
 from app.delivery.rules import Prepared, ReaderLinks, Sender, Skip, SystemMail, SystemMessage
+from app.delivery.service.domains import (
+    check_domain,
+    make_keys,
+    remove_keys,
+    set_published,
+    stand,
+    switch_off,
+    switch_on,
+)
 from app.delivery.service.mailings import (
     SCHEDULE,
     cancel,
@@ -18,18 +29,25 @@ from app.delivery.service.system import forget_person, resend, send_system
 from app.delivery.transports.settings import Security
 
 __all__ = [
+    "BOUNCES",
     "SCHEDULE",
     "Prepared",
     "ReaderLinks",
+    "Record",
     "Security",
     "Sender",
     "Skip",
     "SystemMail",
     "SystemMessage",
+    "Verdict",
     "cancel",
+    "check_domain",
+    "dmarc_record",
     "forget_person",
     "launch",
+    "make_keys",
     "pause",
+    "remove_keys",
     "reschedule",
     "resend",
     "resume",
@@ -38,8 +56,13 @@ __all__ = [
     "send_test",
     "send_unknown",
     "set_links",
+    "set_published",
     "set_sender",
     "set_transport",
+    "spf_record",
+    "stand",
+    "switch_off",
+    "switch_on",
     "try_transport",
     "unset_transport",
 ]
