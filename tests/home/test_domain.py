@@ -54,6 +54,7 @@ def test_the_way_from_no_keys_to_signed_mails(client, owner):
     shown = client.get(PAGE).text
     assert "not signed yet" in shown
     assert "Make the keys" in shown
+    assert f"Mails from {DOMAIN} are not signed" in client.get("/").text
     pair = make_pair(client, owner)
     shown = html.unescape(client.get(PAGE).text)
     for record in pair.records:
@@ -71,6 +72,7 @@ def test_the_way_from_no_keys_to_signed_mails(client, owner):
     assert pairs_of(owner)[0].told_by == "dns"
     assert act(client, pair, "on").location == PAGE
     assert "Mails from this domain are signed" in client.get(PAGE).text
+    assert "are not signed" not in client.get("/").text
     assert act(client, pair, "off").location == PAGE
     assert "not signed yet" in client.get(PAGE).text
 
@@ -85,6 +87,20 @@ def test_one_record_alone_is_not_enough(client, owner):
     for words in ("Stands", "Another value stands there", "DNS did not answer", "Not seen yet"):
         assert words in shown
     assert pairs_of(owner)[0].state is DkimState.MADE
+
+
+def test_records_that_vanish_while_keys_are_in_use_are_told(client, owner):
+    pair = make_pair(client, owner)
+    act(client, pair, "published")
+    act(client, pair, "on")
+    with zone() as dns:
+        dns.publish(pair)
+        assert "Their records are gone" not in post(client, f"{PAGE}/check", {}, PAGE).text
+        del dns[pair.records[0].name]
+        assert "Their records are gone" in post(client, f"{PAGE}/check", {}, PAGE).text
+        dns.silent.update(record.name for record in pair.records)
+        assert "Their records are gone" not in post(client, f"{PAGE}/check", {}, PAGE).text
+    assert pairs_of(owner)[0].state is DkimState.ACTIVE, "one look at the DNS switches nothing off"
 
 
 def test_the_owner_may_say_so_and_may_not_skip_it(client, owner):
