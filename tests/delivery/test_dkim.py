@@ -273,3 +273,8 @@ def test_a_mail_without_its_sender_or_its_time_is_not_signed(line):
 def test_blanks_before_a_colon_are_no_part_of_the_name():
     head, body = split(build(LETTER))
     assert SIGNER.sign(head.replace(b"To:", b"tO \t:"), body) == SIGNER.sign(head, body)
+
+
+def test_a_fold_may_be_a_tab():
+    head, body = split(build(LETTER))
+    assert SIGNER.sign(head.replace(b"\r\n ", b"\r\n\t"), body) == SIGNER.sign(head, body)

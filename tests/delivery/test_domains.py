@@ -176,6 +176,13 @@ def test_new_keys_take_over_and_the_old_ones_forget_their_secrets(place, session
     assert [pair.id for pair in queries.list_key_pairs(place.id)] == [new.id]
 
 
+def test_a_second_look_at_the_records_changes_nothing(place):
+    pair = switched_on(place.id)
+    with transaction():
+        service.set_published(place.id, pair.id, "dns", by=BY)
+    assert queries.get_key_pair(place.id, pair.id) == pair, "still in use"
+
+
 def test_two_who_switch_on_at_once_leave_one_pair_that_signs(live):
     where = outbox.place_with_sender()
     first, second = made(where.id), None
@@ -349,6 +356,15 @@ def test_the_shell_takes_the_operators_word(app, place):
     assert told.exit_code == 0, told.output
     (pair,) = queries.list_key_pairs(place.id)
     assert (pair.state, pair.told_by) == (DkimState.ACTIVE, "owner")
+
+
+def test_the_shell_switches_on_what_stands_and_not_what_is_newest(app, place):
+    standing = made(place.id)
+    with transaction():
+        service.set_published(place.id, standing.id, "dns", by=BY)
+    newest = made(place.id)
+    assert run(app, "on", DOMAIN).exit_code == 0
+    assert (state(place.id, standing), state(place.id, newest)) == (DkimState.ACTIVE, DkimState.MADE)
 
 
 def test_the_shell_asks_whose_domain_it_is(app, place):
