@@ -1,17 +1,18 @@
-"""Looking at the outbox from the shell."""
+"""The outbox and the sending domains from the shell."""
 
 from __future__ import annotations
 
 import click
 from flask.cli import AppGroup
 
-from app.delivery import queries, service
+from app.delivery import dkim_cli, queries, service
 from app.delivery.rules import MessageState
 from app.delivery.timeline import SAYS
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, NotFound
 
-group = AppGroup("delivery", help="Look at what is sent and what waits.")
+group = AppGroup("delivery", help="Look at what is sent and what waits; keys that sign mails.")
+group.add_command(dkim_cli.group)
 
 
 @group.command("explain")

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.delivery.rules import Kind, Lane, MailingState, MessageState
+from app.delivery.rules import DkimState, Kind, Lane, MailingState, MessageState
 from app.kernel.db import Base
 
 Instant = DateTime(timezone=True)
@@ -49,7 +49,7 @@ LEAST_SERVED = (
 """Where a mailing that joins the others begins: small ones overtake, nobody starves, nobody has turns saved up."""
 
 
-def one_of(column: str, words: type[Kind | Lane | MailingState | MessageState]) -> str:
+def one_of(column: str, words: type[DkimState | Kind | Lane | MailingState | MessageState]) -> str:
     """The text of a CHECK that allows an enumeration's values."""
     return f"{column} IN ({', '.join(repr(word.value) for word in words)})"
 
@@ -94,6 +94,56 @@ class SenderRow(Base):
     reply_to: Mapped[str] = mapped_column(Text, server_default="")
     transport_id: Mapped[UUID | None] = mapped_column(ForeignKey("transports.id"))
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class DkimKeys(Base):
+    """A pair of keys that signs the mails of one domain of one workspace: RSA and Ed25519."""
+
+    __tablename__ = "dkim_keys"
+    __table_args__ = (
+        CheckConstraint(one_of("state", DkimState), name="state"),
+        CheckConstraint("told_by IN ('dns', 'owner')", name="told_by"),
+        # What is retired signs nothing more, so its private halves are forgotten.
+        CheckConstraint(
+            "(state = 'retired') = (rsa_secret IS NULL) AND (state = 'retired') = (ed_secret IS NULL)",
+            name="secrets",
+        ),
+        # Two workspaces with one domain share its DNS, so their selectors differ.
+        UniqueConstraint("domain", "selector", name="uq_dkim_keys_selector"),
+        Index(
+            "uq_dkim_keys_active",
+            "workspace_id",
+            "domain",
+            unique=True,
+            postgresql_where=text("state = 'active'"),
+        ),
+        Index(
+            "uq_dkim_keys_made",
+            "workspace_id",
+            "domain",
+            unique=True,
+            postgresql_where=text("state = 'made'"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    domain: Mapped[str] = mapped_column(Text(collation="C"))
+    selector: Mapped[str] = mapped_column(Text(collation="C"))
+    """What both selectors begin with; the records stand at ``<selector>-rsa`` and ``<selector>-ed``."""
+    state: Mapped[str] = mapped_column(Text(collation="C"))
+    rsa_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """PEM, encrypted with a key that is not in the database; like the next."""
+    ed_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    rsa_public: Mapped[str] = mapped_column(Text(collation="C"))
+    """Base64 as it stands in the record's p=; like the next."""
+    ed_public: Mapped[str] = mapped_column(Text(collation="C"))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    published_at: Mapped[datetime | None] = mapped_column(Instant)
+    told_by: Mapped[str | None] = mapped_column(Text(collation="C"))
+    """How we know that the records stand: ``dns``: seen there, ``owner``: somebody said so."""
+    active_at: Mapped[datetime | None] = mapped_column(Instant)
+    retired_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Mailing(Base):

@@ -38,6 +38,15 @@ class MailingState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class DkimState(StrEnum):
+    """Where a domain's pair of keys stands: without its records in the DNS it must not sign."""
+
+    MADE = "made"
+    PUBLISHED = "published"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
 class MessageState(StrEnum):
     """Where one message stands."""
 

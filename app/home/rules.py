@@ -170,8 +170,9 @@ def attention(
     waiting_seconds: float,
     asked: int,
     worker_alive: bool,
+    unsigned_domain: str = "",
 ) -> list[Attention]:
-    """What waits, the gravest first."""
+    """What waits, the gravest first; ``unsigned_domain`` is the sender's, where its mails are not signed."""
     found: list[Attention | None] = [
         None
         if worker_alive
@@ -205,6 +206,16 @@ def attention(
             "The mail server's answer was lost. Whether they arrived is not known.",
         )
         if unknown
+        else None,
+        Attention(
+            "warn",
+            "lock",
+            f"Mails from {unsigned_domain} are not signed",
+            "Large providers refuse newsletters without a DKIM signature.",
+            "/settings/domain",
+            "Sign them",
+        )
+        if unsigned_domain
         else None,
         None
         if has_privacy_notice

@@ -11,7 +11,9 @@ from tests.browser.conftest import check_page, tab
 from tests.browser.test_first_run import press, set_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-PAGES = ("/", "/settings", "/settings/interests", "/settings/keys", "/settings/you", "/components")
+PAGES = (
+    "/", "/settings", "/settings/domain", "/settings/interests", "/settings/keys", "/settings/you", "/components",
+)  # fmt: skip
 PASSWORD = "a long walk by the harbour"
 NEW = "nine herons stand in the shallows"
 
@@ -30,6 +32,7 @@ def test_every_page_is_clean_and_each_form_works(chromium, nod):
             page.goto(path)
             check_page(page)
         make_a_key(page)
+        sign_the_mails(page)
         change_the_password(page)
     with tab(chromium, "phone", dark=True, scripts=False, base_url=nod.url) as page:
         sign_in(page, "the wrong words altogether")
@@ -62,6 +65,19 @@ def make_a_key(page: Page) -> None:
     page.goto("/settings/keys")
     press(page, "Revoke Shop")
     assert page.request.get("/api/v1/me", headers={"Authorization": f"Bearer {secret}"}).status == 401
+
+
+def sign_the_mails(page: Page) -> None:
+    page.goto("/settings/domain")
+    press(page, "Make the keys")
+    page.get_by_text("As a line of a zone file").click()
+    expect(page.get_by_label("Copy line of the RSA key record").first).to_be_visible()
+    check_page(page)
+    press(page, "The records stand")
+    press(page, "Sign with these keys")
+    expect(page.get_by_text("Mails from this domain are signed")).to_be_visible()
+    press(page, "Make new keys")
+    check_page(page)
 
 
 def change_the_password(page: Page) -> None:

@@ -89,6 +89,12 @@ def test_all_that_waits_is_named_the_gravest_first():
     assert found[-1].title == "1 person has not answered"
 
 
+def test_a_domain_whose_mails_are_not_signed_is_named():
+    calm = {"has_sender": True, "has_privacy_notice": True, "unknown": 0, "waiting_seconds": 3, "asked": 0}
+    (item,) = rules.attention(**calm, worker_alive=True, unsigned_domain="news.oxbow.example")
+    assert (item.title, item.url) == ("Mails from news.oxbow.example are not signed", "/settings/domain")
+
+
 def test_a_share_of_nothing_is_not_shown():
     assert rules.share(4, 5) == "80%"
     assert rules.share(0, 0) == ""

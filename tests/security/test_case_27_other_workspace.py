@@ -17,6 +17,7 @@ from app.accounts.rules.roles import Role
 from app.consent.rules import Word
 from app.contacts import queries as contacts_queries
 from app.contacts import service as contacts
+from app.delivery import service as delivery
 from app.forms import queries as forms
 from app.kernel.db import Base, transaction
 from app.kernel.http.guards import guard_of
@@ -46,6 +47,7 @@ MAKERS = {
     "interest_id": lambda where: where.interests[0].id,
     "key_id": lambda where: accounts.create_api_key(where.id, "Shop", ["people.read"], by=acts.COMMAND).id,
     "letter_id": _letter,
+    "pair_id": lambda where: delivery.make_keys(where.id, "ostkai.example", by=acts.COMMAND).id,
 }
 """How to make what an argument names, in a workspace."""
 COMMON = {"name"}

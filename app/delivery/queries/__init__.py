@@ -1,5 +1,11 @@
 """Reads about sending."""
 
+from app.delivery.queries.domains import (
+    KeyPair,
+    get_key_pair,
+    list_key_pairs,
+    list_workspaces_sending_from,
+)
 from app.delivery.queries.outbox import (
     OPEN,
     OutgoingServer,
@@ -52,6 +58,7 @@ __all__ = [
     "OPEN",
     "USUAL_CONNECTIONS",
     "Exclusions",
+    "KeyPair",
     "OutgoingServer",
     "PaceFigures",
     "Progress",
@@ -67,15 +74,18 @@ __all__ = [
     "count_unknown",
     "default_sender",
     "exclusions",
+    "get_key_pair",
     "get_mailing",
     "get_message",
     "lanes_due",
     "late_words",
     "limits_of",
+    "list_key_pairs",
     "list_people",
     "list_receivers",
     "list_routes",
     "list_waiting",
+    "list_workspaces_sending_from",
     "messages_of",
     "oldest_due_seconds",
     "own_connections",

@@ -1,7 +1,18 @@
 """The verbs of sending. Each wish is a row; the workers do the rest (``pump``)."""
 
+from app.delivery.compose import BOUNCES
+from app.delivery.dkim_records import Record, Verdict, dmarc_record, spf_record
 from app.delivery.letters import set_links
 from app.delivery.rules import Prepared, ReaderLinks, Sender, Skip, SystemMail, SystemMessage
+from app.delivery.service.domains import (
+    check_domain,
+    make_keys,
+    remove_keys,
+    set_published,
+    stand,
+    switch_off,
+    switch_on,
+)
 from app.delivery.service.mailings import (
     SCHEDULE,
     cancel,
@@ -19,20 +30,27 @@ from app.delivery.service.system import forget_person, resend, send_system
 from app.delivery.transports.settings import Security
 
 __all__ = [
+    "BOUNCES",
     "SCHEDULE",
     "Prepared",
     "ReaderLinks",
+    "Record",
     "Security",
     "Sender",
     "Skip",
     "SystemMail",
     "SystemMessage",
+    "Verdict",
     "cancel",
+    "check_domain",
     "clear_rate",
+    "dmarc_record",
     "forget_person",
     "launch",
+    "make_keys",
     "own_route",
     "pause",
+    "remove_keys",
     "reopen",
     "reschedule",
     "resend",
@@ -44,9 +62,14 @@ __all__ = [
     "set_connections",
     "set_links",
     "set_pace",
+    "set_published",
     "set_rate",
     "set_sender",
     "set_transport",
+    "spf_record",
+    "stand",
+    "switch_off",
+    "switch_on",
     "try_transport",
     "unset_transport",
 ]

@@ -16,6 +16,7 @@ from app.accounts.rules.roles import Role
 from app.consent import queries as consent
 from app.contacts.rules import mask
 from app.delivery import queries as delivery
+from app.delivery.rules import DkimState
 from app.forms import queries as forms
 from app.home import queries, rules
 from app.home.pages.first_run import reached, who
@@ -71,12 +72,22 @@ def _figures(workspace_id: UUID) -> dict[str, Any]:
             waiting_seconds=delivery.oldest_due_seconds(),
             asked=counts["asked"],
             worker_alive=alive,
+            unsigned_domain=_unsigned_domain(workspace_id),
         ),
         "sender": {"alive": alive, "text": text},
         "mails": [_mail_row(found) for found in queries.list_recent_mails(workspace_id)],
         "new_form_url": "/forms/new",
         "form_url": f"/f/{listed[0].form.public_id}" if listed else None,
     }
+
+
+def _unsigned_domain(workspace_id: UUID) -> str:
+    """The sender's domain while nothing signs for it; on a machine for development nobody minds."""
+    sender = delivery.sender_of(workspace_id)
+    if sender is None or current_app.config["NOD"].mailbox_dir:
+        return ""
+    pairs = delivery.list_key_pairs(workspace_id, sender.domain)
+    return "" if any(pair.state is DkimState.ACTIVE for pair in pairs) else sender.domain
 
 
 def _numbered(days: list[Any]) -> list[tuple[int, Any]]:
