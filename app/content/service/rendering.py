@@ -40,7 +40,8 @@ def render(
     Args:
         version: as stored; immutable, so its id stands for its content.
         values: of ``reader_values``.
-        links: gives each link of ``version.links`` (its index, its address) another address; None keeps them.
+        links: gives each link of ``version.links`` (its index, its address for this reader) another address;
+            None keeps them.
         pixel_url: a picture that tells of an opening; None leaves it out.
         hidden_url: a link that no person sees and only machines follow; None leaves it out.
 
