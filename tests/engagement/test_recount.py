@@ -21,8 +21,10 @@ from app.kernel.errors import BadInput
 from app.kernel.ids import uuid7
 from app.tracking import service as tracking
 from app.tracking.rules.hits import HIDDEN, NO_LINK, Hit, Kind
+from tests.conftest import environment_of
 from tests.support import make, reading
 from tests.support.reading import FIREFOX
+from tests.support.workers import Process, until
 
 USUAL = {"open": 1.0, "click": 3.0}
 
@@ -144,7 +146,9 @@ def test_until_the_last_slice_all_scores_are_by_the_old_rules_then_all_by_the_ne
         if not step(place):
             break
     assert seen == sorted(seen)
-    assert seen.count(False) == 6, "before, after looking through, and after each of four slices of seven people"
+    assert seen.count(False) == 6, (
+        "before, after looking through, and after each of four slices of seven people"
+    )
     assert is_counted_by(place, hits, 5)
 
 
@@ -354,3 +358,50 @@ def test_the_same_work_for_a_slice_however_many_signals_stand_behind_it(
     with count_statements() as statements:
         step(place)
     assert len(statements) <= 10, statements
+
+
+COUNTING = """
+import sys, time
+import wsgi
+from app.engagement.service import recount, recount_slice
+from app.kernel.db import transaction
+from uuid import UUID
+recount.SLICE = 1
+with wsgi.app.app_context():
+    left = True
+    while left:
+        with transaction():
+            left = recount_slice(UUID(sys.argv[1]))
+            time.sleep(0.05)
+"""
+
+
+def test_a_process_that_is_killed_leaves_what_the_next_one_goes_on_with(live, monkeypatch):
+    place = make.place()
+    people = [reading.reader(place) for _ in range(25)]
+    letter = reading.sent(place, people, ago=timedelta(days=300))
+    hits = {who.id: [hit(letter, who, days=50), hit(letter, who, Kind.OPEN, days=3)] for who in people}
+    take(*(one for some in hits.values() for one in some))
+    change(place, 5)
+
+    def counted():
+        db.session.remove()
+        found = queries.underway(place.id)
+        db.session.remove()
+        return found.counted if found else len(people)
+
+    seen = 0
+    for _ in range(3):
+        process = Process(("-c", COUNTING, str(place.id)), environment_of(live.config["NOD"]))
+        try:
+            until(lambda least=seen + 2: counted() > least, 40, lambda one=process: one.log)
+            process.kill()
+        finally:
+            process.close()
+        assert seen + 2 < counted() < len(people)
+        seen = counted()
+        assert is_counted_by(place, hits, 30)
+        db.session.remove()
+    finish(place)
+    db.session.remove()
+    assert is_counted_by(place, hits, 5)
