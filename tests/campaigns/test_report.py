@@ -172,6 +172,22 @@ def test_it_goes_out_and_the_report_shows_people_beside_machines(staff, made, re
     assert re.search(r'data-label="Clicked">1 \(25\.0%\)', staff.get("/campaigns").text)
 
 
+def test_the_brands_website_is_named_in_the_words_of_people(staff, where, readers, smtp, live):
+    made = draft(where, inner='<mj-text><a href="{{ brand.site }}?from=letter">home</a></mj-text>')
+    number = go(made, smtp)
+    with transaction():
+        late = "began_at = began_at - interval '1 hour', done_at = done_at - interval '1 hour'"
+        session().execute(text(f"UPDATE messages SET {late} WHERE mailing_no = {number}"))
+    mail = next(copy.parsed for copy in smtp.messages if copy.rcpt_to[0] == "reader0@example.org")
+    link = re.search(r"https?://[^/\"]+(/r/[\w-]{29,})\"", mail.get_body(("html",)).get_content())
+    answer = reading.visit(live.test_client(), link[1])
+    assert answer.headers["Location"] == "https://ostkai.example/?from=letter"
+    tracking_jobs.ingest()
+    page = staff.get(f"{made.path}/report").text
+    assert re.search(r"<th scope=\"row\">your website<br><small>/\?from=letter</small>", page)
+    assert "your website?from=letter" in staff.get(f"/people/{readers[0].id}").text
+
+
 TAGGED = (
     '<mj-text><a href="https://ostkai.example/you?m={{ contact.email|urlencode }}&amp;n={{ contact.first_name }}">'
     "yours</a></mj-text>"

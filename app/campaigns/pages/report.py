@@ -25,6 +25,7 @@ from app.kernel.http.actor import current_actor
 from app.tracking import queries as tracking
 from app.tracking.queries import HourCount, LinkCount
 from app.tracking.rules.hits import Kind
+from app.tracking.rules.targets import WEBSITE, spoken
 from app.tracking.rules.verdicts import Verdict
 
 LABELS = 12
@@ -149,7 +150,7 @@ def _links(found: Sequence[LinkCount]) -> list[dict[str, Any]]:
 def _split(url: str) -> tuple[str, str]:
     """Host and path of an address, for the eye; one with merge tags leads elsewhere for each reader."""
     if url.startswith("{"):
-        return "your website", url
+        return WEBSITE, f"/{spoken(url).removeprefix(WEBSITE).removeprefix('/')}"
     parts = urlsplit(url)
     return parts.netloc, f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
 

@@ -7,6 +7,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 MAX_URL: Final = 4000
+WEBSITE: Final = "your website"
+_SITE: Final = re.compile(r"\A\{\{[^{}]*\}\}")
 _TAG: Final = re.compile(r"\{[{%]")
 
 
@@ -41,6 +43,11 @@ def may_lead(url: str) -> bool:
 def is_of(pattern: str, url: str) -> bool:
     """Whether a pattern can have come to this address, and a link may lead there."""
     return is_web(url) and url.startswith(_start(pattern))
+
+
+def spoken(url: str) -> str:
+    """An address for the eye: what begins with a tag begins on the workspace's own website."""
+    return _SITE.sub(WEBSITE, url)
 
 
 def _start(url: str) -> str:
