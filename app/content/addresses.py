@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from app.content.merge import LINK, Template, check, prepare
 from app.content.mjml import Guarded
-from app.content.variables import Variable
+from app.content.variables import COMMON, Variable
 
 _HREF = re.compile(
     r"""(<(?:a|area|v:[a-z]+)\b(?:[^<>"']|"[^"]*"|'[^']*')*?\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')""",
@@ -80,6 +80,15 @@ def tie_addresses(text: str, links: Sequence[str]) -> str:
         return found[0] if index is None else f"{{{{ nod.l{index} }}}}"
 
     return guarded.back(_ADDRESS.sub(tie, guarded.text))
+
+
+def settled(address: str, values: Mapping[str, Any], language: str) -> str:
+    """What it comes to where only the brand decides, the same for every reader; else the address with its tags."""
+    ours = [one for one in COMMON if one.name.startswith("brand.")]
+    if not has_tags(address) or check(address, ours, "text"):
+        return address
+    (found,) = Addresses([address], ours).of(values, language)
+    return found if _STATIC.match(found) and LINK.fullmatch(found) else address
 
 
 class Addresses:

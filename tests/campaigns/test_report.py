@@ -172,20 +172,30 @@ def test_it_goes_out_and_the_report_shows_people_beside_machines(staff, made, re
     assert re.search(r'data-label="Clicked">1 \(25\.0%\)', staff.get("/campaigns").text)
 
 
-def test_the_brands_website_is_named_in_the_words_of_people(staff, where, readers, smtp, live):
+def test_the_brands_website_is_one_link_for_everybody_and_told_at_each_level(
+    staff, where, readers, smtp, live
+):
+    reading.allow(where, readers[2], Level.AGGREGATE)
     made = draft(where, inner='<mj-text><a href="{{ brand.site }}?from=letter">home</a></mj-text>')
     number = go(made, smtp)
+    html = {copy.rcpt_to[0]: copy.parsed.get_body(("html",)).get_content() for copy in smtp.messages}
+    plain = r"https?://[^/\"]+(/r/[\w-]{24}0)\""
+    links = {i: re.search(plain, html[f"reader{i}@example.org"]) for i in range(4)}
+    assert links[0]
+    assert links[2]
+    assert links[3] is None
+    assert 'href="https://ostkai.example/?from=letter"' in html["reader3@example.org"]
     with transaction():
         late = "began_at = began_at - interval '1 hour', done_at = done_at - interval '1 hour'"
         session().execute(text(f"UPDATE messages SET {late} WHERE mailing_no = {number}"))
-    mail = next(copy.parsed for copy in smtp.messages if copy.rcpt_to[0] == "reader0@example.org")
-    link = re.search(r"https?://[^/\"]+(/r/[\w-]{29,})\"", mail.get_body(("html",)).get_content())
-    answer = reading.visit(live.test_client(), link[1])
-    assert answer.headers["Location"] == "https://ostkai.example/?from=letter"
+    for i in (0, 2):
+        answer = reading.visit(live.test_client(), links[i][1])
+        assert answer.headers["Location"] == "https://ostkai.example/?from=letter"
     tracking_jobs.ingest()
-    page = staff.get(f"{made.path}/report").text
-    assert re.search(r"<th scope=\"row\">your website<br><small>/\?from=letter</small>", page)
-    assert "your website?from=letter" in staff.get(f"/people/{readers[0].id}").text
+    row = re.search(r"<tr><th scope=\"row\"><a href=\"https://ostkai.example/\?from=letter\".*?</tr>",
+                    staff.get(f"{made.path}/report").text)  # fmt: skip
+    assert '<td class="n">2</td>' in row[0]
+    assert "https://ostkai.example/?from=letter" in staff.get(f"/people/{readers[0].id}").text
 
 
 TAGGED = (

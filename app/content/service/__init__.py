@@ -16,7 +16,7 @@ from app.content.service.drafts import (
     save_draft,
 )
 from app.content.service.pictures import add_picture
-from app.content.service.rendering import preview, preview_draft, render, render_public
+from app.content.service.rendering import link_targets, preview, preview_draft, render, render_public
 from app.content.service.system import render_system
 from app.content.service.versions import check, freeze_version, publish, withdraw
 
@@ -38,6 +38,7 @@ __all__ = [
     "designs",
     "draft_of",
     "freeze_version",
+    "link_targets",
     "list_designs",
     "preview",
     "preview_draft",
