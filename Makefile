@@ -5,7 +5,9 @@ VENV := .venv/bin
 TESTS ?= tests
 PYTEST_ARGUMENTS ?=
 
-.PHONY: help run doctor flask setup test test-setup check setup-for-tests lock
+BENCHES := bench-send
+
+.PHONY: help run doctor flask setup test test-setup check setup-for-tests lock bench $(BENCHES)
 
 help:
 	@echo "make run         set up, start everything on this machine, print the address"
@@ -13,6 +15,7 @@ help:
 	@echo "make flask do='accounts create-owner --help'   one of Nod's commands, with this machine's servers"
 	@echo "make test        set up, check, run the tests"
 	@echo "make check       ruff, mypy, import contracts"
+	@echo "make bench       measure everything; make bench-send do='--help' is one of: $(BENCHES)"
 	@echo "make setup       what run needs, without starting"
 	@echo "make test-setup  install from nothing in a fresh clone, over the network (minutes)"
 	@echo "make lock        resolve the newest Python packages into the lock files"
@@ -39,6 +42,12 @@ test: check
 
 test-setup: setup-for-tests
 	@exec $(VENV)/python -m pytest -m network --timeout=900 $(PYTEST_ARGUMENTS) tests/local
+
+# Each ends with one line of JSON.
+bench: $(BENCHES)
+
+$(BENCHES): bench-%: setup-for-tests
+	@$(VENV)/python -m tests.bench.$* $(do)
 
 check: setup-for-tests
 	@$(VENV)/ruff check .

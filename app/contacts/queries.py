@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.contacts.models import Contact, ContactAddress, CustomField
 from app.kernel.db import session
@@ -49,6 +51,36 @@ def find_recipients(
         )
     )
     return {contact.id: (contact, address) for contact, address in session().execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderRow:
+    """What a letter may say about the person it goes to, and where it goes."""
+
+    first_name: str
+    last_name: str
+    fields: dict[str, Any]
+    address: str
+
+    @property
+    def name(self) -> str:
+        """First and last name, as far as known."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+_READERS = text(
+    "SELECT c.id, c.first_name, c.last_name, c.fields, a.address FROM contacts c"
+    " JOIN addresses a ON a.contact_id = c.id AND a.channel = :channel"
+    " WHERE c.workspace_id = :workspace_id AND c.id = ANY(CAST(:ids AS uuid[]))"
+)
+
+
+def find_readers(
+    workspace_id: UUID, contact_ids: Collection[UUID], channel: str = "email"
+) -> dict[UUID, ReaderRow]:
+    """As ``find_recipients``, as plain rows: for hundreds at once, many times a second."""
+    values = {"workspace_id": workspace_id, "ids": list(contact_ids), "channel": channel}
+    return {row[0]: ReaderRow(row[1], row[2], row[3], row[4]) for row in session().execute(_READERS, values)}
 
 
 def find_by_key(workspace_id: UUID, key: str, channel: str = "email") -> Contact | None:

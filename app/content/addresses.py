@@ -26,6 +26,7 @@ _OUR_HOST = re.compile(
     re.IGNORECASE,
 )
 _PERSONAL_PAGE = re.compile(r"\blinks\.")
+_BRAND: Final = tuple(one for one in COMMON if one.name.startswith("brand."))
 _UNFIT = re.compile(r"[\s\x00-\x20\x7f-\x9f\u2028\u2029\"<>]")
 
 
@@ -84,21 +85,29 @@ def tie_addresses(text: str, links: Sequence[str]) -> str:
 
 def settled(address: str, values: Mapping[str, Any], language: str) -> str:
     """What it comes to where only the brand decides, the same for every reader; else the address with its tags."""
-    ours = [one for one in COMMON if one.name.startswith("brand.")]
-    if not has_tags(address) or check(address, ours, "text"):
+    if not has_tags(address) or _is_readers_own(address):
         return address
-    (found,) = Addresses([address], ours).of(values, language)
+    (found,) = Addresses([address], _BRAND).of(values, language)
     return found if _STATIC.match(found) and LINK.fullmatch(found) else address
 
 
-class Addresses:
-    """The links of a version, read once: what each comes to for a reader costs no parsing."""
+def _is_readers_own(address: str) -> bool:
+    return has_tags(address) and bool(check(address, _BRAND, "text"))
 
-    __slots__ = ("_plain", "_tagged")
+
+class Addresses:
+    """The links of a version, read once: what each comes to for a reader costs no parsing.
+
+    Attributes:
+        are_shared: they come to the same for every reader.
+    """
+
+    __slots__ = ("_plain", "_tagged", "are_shared")
 
     def __init__(self, links: Sequence[str], names: Iterable[Variable]) -> None:
         names = tuple(names)
         self._plain = list(links)
+        self.are_shared = not any(_is_readers_own(url) for url in links)
         self._tagged: list[tuple[int, Template]] = [
             (index, prepare(url, "text", names)) for index, url in enumerate(links) if has_tags(url)
         ]

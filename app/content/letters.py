@@ -19,6 +19,7 @@ from app.content.lint import lint_size, lint_source, lint_subject
 from app.content.merge import MergeRefused, MergeStopped, Target, check, prepare
 from app.content.mjml import Problem, compile_mjml, fingerprint_of, tag_spans
 from app.content.plaintext import to_text
+from app.content.skeleton import Parts, Skeleton, fold, tidy
 from app.content.systemmail import Rendered
 from app.content.variables import NEWSLETTER, Kind, Variable, samples
 from app.kernel.errors import BadInput
@@ -301,18 +302,53 @@ class Prepared:
         Raises:
             MergeStopped: it grew too large or ran too long.
         """
+        values = {**values, "nod": self._own(values, links, pixel_url, hidden_url)}
         language = self._language
-        addresses = self._addresses.of(values, language)
-        own = {f"l{n}": links(n, url) if links else url for n, url in enumerate(addresses)}
-        if pixel_url or hidden_url:
-            own |= {"pixel": pixel_url or "", "hidden": hidden_url or ""}
-        values = {**values, "nod": own}
         return Rendered(
             subject=self._subject.render(values, language),
             preheader=self._preheader.render(values, language),
             html=self._html.render(values, language),
-            text=_GAPS.sub("\n\n", self._text.render(values, language)).strip() + "\n",
+            text=_without_gaps(self._text.render(values, language)),
         )
+
+    def skeleton(
+        self,
+        fixed: Mapping[str, Any],
+        links: Links | None = None,
+        pixel_url: str | None = None,
+        hidden_url: str | None = None,
+    ) -> Skeleton | None:
+        """The letter with what all its readers share, as ``merge`` would write it for each of them.
+
+        None: it must be merged reader by reader, because what may be missing for one of them hangs on a tag, or a
+        link leads elsewhere for each.
+        """
+        if not self._addresses.are_shared:
+            return None
+        values = {**fixed, "nod": self._own(fixed, links, pixel_url, hidden_url)}
+        page = fold(self._html, values, self._language)
+        text = tidy(fold(self._text, values, self._language), _without_gaps)
+        if text is None or not self._is_complete(fixed, page, text):
+            return None
+        return Skeleton(fold(self._subject, values, self._language), page, text, values)
+
+    def _own(
+        self, values: Mapping[str, Any], links: Links | None, pixel_url: str | None, hidden_url: str | None
+    ) -> Mapping[str, str]:
+        addresses = self._addresses.of(values, self._language)
+        own = {f"l{n}": links(n, url) if links else url for n, url in enumerate(addresses)}
+        return (
+            {**own, "pixel": pixel_url or "", "hidden": hidden_url or ""} if pixel_url or hidden_url else own
+        )
+
+    def _is_complete(self, values: Mapping[str, Any], page: Parts, text: Parts) -> bool:
+        """Whether no reader's letter can lack what each must show; what ``refuse_incomplete`` asks of one of them."""
+        plain = Rendered("", "", "".join(_plain(page)), "".join(_plain(text)))
+        try:
+            self.refuse_incomplete(plain, values)
+        except Incomplete:
+            return False
+        return True
 
     def refuse_incomplete(self, rendered: Rendered, values: Mapping[str, Any]) -> None:
         """Stop a letter that its reader could not leave.
@@ -330,6 +366,14 @@ class Prepared:
                 raise Incomplete(
                     f"This reader’s letter would lack the address for {name}, so it is not sent."
                 )
+
+
+def _without_gaps(text: str) -> str:
+    return _GAPS.sub("\n\n", text).strip() + "\n"
+
+
+def _plain(parts: Parts) -> Iterable[str]:
+    return (part for part in parts if isinstance(part, str))
 
 
 def _with_head(source: str, subject: str, preheader: str) -> str:

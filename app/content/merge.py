@@ -110,7 +110,7 @@ def prepare(source: str, target: Target, declared: Iterable[Variable]) -> Templa
     reader = _Reader(source, target)
     try:
         tree = _environment.parse(source)
-        write = reader.block(tree.body, shape(declared), 0)
+        pieces = reader.pieces(tree.body, shape(declared))
     except TemplateSyntaxError as error:
         raise MergeRefused(
             [reader.at(error.lineno, "", error.message or "This tag cannot be read.")]
@@ -121,20 +121,61 @@ def prepare(source: str, target: Target, declared: Iterable[Variable]) -> Templa
         ) from error
     if reader.errors:
         raise MergeRefused(sorted(set(reader.errors)))
-    return Template(write, target, frozenset(reader.needed))
+    return Template(pieces, target, frozenset(reader.needed))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A part of a template that is merged by itself: plain text, one tag, or one whole ``if`` or ``for``.
+
+    Attributes:
+        text: what stands there for everybody; None where something is merged.
+        names: the dotted names that decide what it says.
+        branches: of an ``if``, in their order; the first whose question is answered with yes is merged.
+    """
+
+    write: _Write
+    text: str | None
+    names: frozenset[str]
+    branches: tuple[Branch, ...] = ()
+
+    def render(self, values: Mapping[str, Any], language: str) -> str:
+        """As ``Template.render``, for this part; escaped for its target, blanks as they are."""
+        run = _Run(language)
+        self.write(values, run)
+        return "".join(run.parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """One way that an ``if`` may go.
+
+    Attributes:
+        test: its question; always yes for ``else``.
+        names: the dotted names in the question.
+    """
+
+    test: _Value
+    names: frozenset[str]
+    pieces: tuple[Piece, ...]
+
+    def holds(self, values: Mapping[str, Any], language: str) -> bool:
+        """The answer."""
+        return bool(self.test(values, _Run(language)))
 
 
 class Template:
     """A checked template.
 
     Attributes:
+        pieces: its parts in their order.
         needed: the names that it shows whatever happens, without a default and outside any ``if``.
     """
 
-    __slots__ = ("_target", "_write", "needed")
+    __slots__ = ("_target", "needed", "pieces")
 
-    def __init__(self, write: _Write, target: Target, needed: frozenset[str]) -> None:
-        self._write = write
+    def __init__(self, pieces: Sequence[Piece], target: Target, needed: frozenset[str]) -> None:
+        self.pieces = tuple(pieces)
         self._target = target
         self.needed = needed
 
@@ -149,9 +190,15 @@ class Template:
             MergeStopped: over 2 MiB, over 1,000 rounds of a loop, or over one second.
         """
         run = _Run(language)
-        self._write(values, run)
+        for piece in self.pieces:
+            piece.write(values, run)
         text = "".join(run.parts)
-        return _BLANKS.sub(" ", text).strip() if self._target == "header" else text
+        return one_line(text) if self._target == "header" else text
+
+
+def one_line(text: str) -> str:
+    """A header's text: blanks and control characters become single spaces."""
+    return _BLANKS.sub(" ", text).strip()
 
 
 class _Run:
@@ -187,6 +234,10 @@ def _write_nothing(_scope: _Scope, _run: _Run) -> None:
     return None
 
 
+def _always(_scope: _Scope, _run: _Run) -> Any:
+    return True
+
+
 def _no_value(_scope: _Scope, _run: _Run) -> Any:
     return None
 
@@ -200,6 +251,7 @@ class _Reader:
         self._before = ""
         self._ifs = 0
         self._targets: set[str] = set()
+        self._names: set[str] = set()
         self.errors: list[MergeError] = []
         self.needed: set[str] = set()
 
@@ -213,6 +265,44 @@ class _Reader:
 
     def _refuse(self, node: nodes.Node, word: str, message: str) -> None:
         self.errors.append(self.at(node.lineno, word, message))
+
+    def pieces(self, body: Sequence[nodes.Node], names: Shape) -> list[Piece]:
+        """The parts of a whole template, each with the names that it depends on."""
+        found: list[Piece] = []
+        for node in body:
+            if isinstance(node, nodes.Output):
+                found += self.pieces(node.nodes, names)
+                continue
+            if isinstance(node, nodes.If):
+                found.append(self._choice(node, names))
+                continue
+            self._names = set()
+            write = self._statement(node, names, 0)
+            plain = node.data if isinstance(node, nodes.TemplateData) else None
+            found.append(Piece(write, plain, frozenset(self._names)))
+        return found
+
+    def _choice(self, node: nodes.If, names: Shape) -> Piece:
+        self._ifs += 1
+        branches = []
+        for branch in (node, *node.elif_):
+            self._names = set()
+            test = self._expression(branch.test, names)[1]
+            asked = frozenset(self._names)
+            branches.append(Branch(test, asked, tuple(self.pieces(branch.body, names))))
+        branches.append(Branch(_always, frozenset(), tuple(self.pieces(node.else_, names))))
+        self._ifs -= 1
+        said = [name for branch in branches for piece in branch.pieces for name in piece.names]
+        asked = frozenset(said).union(*(branch.names for branch in branches))
+
+        def write(scope: _Scope, run: _Run) -> None:
+            for branch in branches:
+                if branch.test(scope, run):
+                    for piece in branch.pieces:
+                        piece.write(scope, run)
+                    return
+
+        return Piece(write, None, asked, tuple(branches))
 
     def block(self, body: Sequence[nodes.Node], names: Shape, depth: int) -> _Write:
         """A list of statements."""
@@ -344,6 +434,8 @@ class _Reader:
                 self._refuse(node, _word(node), f"“{dotted[:80]}” is not known here.")
                 return Kind.TEXT, _no_value
             kind = kind[name]
+
+        self._names.add(dotted)
 
         def value(scope: _Scope, _run: _Run) -> Any:
             return _find(scope, path)

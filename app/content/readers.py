@@ -46,16 +46,28 @@ def reader_values(
         language: of the letter.
     """
     return {
+        **shared_values(brand, topic=topic, links=links),
+        **own_values(reader, brand, permission_at=permission_at, language=language),
+    }
+
+
+def shared_values(brand: Brand, *, topic: str, links: Mapping[str, str]) -> dict[str, Any]:
+    """Those of ``reader_values`` that do not tell readers apart, but for what stands in the links."""
+    return {"brand": _brand(brand), "topic": {"name": topic}, "links": links}
+
+
+def own_values(
+    reader: Reader, brand: Brand, *, permission_at: datetime | None, language: str = "en"
+) -> dict[str, Any]:
+    """Those of ``reader_values`` that are one reader's own."""
+    return {
         "contact": {
             "first_name": reader.first_name,
             "last_name": reader.last_name,
             "email": reader.email,
             "fields": {key: _plain(value) for key, value in reader.fields.items()},
         },
-        "brand": _brand(brand),
-        "topic": {"name": topic},
         "permission": _moment(permission_at, brand.time_zone, language) if permission_at else {},
-        "links": links,
     }
 
 

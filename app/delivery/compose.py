@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
 from app.accounts import queries as accounts
+from app.consent.queries import Ground
+from app.contacts.queries import ReaderRow
 from app.content import service as content
-from app.delivery import letters, mails, outlets, queries
-from app.delivery.identity import message_id, return_path
+from app.delivery import letters, mails, outlets
+from app.delivery.editions import Edition, bounce_domain, return_path_key, sender_of
+from app.delivery.identity import Purpose, message_id, return_path
 from app.delivery.mime import MailParts, build, list_unsubscribe
 from app.delivery.outbox import Held
 from app.delivery.rules import Content, Kind, Prepared, Sender, Skip, SystemMessage
 from app.delivery.transports.settings import SmtpSettings
-from app.kernel import tokens
-
-RETURN_PATH = "return path"
-"""Purpose of the key behind the return path and the mailto of List-Unsubscribe."""
-BOUNCES = "bounces"
-"""The subdomain of the sender's domain that takes bounces, so that SPF aligns."""
-
-
-class NoSender(Exception):
-    """Nobody has said yet who the workspace's mails come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +45,7 @@ class Letter:
     Attributes:
         domain: of the sender; the first attempt's, for ever.
         needs_smtputf8: an address has a local part beyond ASCII.
+        is_sound: made from a sheet, and so beyond what the wire could misread.
     """
 
     route: SmtpSettings
@@ -64,62 +56,38 @@ class Letter:
     mime_sha256: bytes
     domain: str
     needs_smtputf8: bool
+    is_sound: bool = False
 
 
-def draft(batch: Sequence[Held]) -> dict[int, Draft | Skip | Exception]:
-    """What each of these mails says, by its number; inside a transaction, writes nothing.
+def draft_letter(edition: Edition, held: Held, person: ReaderRow, ground: Ground) -> Draft:
+    """A letter to one of many, merged as a whole."""
+    letter = letters.draft(edition, held, person, ground)
+    headers = edition.list_headers(ground.interest_id, ground.interest_name)
+    return Draft(
+        person.address, person.name, edition.sender, edition.route, letter.write, headers, letter.unsubscribe_url
+    )
 
-    A fault that is one message's own is its value; the batch is of one mailing.
+
+def draft(held: Held) -> Draft | Skip:
+    """What a mail of its own says; inside a transaction, writes nothing.
 
     Raises:
-        NoSender: see there.
+        NoSender: nobody has said yet who the workspace's mails come from.
         sqlalchemy.exc.OperationalError: the database is away.
+        Exception: whatever a room's own code does, it is this message's fault.
     """
-    if batch[0].version_id is not None:
-        return _draft_letters(batch)
-    return {held.n: _draft_system(held) for held in batch}
-
-
-def _draft_letters(batch: Sequence[Held]) -> dict[int, Draft | Skip | Exception]:
-    first = batch[0]
-    sender = _sender(first, None)
-    route = outlets.route_of(sender.transport_id)
-    tenant = accounts.brand(first.workspace_id).public_id
-    drafts: dict[int, Draft | Skip | Exception] = {}
-    for n, letter in letters.read(batch).items():
-        if isinstance(letter, Skip):
-            drafts[n] = letter
-            continue
-        interest = letter.interest.hex
-        headers = (
-            ("List-Id", f"{letter.interest_name} <{interest}.{tenant}.{sender.domain}>"),
-            # Campaign, list, tenant, sender: what a receiver may sum up by, and nothing that names a person.
-            ("Feedback-ID", f"{first.mailing_no}:{interest}:{tenant}:nod-{tenant}"),
+    prepared = mails.get(held.head.name).prepare(
+        SystemMessage(
+            held.workspace_id, held.contact_id, held.user_id, held.dedupe, held.data, held.created_at
         )
-        drafts[n] = Draft(
-            letter.to, letter.to_name, sender, route, letter.write, headers, letter.unsubscribe_url
-        )
-    return drafts
-
-
-def _draft_system(held: Held) -> Draft | Skip | Exception:
-    try:
-        prepared = mails.get(held.name).prepare(
-            SystemMessage(
-                held.workspace_id, held.contact_id, held.user_id, held.dedupe, held.data, held.created_at
-            )
-        )
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception as fault:  # noqa: BLE001  whatever a room's own code does, it is this message's fault
-        return fault
+    )
     if isinstance(prepared, Skip):
         return prepared
-    sender = _sender(held, prepared.sender)
+    sender = sender_of(held.head, prepared.sender)
     brand = accounts.brand(held.workspace_id)
     tenant = brand.public_id
-    headers = [("Feedback-ID", f"{held.mailing_no}:{held.name}:{tenant}:nod-{tenant}")]
-    if held.kind is Kind.SYSTEM:
+    headers = [("Feedback-ID", f"{held.mailing_no}:{held.head.name}:{tenant}:nod-{tenant}")]
+    if held.head.kind is Kind.SYSTEM:
         headers.append(("Auto-Submitted", "auto-generated"))
     return Draft(
         prepared.to,
@@ -130,13 +98,6 @@ def _draft_system(held: Held) -> Draft | Skip | Exception:
         (*headers, *prepared.extra_headers),
         prepared.unsubscribe_url,
     )
-
-
-def _sender(held: Held, own: Sender | None) -> Sender:
-    sender = own or held.sender or queries.sender_of(held.workspace_id)
-    if sender is None:
-        raise NoSender
-    return sender
 
 
 def _write_system(prepared: Prepared, accent: str) -> Content:
@@ -191,8 +152,5 @@ def _headers(held: Held, draft: Draft, domain: str) -> list[tuple[str, str]]:
     return headers
 
 
-def _mailbox(held: Held, domain: str, purpose: str) -> str:
-    key = tokens.purpose_key(RETURN_PATH)
-    return return_path(
-        held.mailing_no, held.n, key, f"{BOUNCES}.{domain}", purpose="u" if purpose == "u" else "b"
-    )
+def _mailbox(held: Held, domain: str, purpose: Purpose) -> str:
+    return return_path(held.mailing_no, held.n, return_path_key(), bounce_domain(domain), purpose=purpose)

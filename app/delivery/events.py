@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import overload
 from uuid import UUID
 
 
@@ -29,6 +31,30 @@ class FinishedMessage:
     at: datetime
 
 
+class Finished(Sequence[FinishedMessage]):
+    """Messages that are only described for those who look: most commits of a newsletter interest nobody."""
+
+    def __init__(self, describe: Callable[[], Sequence[FinishedMessage]]) -> None:
+        self._describe = describe
+        self._rows: Sequence[FinishedMessage] | None = None
+
+    @property
+    def _known(self) -> Sequence[FinishedMessage]:
+        if self._rows is None:
+            self._rows = self._describe()
+        return self._rows
+
+    @overload
+    def __getitem__(self, index: int) -> FinishedMessage: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[FinishedMessage]: ...
+    def __getitem__(self, index: int | slice) -> FinishedMessage | Sequence[FinishedMessage]:
+        return self._known[index]
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
 @dataclass(frozen=True, slots=True)
 class MessagesFinished:
     """Messages of one mailing that ended in one commit; ``name`` says which kind of system mail."""
@@ -36,7 +62,7 @@ class MessagesFinished:
     mailing_no: int
     kind: str
     name: str
-    rows: tuple[FinishedMessage, ...]
+    rows: Sequence[FinishedMessage]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ _ADDRESS = re.compile(
     r"@[a-z0-9-]+(?:\.[a-z0-9-]+)*",
 )
 _Q_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+_Q: Final = [chr(o) if o in _Q_SAFE else "_" if o == 0x20 else f"={o:02X}" for o in range(256)]
 
 
 def text_field(name: str, value: str) -> bytes:
@@ -72,6 +73,8 @@ def structured_field(name: str, value: str) -> bytes:
 
 
 def _check(name: str, value: str) -> None:
+    if value.isascii() and value.isprintable() and "=?" not in value:
+        return
     for character in value:
         if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
             raise _refused(name, "Remove the line break or control character.")
@@ -103,6 +106,9 @@ def _labelled(name: str, label: str, rest: str) -> list[str]:
 def _encoded(name: str, value: str) -> list[str]:
     """RFC 2047 words of at most 75 characters, the first one fitting behind the name."""
     room = LINE - len(name) - 2
+    whole = _word(value)
+    if len(whole) <= room:
+        return [whole]
     words: list[str] = []
     chunk = ""
     for character in value:
@@ -115,7 +121,7 @@ def _encoded(name: str, value: str) -> list[str]:
 
 def _word(chunk: str) -> str:
     octets = chunk.encode()
-    quoted = "".join(chr(o) if o in _Q_SAFE else "_" if o == 0x20 else f"={o:02X}" for o in octets)
+    quoted = "".join(map(_Q.__getitem__, octets))
     base64 = b64encode(octets).decode()
     if len(quoted) <= len(base64):
         return f"=?utf-8?q?{quoted}?="

@@ -6,18 +6,20 @@ attempt. Local parts are lower-case base32 and hyphens, because hosts fold the c
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
-from base64 import b32encode
 from collections.abc import Sequence
 from typing import Final, Literal
+
+from app.kernel.macs import hmac_sha256
 
 Purpose = Literal["b", "u"]
 """``b``: bounces (the envelope sender), ``u``: the mailto of List-Unsubscribe."""
 
 _DIGITS: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _MAC_BYTES: Final = 10
+_PAIRS: Final = [first + second for first in _DIGITS for second in _DIGITS]
+_SHIFTS: Final = range(_MAC_BYTES * 8 - 10, -1, -10)
 _LOCAL = re.compile(r"([bu])-([a-z2-7]{1,13})-([a-z2-7]{1,13})-([a-z2-7]{16})")
 
 
@@ -36,8 +38,23 @@ def return_path(mailing_no: int, n: int, key: bytes, domain: str, *, purpose: Pu
         domain: a subdomain of From's domain, so that SPF aligns.
         purpose: which mailbox.
     """
-    name = f"{purpose}-{_base32(mailing_no)}-{_base32(n)}"
-    return f"{name}-{_mac(name, key)}@{domain}"
+    return Mailboxes(mailing_no, key, domain).make(n, purpose)
+
+
+class Mailboxes:
+    """The mailboxes of one mailing; see ``return_path``."""
+
+    __slots__ = ("_domain", "_key", "_mailing")
+
+    def __init__(self, mailing_no: int, key: bytes, domain: str) -> None:
+        self._mailing = _base32(mailing_no)
+        self._key = key
+        self._domain = domain
+
+    def make(self, n: int, purpose: Purpose = "b") -> str:
+        """The mailbox of one message."""
+        name = f"{purpose}-{self._mailing}-{_base32(n)}"
+        return f"{name}-{_mac(name, self._key)}@{self._domain}"
 
 
 def read_return_path(
@@ -54,8 +71,8 @@ def read_return_path(
 
 
 def _mac(name: str, key: bytes) -> str:
-    digest = hmac.digest(key, name.encode(), hashlib.sha256)
-    return b32encode(digest[:_MAC_BYTES]).decode().lower()
+    number = int.from_bytes(hmac_sha256(key, name.encode())[:_MAC_BYTES], "big")
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def _base32(number: int) -> str:

@@ -1,11 +1,13 @@
-"""What a sender does between two commits, in a file: so that its death leaves doubt about one message at most.
+"""What a sender does between two commits, in a file: so that its death leaves doubt about one message a connection.
 
 One file for each slice of work, in a folder that outlives the process. A record is 16 bytes, written before a mail's
 body goes out and after its last answer, without fsync: what a process has written survives its ``kill -9``. A machine
 that goes down may lose records, so a file of an earlier boot is not believed.
 
-The file is locked for as long as its process lives; who gets the lock knows that its writer is dead. Once the
-database knows all results, the file is emptied.
+The file is mapped into memory, so a record costs no call of the system. It has two halves of which one counts: what is
+still open is written into the other one, and then one byte makes that count.
+
+The file is locked for as long as its process lives; who gets the lock knows that its writer is dead.
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ import contextlib
 import fcntl
 import hashlib
 import logging
+import mmap
 import os
 import struct
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -29,7 +32,15 @@ log = logging.getLogger(__name__)
 
 _RECORD: Final = struct.Struct(">BIBIIH")
 """Step, mailing, high and low part of the message's number, fence, code."""
+_REST: Final = struct.Struct(">IBIIH")
+"""The same without its step, which is written last: a record counts once it is whole."""
 _MAGIC: Final = b"NODJ"
+CAPACITY: Final = 8192
+"""Records of a half. Each line has a few open ones, and some hundred results wait for the database."""
+_START: Final = (32, 32 + (CAPACITY + 1) * 16)
+_ACTIVE: Final = 16
+"""Where the byte is that says which half counts."""
+_SIZE: Final = 32 + 2 * (CAPACITY + 1) * 16
 _SUFFIX: Final = ".journal"
 _folder = Path(".nod") / "journal"
 
@@ -44,6 +55,9 @@ class Step(IntEnum):
     """The first byte of its body goes out next."""
     ANSWER = 4
     """The server's last answer, by its code; 0: the line broke before the final dot, it did not arrive."""
+
+
+_STEPS: Final = frozenset(step.value for step in Step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,43 +100,70 @@ class Journal:
         self._owner = owner
         self._path = _folder / f"{owner}{_SUFFIX}"
         self._file: int | None = None
+        self._map: mmap.mmap | None = None
+        self._half = 0
         self._length = 0
 
     def open(self) -> None:
-        """Be there before the owner begins anything; under a name of its own until it is locked."""
+        """Be there before the owner begins anything; under a name of its own until it is locked.
+
+        Raises:
+            OSError: there is no room for it.
+        """
         if self._file is not None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         hidden = self._path.with_suffix(".new")
-        file = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        fcntl.flock(file, fcntl.LOCK_EX)
-        os.write(file, _head())
-        hidden.rename(self._path)
+        file = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # All of its room now: where a disk is full, a write through memory would kill the process.
+            os.posix_fallocate(file, 0, _SIZE)
+            os.pwrite(file, _head(), 0)
+            self._map = mmap.mmap(file, _SIZE)
+            hidden.rename(self._path)
+        except BaseException:
+            os.close(file)
+            hidden.unlink(missing_ok=True)
+            raise
         self._file = file
 
     def note(self, step: Step, mailing_no: int, n: int, fence: int, code: int = 0) -> None:
-        """Write one record; the kernel has it when this returns."""
-        assert self._file is not None
-        os.write(
-            self._file,
-            _RECORD.pack(step, mailing_no, n >> 32, n & 0xFFFFFFFF, fence & 0xFFFFFFFF, code & 0xFFFF),
-        )
+        """Write one record; a ``kill -9`` from now on does not lose it.
+
+        Raises:
+            OSError: it is full, because the database has been away for long.
+        """
+        kept = self._map
+        assert kept is not None
+        if self._length >= CAPACITY:
+            raise OSError("The journal is full.")
+        at = _START[self._half] + self._length * 16
+        kept[at + 16] = 0
+        _REST.pack_into(kept, at + 1, mailing_no, n >> 32, n & 0xFFFFFFFF, fence & 0xFFFFFFFF, code & 0xFFFF)
+        kept[at] = step
         self._length += 1
 
-    def settle(self) -> None:
-        """The database knows everything: forget the records."""
-        if self._file is not None and self._length:
-            os.ftruncate(self._file, _RECORD.size)
-            self._length = 0
+    def settle(self, still_open: Iterable[Record] = ()) -> None:
+        """The database knows everything but this: forget the other records."""
+        if self._map is None or not self._length:
+            return
+        self._half = 1 - self._half
+        self._length = 0
+        self._map[_START[self._half]] = 0
+        for record in still_open:
+            self.note(record.step, record.mailing_no, record.n, record.fence, record.code)
+        self._map[_ACTIVE] = self._half
 
     def close(self, *, is_settled: bool) -> None:
         """End it; what is not settled stays for whoever comes next."""
-        if self._file is None:
+        if self._file is None or self._map is None:
             return
         if is_settled:
             self._path.unlink(missing_ok=True)
+        self._map.close()
         os.close(self._file)
-        self._file = None
+        self._file = self._map = None
 
 
 @contextmanager
@@ -166,13 +207,15 @@ def _dead() -> Generator[Left]:
 
 def _read(path: Path) -> Left:
     raw = path.read_bytes()
-    head, rest = raw[: _RECORD.size], raw[_RECORD.size :]
+    half = raw[_ACTIVE] if len(raw) == _SIZE and raw[_ACTIVE] in {0, 1} else 0
     records = []
-    for at in range(0, len(rest) - _RECORD.size + 1, _RECORD.size):
-        step, mailing_no, high, low, fence, code = _RECORD.unpack_from(rest, at)
-        if step in {known.value for known in Step}:
-            records.append(Record(Step(step), mailing_no, (high << 32) | low, fence, code))
-    return Left(path.name.removesuffix(_SUFFIX), head == _head() and _boot() != b"", tuple(records))
+    for at in range(_START[half], min(_START[half] + CAPACITY * 16, len(raw) - 15), 16):
+        step, mailing_no, high, low, fence, code = _RECORD.unpack_from(raw, at)
+        if step not in _STEPS:
+            break
+        records.append(Record(Step(step), mailing_no, (high << 32) | low, fence, code))
+    is_ours = raw[: _RECORD.size] == _head() and _boot() != b""
+    return Left(path.name.removesuffix(_SUFFIX), is_ours, tuple(records))
 
 
 def _head() -> bytes:

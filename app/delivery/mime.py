@@ -69,7 +69,7 @@ def build(parts: MailParts) -> bytes:
         BadInput: for a header that cannot be written safely or text that is no Unicode;
             ``fields`` names the header in lower case, or ``text`` and ``html``.
     """
-    return b"".join([*_head(parts), *_body(parts)])
+    return b"".join([*head(parts), *_body(parts)])
 
 
 def list_unsubscribe(url: str, mailbox: str) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -80,7 +80,12 @@ def list_unsubscribe(url: str, mailbox: str) -> tuple[tuple[str, str], tuple[str
     )
 
 
-def _head(parts: MailParts) -> list[bytes]:
+def head(parts: MailParts) -> list[bytes]:
+    """The header fields, one an entry: Date, From, To, Subject, Message-ID, then what else there is.
+
+    Raises:
+        BadInput: as ``build``.
+    """
     if parts.date.tzinfo is None:
         raise ValueError("The date of a mail must know its zone.")
     if not _MESSAGE_ID.fullmatch(parts.message_id):
@@ -112,19 +117,30 @@ def _further(headers: Sequence[tuple[str, str]]) -> list[bytes]:
 def _body(parts: MailParts) -> list[bytes]:
     if not parts.html:
         return [_part_head("plain"), _quoted("text", parts.text), b"\r\n"]
-    # "=_" never occurs in quoted-printable, so no body can hold the boundary (RFC 2045 6.7).
-    boundary = b"=_" + hashlib.sha256(parts.message_id.encode()).hexdigest()[:32].encode()
+    boundary = boundary_of(parts.message_id)
+    return [content_type(boundary), b"\r\n", *multipart(boundary, [_quoted("text", parts.text)], [_quoted("html", parts.html)])]
+
+
+def boundary_of(message_id: str) -> bytes:
+    """What separates the parts of a mail, the same for all mails of a domain.
+
+    "=_" never occurs in quoted-printable, so no body can hold it (RFC 2045 6.7).
+    """
+    return b"=_" + hashlib.sha256(message_id.partition("@")[2].encode()).hexdigest()[:32].encode()
+
+
+def content_type(boundary: bytes) -> bytes:
+    """The header field of a mail with both parts."""
+    return b'Content-Type: multipart/alternative;\r\n boundary="' + boundary + b'"\r\n'
+
+
+def multipart(boundary: bytes, text: Sequence[bytes], html: Sequence[bytes]) -> list[bytes]:
+    """The body of a mail with both parts, each given in quoted-printable pieces; the text first."""
     return [
-        b'Content-Type: multipart/alternative;\r\n boundary="'
-        + boundary
-        + b'"\r\n\r\n--'
-        + boundary
-        + b"\r\n",
-        _part_head("plain"),
-        _quoted("text", parts.text),
-        b"\r\n--" + boundary + b"\r\n",
-        _part_head("html"),
-        _quoted("html", parts.html),
+        b"--" + boundary + b"\r\n" + _part_head("plain"),
+        *text,
+        b"\r\n--" + boundary + b"\r\n" + _part_head("html"),
+        *html,
         b"\r\n--" + boundary + b"--\r\n",
     ]
 

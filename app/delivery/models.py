@@ -159,7 +159,13 @@ class Mailing(Base):
 
 
 class Message(Base):
-    """One mail to one person, from the wish to its end."""
+    """One mail to one person, from the wish to its end.
+
+    What it names is there: every row is made from those very rows, and triggers of theirs (``message_keeps``) refuse
+    to delete or renumber what a message names. Foreign keys promise no more and lock each of those rows for each
+    message: of the 34 s of CPU that froze an audience of 1,000,000 they took 19.5 (mailing and workspace 3 each,
+    contact, permission and reach 4 to 5 each), and left the people's own tables rewritten.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -182,16 +188,15 @@ class Message(Base):
         Index("ix_messages_contact", "contact_id", "created_at"),
     )
 
-    mailing_no: Mapped[int] = mapped_column(
-        BigInteger, ForeignKey("mailings.no"), primary_key=True, autoincrement=False
-    )
+    mailing_no: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     n: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
-    contact_id: Mapped[UUID | None] = mapped_column(ForeignKey("contacts.id"))
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    """Its mailing's."""
+    contact_id: Mapped[UUID | None] = mapped_column(Uuid)
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    permission_id: Mapped[UUID | None] = mapped_column(ForeignKey("permissions.id"))
+    permission_id: Mapped[UUID | None] = mapped_column(Uuid)
     """Which permission allows it; NULL for system mail."""
-    reach_id: Mapped[UUID | None] = mapped_column(ForeignKey("reach.id"))
+    reach_id: Mapped[UUID | None] = mapped_column(Uuid)
     dedupe_key: Mapped[UUID] = mapped_column(Uuid)
     domain_group: Mapped[str | None] = mapped_column(Text(collation="C"))
     """Domain of the recipient, for pacing."""

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import Row, TextClause, text
 
 from app.consent import queries as consent
-from app.delivery.events import FinishedMessage, MessagesFinished
+from app.delivery.events import Finished, FinishedMessage, MessagesFinished
 from app.delivery.rules import CRASHES_UNTIL_POISON, UNKNOWN_PAUSE, Kind, Lane, MessageState, Sender
 from app.kernel import clock
 from app.kernel.db import session
@@ -36,23 +36,31 @@ LOCK_TIMEOUT: Final = {Lane.SYSTEM: "2s", Lane.BULK: "900ms"}
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A message that this owner has claimed, with what its mailing says."""
+class Head:
+    """What all messages of a mailing share."""
 
-    mailing_no: int
-    n: int
-    fence: int
+    no: int
     workspace_id: UUID
     kind: Kind
     name: str
     lane: Lane
     sender: Sender | None
     version_id: UUID | None
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A message that this owner has in hand. Not frozen, because thousands are made each second."""
+
+    head: Head
+    n: int
+    fence: int
     contact_id: UUID | None
     user_id: UUID | None
     permission_id: UUID | None
     reach_id: UUID | None
     dedupe: UUID
+    domain_group: str
     data: Mapping[str, Any]
     created_at: datetime
     attempts: int
@@ -63,9 +71,19 @@ class Held:
     from_domain: str | None
 
     @property
+    def mailing_no(self) -> int:
+        """The mailing's number."""
+        return self.head.no
+
+    @property
+    def workspace_id(self) -> UUID:
+        """Whose it is."""
+        return self.head.workspace_id
+
+    @property
     def number(self) -> str:
         """What people quote; in logs instead of an address."""
-        return f"{self.mailing_no}-{self.n}"
+        return f"{self.head.no}-{self.n}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +122,20 @@ _CHOOSE = text(
     " ORDER BY m.due_at LIMIT 1) AS first"
     " WHERE g.lane = :lane AND g.state = 'running' ORDER BY g.vtime, first.due_at LIMIT :candidates"
 )
-_COLUMNS: Final = (
-    "m.mailing_no, m.n, m.fence, m.workspace_id, g.kind, g.name, g.lane, g.sender, g.content_version_id, m.contact_id,"
-    " m.user_id, m.permission_id, m.reach_id, m.dedupe_key, m.data, m.created_at, m.attempts, m.host_faults,"
-    " m.render_faults, m.crash_count, m.first_at, m.from_domain"
+HEAD: Final = "g.no, g.workspace_id, g.kind, g.name, g.lane, g.sender, g.content_version_id"
+"""The columns of ``Head``, in its order."""
+COLUMNS: Final = (
+    "m.n, m.fence, m.contact_id, m.user_id, m.permission_id, m.reach_id, m.dedupe_key, m.domain_group, m.data,"
+    " m.created_at, m.attempts, m.host_faults, m.render_faults, m.crash_count, m.first_at, m.from_domain"
 )
+"""The columns of ``Held`` behind its head, in its order."""
 _CLAIM = text(
     "WITH due AS ("  # noqa: S608  no input in it
     " SELECT mailing_no, n FROM messages WHERE mailing_no = :no AND state = 'pending' AND due_at <= :now"
     " ORDER BY due_at LIMIT :size FOR UPDATE SKIP LOCKED)"
     " UPDATE messages m SET state = 'claimed', fence = m.fence + 1, lease_owner = :owner, lease_until = :lease_until"
     " FROM due, mailings g WHERE m.mailing_no = due.mailing_no AND m.n = due.n AND g.no = m.mailing_no"
-    f" RETURNING {_COLUMNS}"
+    f" RETURNING {HEAD}, {COLUMNS}"
 )
 _PACE = text("UPDATE mailings SET vtime = vtime + CAST(:taken AS double precision) / weight WHERE no = :no")
 
@@ -136,15 +156,21 @@ def claim(lane: Lane, owner: str, size: int) -> list[Held]:
     return []
 
 
+def head_of(row: Sequence[Any]) -> Head:
+    """From the columns of ``HEAD``."""
+    return Head(row[0], row[1], Kind(row[2]), row[3], Lane(row[4]), _sender(row[5]), row[6])
+
+
+def held_of(head: Head, row: Sequence[Any]) -> Held:
+    """From the columns of ``COLUMNS``."""
+    held = Held(head, *row)
+    held.data = held.data or {}
+    held.domain_group = held.domain_group or ""
+    return held
+
+
 def _held(row: Row[Any]) -> Held:
-    return Held(
-        mailing_no=row.mailing_no, n=row.n, fence=row.fence, workspace_id=row.workspace_id, kind=Kind(row.kind),
-        name=row.name, lane=Lane(row.lane), sender=_sender(row.sender), version_id=row.content_version_id,
-        contact_id=row.contact_id, user_id=row.user_id, permission_id=row.permission_id, reach_id=row.reach_id,
-        dedupe=row.dedupe_key, data=row.data or {}, created_at=row.created_at,
-        attempts=row.attempts, host_faults=row.host_faults, render_faults=row.render_faults,
-        crash_count=row.crash_count, first_at=row.first_at, from_domain=row.from_domain,
-    )  # fmt: skip
+    return held_of(head_of(row[:7]), row[7:23])
 
 
 def _sender(snapshot: Mapping[str, Any] | None) -> Sender | None:
@@ -173,10 +199,14 @@ _GATES: Final = {
     "contact": (" JOIN reach r ON r.id = m.reach_id", consent.system_gate_sql(), "r"),
     "user": (" JOIN users u ON u.id = m.user_id", "u.disabled_at IS NULL", "u"),
 }
-_REASONS: Final = {
-    "bulk": "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' WHEN r.suppressed_at IS NOT NULL"
+BULK_REASON: Final = (
+    "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' WHEN r.suppressed_at IS NOT NULL"
     " THEN coalesce(r.suppressed_reason, 'suppressed') WHEN r.objected_at IS NOT NULL THEN 'stopped everything'"
-    " ELSE 'no permission' END",
+    " ELSE 'no permission' END"
+)
+"""What the gate has against a message of bulk, in the words of reports."""
+_REASONS: Final = {
+    "bulk": BULK_REASON,
     "contact": "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' ELSE coalesce(r.suppressed_reason, 'suppressed') END",
     "user": "'this user is disabled'",
 }
@@ -225,9 +255,9 @@ def begin(batch: Sequence[Held], domain: str) -> list[Held]:
         sqlalchemy.exc.OperationalError: a lock was not granted in time; nothing has begun.
     """
     now, first = clock.now(), batch[0]
-    who = "user" if first.user_id else ("bulk" if first.kind is Kind.BULK else "contact")
+    who = "user" if first.user_id else ("bulk" if first.head.kind is Kind.BULK else "contact")
     values = _taken(batch) | {"now": now}
-    session().execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT[first.lane]}'"))
+    session().execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT[first.head.lane]}'"))
     begun = set(
         session()
         .execute(_BEGIN[who], values | {"lease_until": now + ATTEMPT_LEASE, "domain": domain})
@@ -287,19 +317,21 @@ def give_back(batch: Sequence[Held]) -> None:
         session().execute(_GIVE_BACK, _taken(batch))
 
 
-def finish(held: Held, end: End, *, begun: bool = True) -> bool:
+def finish(held: Held, end: End, *, was: MessageState = MessageState.ATTEMPTING) -> bool:
     """As ``finish_all``, for one message; whether it was written."""
-    return finish_all([(held, end)], begun=begun) == {held.n}
+    return finish_all([(held, end)], was=was) == {held.n}
 
 
-def finish_all(ends: Sequence[tuple[Held, End]], *, begun: bool = True) -> set[int]:
+def finish_all(
+    ends: Sequence[tuple[Held, End]], *, was: MessageState = MessageState.ATTEMPTING
+) -> set[int]:
     """Write down what became of messages of one mailing; a stale result is logged and changes nothing.
 
     ``sent`` alone wins over a row that has been freed meanwhile: pending, claimed anew or unknown.
 
     Args:
         ends: each message with what became of it.
-        begun: False for ends before begin: nothing to send, not to be rendered, server away.
+        was: claimed or pending for ends before begin: nothing to send, not to be rendered, server away.
 
     Returns:
         The numbers of those that were written.
@@ -308,10 +340,10 @@ def finish_all(ends: Sequence[tuple[Held, End]], *, begun: bool = True) -> set[i
         return set()
     now = clock.now()
     first = ends[0][0]
-    from_state = MessageState.ATTEMPTING if begun else MessageState.CLAIMED
+    has_begun = was is MessageState.ATTEMPTING
     values = {
-        "no": first.mailing_no, "now": now, "from_state": from_state,
-        "ends": json.dumps([_end_row(held, end, begun=begun) for held, end in ends]),
+        "no": first.mailing_no, "now": now, "from_state": was,
+        "ends": json.dumps([_end_row(held, end, begun=has_begun) for held, end in ends]),
     }  # fmt: skip
     written = set(session().execute(_END, values).scalars())
     for held, end in ends:
@@ -319,6 +351,33 @@ def finish_all(ends: Sequence[tuple[Held, End]], *, begun: bool = True) -> set[i
             written.add(held.n)
     over = [(held, end) for held, end in ends if held.n in written and end.state is not MessageState.PENDING]
     _tell(first, over, now)
+    return written
+
+
+# Most messages end like this, so it is spared the detour over JSON.
+_SENT = text(
+    "UPDATE messages m SET state = 'sent', done_at = :now, lease_owner = NULL, lease_until = NULL, host_faults = 0,"
+    " render_faults = 0, reply_code = e.code, reply_status = e.status, reply_text = e.reply"
+    " FROM unnest(CAST(:ns AS bigint[]), CAST(:fences AS bigint[]), CAST(:codes AS smallint[]),"
+    " CAST(:statuses AS text[]), CAST(:replies AS text[])) AS e (n, fence, code, status, reply)"
+    " WHERE m.mailing_no = :no AND m.n = e.n AND m.fence = e.fence AND m.state = 'attempting' RETURNING m.n"
+)
+
+
+def sent_all(ends: Sequence[tuple[Held, End]]) -> set[int]:
+    """As ``finish_all``, for messages of one mailing that were all sent."""
+    now = clock.now()
+    values = _taken([held for held, _ in ends]) | {
+        "now": now,
+        "codes": [end.code for _, end in ends],
+        "statuses": [end.status for _, end in ends],
+        "replies": [end.reply for _, end in ends],
+    }
+    written = set(session().execute(_SENT, values).scalars())
+    if len(written) < len(ends):
+        late = [(held, end) for held, end in ends if held.n not in written]
+        written |= {held.n for held, end in late if _write_late(held, end, now)}
+    _tell(ends[0][0], [(held, end) for held, end in ends if held.n in written], now)
     return written
 
 
@@ -342,12 +401,31 @@ def _write_late(held: Held, end: End, now: datetime) -> bool:
     return False
 
 
+_BLAME = text(
+    "UPDATE messages m SET crash_count = m.crash_count + 1,"  # noqa: S608  no input in it
+    " state = CASE WHEN m.crash_count + 1 >= :limit THEN 'poison' ELSE m.state END,"
+    " done_at = CASE WHEN m.crash_count + 1 >= :limit THEN CAST(:now AS timestamptz) END,"
+    " reply_text = CASE WHEN m.crash_count + 1 >= :limit THEN :words ELSE m.reply_text END"
+    f" FROM {_TAKEN} WHERE m.mailing_no = :no AND m.n = taken.n AND m.fence = taken.fence AND m.state = 'pending'"
+    " RETURNING m.n, m.state"
+)
+
+
+def blame(mailing_no: int, n: int, fence: int, words: str) -> None:
+    """A worker ended while it made the mail of this message, which was taken and not begun."""
+    values = {
+        "no": mailing_no, "ns": [n], "fences": [fence], "limit": CRASHES_UNTIL_POISON, "now": clock.now(), "words": words,
+    }  # fmt: skip
+    for row in session().execute(_BLAME, values):
+        log.error("message %s-%s: a worker ended while making it; it is %s now", mailing_no, row.n, row.state)
+
+
 _OWNED = text(
-    f"SELECT {_COLUMNS}, m.state FROM messages m JOIN mailings g ON g.no = m.mailing_no"  # noqa: S608  no input in it
+    f"SELECT {HEAD}, {COLUMNS}, m.state FROM messages m JOIN mailings g ON g.no = m.mailing_no"  # noqa: S608  no input in it
     " WHERE m.state IN ('claimed', 'attempting') AND m.lease_owner = :owner ORDER BY m.mailing_no, m.n FOR UPDATE OF m"
 )
 _FREED = text(
-    f"SELECT {_COLUMNS} FROM messages m JOIN mailings g ON g.no = m.mailing_no"  # noqa: S608  no input in it
+    f"SELECT {HEAD}, {COLUMNS} FROM messages m JOIN mailings g ON g.no = m.mailing_no"  # noqa: S608  no input in it
     " JOIN unnest(CAST(:nos AS bigint[]), CAST(:ns AS bigint[])) AS w (no, n) ON m.mailing_no = w.no AND m.n = w.n"
     " WHERE m.state IN ('pending', 'claimed', 'unknown') AND m.lease_owner IS DISTINCT FROM :owner"
 )
@@ -406,12 +484,14 @@ def reap() -> int:
 
 def _tell(first: Held, ends: Sequence[tuple[Held, End]], now: datetime) -> None:
     """Publish what ended, once per commit."""
-    rows = tuple(
-        FinishedMessage(
-            held.n, held.workspace_id, held.contact_id, held.dedupe, end.state.value, end.message_id,
-            end.mime_sha256, end.reply, now,
-        )
-        for held, end in ends
-    )  # fmt: skip
-    if rows:
-        publish(MessagesFinished(first.mailing_no, first.kind.value, first.name, rows))
+    if ends:
+        rows = Finished(
+            lambda: [
+                FinishedMessage(
+                    held.n, held.workspace_id, held.contact_id, held.dedupe, end.state.value, end.message_id,
+                    end.mime_sha256, end.reply, now,
+                )
+                for held, end in ends
+            ]
+        )  # fmt: skip
+        publish(MessagesFinished(first.mailing_no, first.head.kind.value, first.head.name, rows))

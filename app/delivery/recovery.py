@@ -47,6 +47,7 @@ def _apply(left: Left) -> None:
         _end_begun(begun, last, is_believed=left.is_believed)
     if left.is_believed:
         _tell_sent(left.owner, last)
+        _blame(owned, last)
     if owned:
         log.warning("a worker ended with %s messages in hand; its journal has put them right", len(owned))
 
@@ -56,7 +57,7 @@ def _return_claimed(claimed: Sequence[Held], last: dict[tuple[int, int], Record]
     now = clock.now()
     culprits = [held for held in claimed if _step(held, last) is Step.RENDERING]
     outbox.give_back([held for held in claimed if held not in culprits])
-    outbox.finish_all([(held, _crashed(held, now)) for held in culprits], begun=False)
+    outbox.finish_all([(held, _crashed(held, now)) for held in culprits], was=MessageState.CLAIMED)
 
 
 def _crashed(held: Held, now: datetime) -> End:
@@ -98,6 +99,14 @@ def _answered(held: Held, code: int, now: datetime) -> End:
     due_at = retries.next_attempt(verdict, held.attempts + 1, held.first_at or now, now, random.random)
     waiting = MessageState.PENDING if due_at else MessageState.EXPIRED
     return End(waiting, f"{code} ({ANSWERED})", code=code, due_at=due_at, counts=verdict.counts)
+
+
+def _blame(owned: Sequence[tuple[Held, MessageState]], last: dict[tuple[int, int], Record]) -> None:
+    """The one message whose mail was being made, where it was not the owner's yet: bulk begins what it has made."""
+    known = {(held.mailing_no, held.n) for held, _ in owned}
+    for number, record in last.items():
+        if record.step is Step.RENDERING and number not in known:
+            outbox.blame(record.mailing_no, record.n, record.fence, POISON)
 
 
 def _tell_sent(owner: str, last: dict[tuple[int, int], Record]) -> None:

@@ -80,7 +80,7 @@ DOMAIN: Final = Verdict(Outcome.THROTTLED, Blame.DOMAIN)
 TRANSPORT: Final = Verdict(Outcome.TRANSPORT_FAULT, Blame.TRANSPORT)
 
 _HARD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
-_BEFORE_MAIL = frozenset({Verb.DNS, Verb.CONNECT, Verb.BANNER, Verb.EHLO, Verb.STARTTLS, Verb.AUTH})
+_BEFORE_MAIL = frozenset({Verb.DNS, Verb.CONNECT, Verb.BANNER, Verb.EHLO, Verb.STARTTLS, Verb.AUTH, Verb.RSET})
 _RATE = re.compile(r"\brate\b|too (?:many|much|fast)|throttl|slow down|limit exceeded", re.IGNORECASE)
 _GREYLIST = re.compile(r"gr[ae]y-?list|first contact|come back later", re.IGNORECASE)
 _BLOCKLIST = re.compile(

@@ -95,16 +95,17 @@ def _freeze(mailing: Row[tuple[int, UUID, list[str]]]) -> int:
 
     The unique keys are (mailing, n) and (mailing, contact). Rows are never added later.
     """
+    # The audience has been through the gate, in this statement's own snapshot: to join permissions and reach a second
+    # time changed nothing and took 37 of 45 s. It comes sorted, so that addresses are merged to it without a sort and
+    # each index is filled from left to right.
     audience, binds = consent.audience_sql([UUID(found) for found in mailing.interests])
     statement = text(
         "INSERT INTO messages (mailing_no, n, workspace_id, contact_id, permission_id, reach_id, dedupe_key,"  # noqa: S608  no input in it
         " domain_group, state, created_at, due_at)"
-        " SELECT :no, row_number() OVER (ORDER BY a.contact_id), :workspace_id, a.contact_id, p.id, r.id,"
-        " a.contact_id, ad.domain, 'pending', :now, :now"
-        f" FROM ({audience}) AS a JOIN permissions p ON p.id = a.permission_id AND p.contact_id = a.contact_id"
-        " JOIN reach r ON r.id = a.reach_id AND r.contact_id = a.contact_id"
+        " SELECT :no, row_number() OVER (ORDER BY a.contact_id), :workspace_id, a.contact_id, a.permission_id,"
+        " a.reach_id, a.contact_id, ad.domain, 'pending', :now, :now"
+        f" FROM ({audience}) AS a"
         " JOIN addresses ad ON ad.contact_id = a.contact_id AND ad.channel = 'email'"
-        f" WHERE p.workspace_id = :workspace_id AND r.workspace_id = :workspace_id AND {consent.gate_sql()}"
     )
     session().execute(text(f"SET LOCAL statement_timeout = '{_FREEZE_SECONDS}s'"))
     values = {"no": mailing.no, "workspace_id": mailing.workspace_id, "now": clock.now(), **binds}

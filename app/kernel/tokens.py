@@ -12,8 +12,10 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from app.kernel.errors import NotFound
+from app.kernel.macs import hmac_sha256
 
 MAC_BYTES = 16
 _keys: tuple[bytes, ...] = ()
@@ -89,27 +91,30 @@ def verify_until(purpose: str, token: str, now: datetime, *, size: int | None = 
 
 def mac(purpose: str, message: bytes, size: int = MAC_BYTES) -> bytes:
     """HMAC-SHA-256 under the purpose's current key, cut to ``size`` bytes."""
-    return hmac.new(purpose_key(purpose), message, hashlib.sha256).digest()[:size]
+    return hmac_sha256(purpose_key(purpose), message)[:size]
 
 
 def mac_matches(purpose: str, message: bytes, given: bytes) -> bool:
     """Whether any key of the purpose, current or retired, made this MAC."""
     return len(given) >= 8 and any(
-        hmac.compare_digest(hmac.new(key, message, hashlib.sha256).digest()[: len(given)], given)
+        hmac.compare_digest(hmac_sha256(key, message)[: len(given)], given)
         for key in purpose_keys(purpose)
     )
 
 
+# Derived once a process: a mail carries half a dozen tokens.
+@lru_cache(maxsize=256)
 def _derive(key: bytes, purpose: str) -> bytes:
-    return hmac.new(key, b"nod token " + purpose.encode(), hashlib.sha256).digest()
+    return hmac_sha256(key, b"nod token " + purpose.encode())
 
 
+@lru_cache(maxsize=64)
 def _key_id(key: bytes) -> bytes:
     return hashlib.sha256(b"nod key id" + key).digest()[:1]
 
 
 def _mac(key: bytes, purpose: str, body: bytes, size: int) -> bytes:
-    return hmac.new(_derive(key, purpose), body, hashlib.sha256).digest()[:size]
+    return hmac_sha256(_derive(key, purpose), body)[:size]
 
 
 def encode(raw: bytes) -> str:

@@ -25,7 +25,7 @@ from app.consent.models import Permission
 from app.consent.rules import By, Proof, Reason
 from app.consent.service import RequestOver
 from app.contacts import queries as contacts
-from app.delivery import outbox, pump, service
+from app.delivery import pump, service, taking
 from app.delivery.journal import Journal, Step
 from app.kernel import clock
 from app.kernel.db import session, transaction
@@ -313,9 +313,8 @@ def test_no_message_begins_without_a_live_permission(live, smtp):
 def test_the_gate_is_what_keeps_the_model_true(live, smtp, monkeypatch):
     """Without the question at begin the same person would be written to: the model must notice."""
     use_sink(smtp)
-    begin = outbox._BEGIN["bulk"]
-    loose = text(str(begin).replace("p.state = 'yes'", "true").replace("r.objected_at IS NULL", "true"))
-    monkeypatch.setitem(outbox._BEGIN, "bulk", loose)
+    loose = str(taking._TAKE).replace("p.state = 'yes'", "true").replace("r.objected_at IS NULL", "true")
+    monkeypatch.setattr(taking, "_TAKE", text(loose))
 
     class Bound(Machine):
         sink = smtp

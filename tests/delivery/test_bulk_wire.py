@@ -10,7 +10,7 @@ from app.consent import queries as consent_queries
 from app.consent import service as consent
 from app.consent.rules import By, Level, Proof
 from app.delivery import pump
-from app.delivery.compose import RETURN_PATH
+from app.delivery.editions import RETURN_PATH
 from app.delivery.identity import read_return_path
 from app.kernel import tokens
 from app.kernel.db import session, transaction

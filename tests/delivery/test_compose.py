@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from app.delivery import pump
-from app.delivery.compose import RETURN_PATH
+from app.delivery.editions import RETURN_PATH
 from app.delivery.identity import read_return_path
 from app.kernel import tokens
 from tests.delivery.conftest import Post

@@ -17,7 +17,7 @@ from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
 from app.content.variables import SYSTEM, samples
 from app.delivery import outbox as moves
-from app.delivery import pump, queries, service
+from app.delivery import pump, queries, service, taking
 from app.delivery.events import MessagesFinished
 from app.delivery.models import Message
 from app.delivery.rules import Lane, MessageState, Prepared, Sender, Skip
@@ -618,13 +618,13 @@ def test_messages_whose_worker_ended_begin_alone_and_last(post: Post, mails, mon
     with transaction():
         session().execute(text("UPDATE messages SET crash_count = 1 WHERE n IN (1, 3) AND state = 'pending'"))
     begun: list[list[int]] = []
-    begin = moves.begin
+    begin = taking.begin
 
-    def noting(batch, domain):
+    def noting(batch, *more):
         begun.append([held.n for held in batch])
-        return begin(batch, domain)
+        return begin(batch, *more)
 
-    monkeypatch.setattr(moves, "begin", noting)
+    monkeypatch.setattr(taking, "begin", noting)
     pump.run_slice("bulk", deadline_seconds=20)
     assert begun[0] == [2, 4, 5, 6]
     assert sorted(begun[1:]) == [[1], [3]]

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from app.delivery.transports.base import NotOpen, Outcome, Result, Transport, Verb
+from app.delivery.transports.connection import Connection
 from app.delivery.transports.settings import Security, SmtpSettings, Timeouts, parse_url
 from app.delivery.transports.smtp import SmtpTransport
 from tests.support.smtp_sink import SmtpSink
@@ -323,7 +324,7 @@ def test_without_starttls_an_insisting_client_sends_nothing(sink: SmtpSink) -> N
 
 
 def test_plain_text_goes_to_this_machine_only(sink: SmtpSink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SmtpTransport, "_is_loopback", lambda transport: False)
+    monkeypatch.setattr(Connection, "_is_loopback", lambda transport: False)
     assert send(sink).verb is Verb.STARTTLS
     assert sink.messages == []
     assert send(sink, security=Security.NONE).outcome is Outcome.SENT

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from app.delivery import service
-from app.delivery.compose import RETURN_PATH
+from app.delivery.editions import RETURN_PATH
 from app.delivery.identity import read_return_path
 from app.kernel import redis, tokens
 from app.kernel.db import db, session, transaction

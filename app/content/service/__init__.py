@@ -2,9 +2,10 @@
 
 from app.content.designs import Design, list_designs
 from app.content.letters import Draft, Incomplete, Links, Problem, Rendered, Written
+from app.content.merge import one_line
 from app.content.places import archive as archive_url
 from app.content.places import web_view as web_view_url
-from app.content.readers import Reader, public_values, reader_values, sample_values
+from app.content.readers import Reader, own_values, public_values, reader_values, sample_values, shared_values
 from app.content.service.drafts import (
     archive_letter,
     copy_letter,
@@ -16,18 +17,29 @@ from app.content.service.drafts import (
     save_draft,
 )
 from app.content.service.pictures import add_picture
-from app.content.service.rendering import link_targets, preview, preview_draft, render, render_public
+from app.content.service.rendering import (
+    link_targets,
+    preview,
+    preview_draft,
+    render,
+    render_public,
+    skeleton,
+)
 from app.content.service.system import render_system
 from app.content.service.versions import check, freeze_version, publish, withdraw
+from app.content.skeleton import Blank, Parts, Skeleton
 
 __all__ = [
+    "Blank",
     "Design",
     "Draft",
     "Incomplete",
     "Links",
+    "Parts",
     "Problem",
     "Reader",
     "Rendered",
+    "Skeleton",
     "Written",
     "add_picture",
     "archive_letter",
@@ -40,6 +52,8 @@ __all__ = [
     "freeze_version",
     "link_targets",
     "list_designs",
+    "one_line",
+    "own_values",
     "preview",
     "preview_draft",
     "public_values",
@@ -52,6 +66,8 @@ __all__ = [
     "restore_version",
     "sample_values",
     "save_draft",
+    "shared_values",
+    "skeleton",
     "web_view_url",
     "withdraw",
 ]

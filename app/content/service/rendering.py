@@ -18,6 +18,7 @@ from app.content.merge import MergeRefused
 from app.content.models import LetterVersion
 from app.content.readers import public_values
 from app.content.service.drafts import draft_of
+from app.content.skeleton import Skeleton
 from app.kernel.errors import BadInput
 
 _KEPT: Final = 64
@@ -56,6 +57,18 @@ def render(
     rendered = prepared.merge(values, links, pixel_url, hidden_url)
     prepared.refuse_incomplete(rendered, values)
     return rendered
+
+
+def skeleton(
+    version: LetterVersion,
+    fixed: Mapping[str, Any],
+    *,
+    links: Links | None = None,
+    pixel_url: str | None = None,
+    hidden_url: str | None = None,
+) -> Skeleton | None:
+    """What ``render`` would write for every reader, with blanks where they differ; None: render each by itself."""
+    return _prepared_of(version).skeleton(fixed, links, pixel_url, hidden_url)
 
 
 def render_public(version: LetterVersion, values: Mapping[str, Any]) -> Rendered:

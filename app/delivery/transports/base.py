@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Verb(StrEnum):
     EHLO = "ehlo"
     STARTTLS = "starttls"
     AUTH = "auth"
+    RSET = "rset"
     MAIL = "mail"
     RCPT = "rcpt"
     DATA = "data"
@@ -95,6 +97,7 @@ class Transport(Protocol):
         *,
         smtputf8: bool = False,
         before_body: Callable[[], None] | None = None,
+        good_until: float = math.inf,
     ) -> Result:
         """Send one mail to one recipient and report; never raises for what happens on the wire.
 
@@ -104,6 +107,7 @@ class Transport(Protocol):
             data: the mail as `mime.build` writes it, CRLF only.
             smtputf8: the address or the headers need RFC 6531.
             before_body: called once, right before the first byte of the mail goes out.
+            good_until: ``time.monotonic()`` after which nothing may leave any more: the host's fault then.
         """
 
     def close(self) -> None:

@@ -22,6 +22,15 @@ class Security(StrEnum):
     """Plain text, because the owner said so."""
 
 
+class Auth(StrEnum):
+    """How we sign in where there is a user name."""
+
+    PASSWORD = "password"  # noqa: S105  a word, not a secret
+    """PLAIN, or LOGIN where that is all there is."""
+    XOAUTH2 = "xoauth2"
+    """The password is an access token."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """Longest waits in seconds for each reply (RFC 5321 4.5.3.2); too short a final dot makes duplicates."""
@@ -46,6 +55,7 @@ class SmtpSettings:
         username: empty where none is needed.
         password: never shown.
         helo: how we name ourselves; empty for the address of our end.
+        auth: how to sign in.
         ca_file: certificates to trust instead of the system's, or empty.
         max_messages: mails over one connection before it is made new.
         timeouts: longest waits.
@@ -57,8 +67,9 @@ class SmtpSettings:
     username: str = ""
     password: str = field(default="", repr=False)
     helo: str = ""
+    auth: Auth = Auth.PASSWORD
     ca_file: str = ""
-    max_messages: int = 100
+    max_messages: int = 500
     timeouts: Timeouts = Timeouts()
 
 
@@ -67,11 +78,11 @@ _SCHEMES: Final = {
     "smtp+starttls": (Security.STARTTLS, 587),
     "smtps": (Security.IMPLICIT, 465),
 }
-_OPTIONS: Final = frozenset({"tls", "helo", "ca", "max"})
+_OPTIONS: Final = frozenset({"tls", "helo", "ca", "max", "auth"})
 
 
 def parse_url(url: str) -> SmtpSettings:
-    """Read ``smtp://user:password@host:port?helo=...&ca=...&max=...``; names and passwords are percent-encoded.
+    """Read ``smtp://user:password@host:port?helo=...&ca=...&max=...&auth=xoauth2``; names and passwords are percent-encoded.
 
     ``smtp`` takes TLS where it is offered, and goes without it only to this machine itself or with
     ``?tls=none``; ``smtp+starttls`` and ``smtps`` insist.
@@ -99,8 +110,9 @@ def parse_url(url: str) -> SmtpSettings:
         username=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         helo=options.get("helo", ""),
+        auth=_auth(options.get("auth", Auth.PASSWORD)),
         ca_file=_ca_file(options.get("ca", "")),
-        max_messages=_positive(options.get("max", "100")),
+        max_messages=_positive(options.get("max", "500")),
     )
 
 
@@ -115,6 +127,12 @@ def _security(security: Security, options: dict[str, str]) -> Security:
     if options["tls"] != "none" or security is not Security.OPPORTUNISTIC:
         raise ValueError("The only value of tls is none, and only behind smtp://.")
     return Security.NONE
+
+
+def _auth(word: str) -> Auth:
+    if word not in {known.value for known in Auth}:
+        raise ValueError("The way to sign in to the mail server (auth) is password or xoauth2.")
+    return Auth(word)
 
 
 def _ca_file(path: str) -> str:

@@ -3,10 +3,10 @@
 from app.tracking.rules.kinds import SignalKind
 from app.tracking.service.care import erase, forget_programs
 from app.tracking.service.ingest import MAX_BATCH, Ingested, ingest_batch, note_answered
-from app.tracking.service.links import configure, hidden_url, links_for, pixel_url, register
+from app.tracking.service.links import NOBODY, configure, hidden_url, links_for, pixel_url, register, token
 from app.tracking.service.recipients import Recipient, Resolver, set_resolver
 
 __all__ = [
-    "MAX_BATCH", "Ingested", "Recipient", "Resolver", "SignalKind", "configure", "erase", "forget_programs", "hidden_url",
-    "ingest_batch", "links_for", "note_answered", "pixel_url", "register", "set_resolver",
+    "MAX_BATCH", "NOBODY", "Ingested", "Recipient", "Resolver", "SignalKind", "configure", "erase", "forget_programs", "hidden_url",
+    "ingest_batch", "links_for", "note_answered", "pixel_url", "register", "set_resolver", "token",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict
 from app.tracking import links, queries, tokens
 from app.tracking.models import TrackedMailing
-from app.tracking.rules.hits import HIDDEN, MAX_LINKS
+from app.tracking.rules.hits import HIDDEN, MAX_LINKS, MAX_RECIPIENT
 from app.tracking.rules.targets import is_of, is_pattern, is_web, may_lead
 
 _EVERYBODY: Final = 0
@@ -59,6 +59,18 @@ def register(mailing_no: int, workspace_id: UUID, targets: Sequence[str]) -> Non
     known = queries.find_mailing(mailing_no)
     if known is None or known.workspace_id != workspace_id or known.links != tuple(targets):
         raise Conflict("This mailing has other links already, and links in sent mails never change.")
+
+
+NOBODY: Final = MAX_RECIPIENT
+"""The number of a message that never is: its token marks the place of others'."""
+
+
+def token(mailing_no: int, n: int) -> str:
+    """The word in the addresses of ``links_for``, ``pixel_url`` and ``hidden_url`` that is one message's own.
+
+    All of them have the same length.
+    """
+    return _token(mailing_no, n, Level.INDIVIDUAL)
 
 
 def links_for(mailing_no: int, n: int, level: Level) -> Callable[[int, str], str]:

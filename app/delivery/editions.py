@@ -1,0 +1,106 @@
+"""What all mails of one mailing share, read once for many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from app.accounts import queries as accounts
+from app.accounts.rules.brand import Brand
+from app.content import queries as versions
+from app.delivery import outlets, queries
+from app.delivery.outbox import Head
+from app.delivery.rules import Sender
+from app.delivery.transports.settings import SmtpSettings
+from app.kernel import tokens
+from app.kernel.db import session
+
+if TYPE_CHECKING:
+    from app.content.models import LetterVersion
+
+RETURN_PATH = "return path"
+"""Purpose of the key behind the return path and the mailto of List-Unsubscribe."""
+BOUNCES = "bounces"
+"""The subdomain of the sender's domain that takes bounces, so that SPF aligns."""
+_KEPT: Final = 16
+_versions: dict[UUID, LetterVersion] = {}
+
+
+class NoSender(Exception):
+    """Nobody has said yet who the workspace's mails come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A mailing with its letter, its sender, and the way out."""
+
+    head: Head
+    version: LetterVersion
+    brand: Brand
+    sender: Sender
+    route: SmtpSettings
+
+    def list_headers(self, interest_id: UUID, interest_name: str) -> tuple[tuple[str, str], ...]:
+        """The fields that say which list a letter belongs to."""
+        interest, tenant = interest_id.hex, self.brand.public_id
+        return (
+            ("List-Id", f"{interest_name} <{interest}.{tenant}.{self.sender.domain}>"),
+            # Campaign, list, tenant, sender: what a receiver may sum up by, and nothing that names a person.
+            ("Feedback-ID", f"{self.head.no}:{interest}:{tenant}:nod-{tenant}"),
+        )
+
+
+def edition_of(head: Head) -> Edition:
+    """The edition of a mailing to many; inside a transaction.
+
+    Raises:
+        NoSender: see there.
+    """
+    assert head.version_id is not None
+    sender = sender_of(head)
+    return Edition(
+        head,
+        version_of(head.workspace_id, head.version_id),
+        accounts.brand(head.workspace_id),
+        sender,
+        outlets.route_of(sender.transport_id),
+    )
+
+
+def sender_of(head: Head, own: Sender | None = None) -> Sender:
+    """Who the mails come from: the mail's own sender, the mailing's, or whoever is the workspace's now.
+
+    Raises:
+        NoSender: see there.
+    """
+    sender = own or head.sender or queries.sender_of(head.workspace_id)
+    if sender is None:
+        raise NoSender
+    return sender
+
+
+def version_of(workspace_id: UUID, version_id: UUID) -> LetterVersion:
+    """A version from this process's memory: it never changes, and is read once for a mailing, not for a batch."""
+    known = _versions.get(version_id)
+    if known is None:
+        known = versions.get_version(workspace_id, version_id)
+        # Read whole and out of the session: a rollback would empty it there, and every later letter find it empty.
+        session().refresh(known)
+        session().expunge(known)
+        _versions[version_id] = known
+        while len(_versions) > _KEPT:
+            _versions.pop(next(iter(_versions)), None)
+    return known
+
+
+def return_path_key() -> bytes:
+    """The key behind mailboxes that name one message."""
+    return tokens.purpose_key(RETURN_PATH)
+
+
+def bounce_domain(domain: str) -> str:
+    """Where the bounces of a sender's domain arrive."""
+    return f"{BOUNCES}.{domain}"
+
+

@@ -1,0 +1,320 @@
+"""Lines to mail servers, many at once in one thread: opened beside the loop, fed in it, watched by one poller."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from app.delivery.transports.base import NotOpen, Result
+from app.delivery.transports.exchange import Ended, Exchange, Mail
+from app.delivery.transports.settings import SmtpSettings
+from app.delivery.transports.smtp import SmtpTransport
+
+PER_LINE: Final = 20
+"""So many may have begun on one line: at most so many are in flight after a veto."""
+BEGIN_FOR_SECONDS: Final = 0.8
+"""So much sending is begun at once, by the pace of the last mails: a slow server gets few at a time."""
+GOODBYE_SECONDS: Final = 1.0
+CHECK_SECONDS: Final = 0.5
+STUCK_SECONDS: Final = 1.0
+"""A line whose server is silent for longer does not count as one that could take more."""
+
+BeforeBody = Callable[[Mail], None]
+AfterAnswer = Callable[[Mail, Result], None]
+
+
+class Line:
+    """One open line with its pace."""
+
+    __slots__ = ("_mark", "exchange", "fileno", "has_ended", "has_heir", "is_watched_for_room", "limit", "pace_seconds", "transport")
+
+    def __init__(self, transport: SmtpTransport, exchange: Exchange, limit: int) -> None:
+        self.transport = transport
+        self.exchange = exchange
+        self.fileno = transport.connection.line.fileno()
+        self.limit = limit
+        """Mails over this connection before it is made new."""
+        self.pace_seconds = BEGIN_FOR_SECONDS / PER_LINE
+        self.is_watched_for_room = False
+        self.has_heir = False
+        self.has_ended = False
+        """Whether its pace is known."""
+        self._mark = time.monotonic()
+
+    @property
+    def room(self) -> int:
+        """How many more may begin on it now."""
+        exchange = self.exchange
+        if exchange.is_broken:
+            return 0
+        left = self.limit - exchange.taken - exchange.waits
+        return max(0, min(self.size - exchange.begun, left))
+
+    @property
+    def size(self) -> int:
+        """How many may have begun on it at a time."""
+        return max(1, min(PER_LINE, int(BEGIN_FOR_SECONDS / self.pace_seconds)))
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing more may begin on it."""
+        return self.exchange.taken + self.exchange.waits >= self.limit
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has done what one connection may do, or broke."""
+        exchange = self.exchange
+        return exchange.is_broken or (exchange.is_idle and exchange.taken >= self.limit)
+
+    def put(self, mails: list[Mail]) -> None:
+        """Send these; they have begun."""
+        if self.exchange.is_idle:
+            self._mark = time.monotonic()
+        self.exchange.put(mails)
+
+    def take_ended(self) -> list[Ended]:
+        """What has come to an end; the pace follows it."""
+        ended = self.exchange.take_ended()
+        count = sum(result is not None for _, result in ended)
+        if count:
+            now = time.monotonic()
+            self.pace_seconds += 0.3 * ((now - self._mark) / count - self.pace_seconds)
+            self._mark = now
+            self.has_ended = True
+        return ended
+
+
+class Route:
+    """The lines of one way out: one at first, twice as many as long as there is work for all, up to a limit."""
+
+    def __init__(self, settings: SmtpSettings, lines: Lines) -> None:
+        self.settings = settings
+        self.open: list[Line] = []
+        self.opening = 0
+        self.away: Result | None = None
+        """Why it could not be opened; it is not tried again in the same slice."""
+        self._lines = lines
+
+    @property
+    def room(self) -> int:
+        """How many mails may begin on its lines now."""
+        return sum(line.room for line in self.open)
+
+    def grow(self, cap: int) -> None:
+        """Open more lines, at most ``cap`` in all; once the pace of those that are open is known."""
+        if self.away is not None or not all(line.has_ended for line in self.open):
+            return
+        wanted = min(cap, max(1, 2 * len(self.open))) - len(self.open) - self.opening
+        for _ in range(max(0, wanted)):
+            self.opening += 1
+            self._lines.open_aside(self)
+
+    def hand_out(self, mails: list[Mail]) -> list[Line]:
+        """Give mails to the lines that have room, evenly; as many as there is room for.
+
+        Returns:
+            The lines that got some.
+        """
+        waiting, fed = deque(mails), []
+        for line in sorted(self.open, key=lambda line: -line.room):
+            share = [waiting.popleft() for _ in range(min(line.room, len(waiting)))]
+            if share:
+                line.put(share)
+                fed.append(line)
+        assert not waiting, "more has begun than there is room for"
+        return fed
+
+
+class Lines:
+    """All lines of one slice. Not shared between threads, but for the opening."""
+
+    def __init__(self, before_body: BeforeBody, after_answer: AfterAnswer) -> None:
+        self._before_body = before_body
+        self._after_answer = after_answer
+        self._routes: dict[SmtpSettings, Route] = {}
+        self._by_number: dict[int, tuple[Route, Line]] = {}
+        self._poll = select.epoll()
+        self._ear, self._mouth = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._poll.register(self._ear, select.EPOLLIN)
+        self._opened: deque[tuple[Route, SmtpTransport, Result | None]] = deque()
+        self._cleared: list[Line] = []
+        """Their line was looked at and the dot may follow."""
+        self._checked_at = time.monotonic()
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def route(self, settings: SmtpSettings) -> Route:
+        """The lines of a way out."""
+        known = self._routes.get(settings)
+        if known is None:
+            known = self._routes[settings] = Route(settings, self)
+        return known
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether a line is being opened."""
+        return any(route.opening for route in self._routes.values())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in flight."""
+        return all(line.exchange.is_idle for _, line in self._by_number.values())
+
+    @property
+    def count(self) -> int:
+        """Open lines."""
+        return len(self._by_number)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether half of what may have begun over all of them may begin now."""
+        lines = [line for _, line in self._by_number.values() if not line.is_ending]
+        return 2 * sum(line.room for line in lines) >= sum(line.size for line in lines)
+
+    def open_aside(self, route: Route) -> None:
+        """Open a line in a thread of its own: greeting and signing in may take long, and the loop may not wait."""
+        threading.Thread(target=self._open, args=(route,), daemon=True).start()
+
+    def feed(self, route: Route, mails: list[Mail]) -> list[Ended]:
+        """Give the route's lines mails that have begun."""
+        ended: list[Ended] = []
+        for line in route.hand_out(mails):
+            ended += self._after(line)
+        return ended
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """Let servers speak, for so long at most, and go on with each; what has come to an end."""
+        cleared, self._cleared = self._cleared, []
+        events = self._poll.poll(0 if cleared else seconds)
+        ended: list[Ended] = []
+        heard: set[int] = set()
+        for number, what in events:
+            if number == self._ear:
+                self._welcome()
+                continue
+            heard.add(number)
+            _, line = self._by_number[number]
+            if what & ~select.EPOLLOUT:
+                line.exchange.on_readable()
+            if what & select.EPOLLOUT and not line.exchange.is_broken:
+                line.exchange.on_writable()
+            ended += self._after(line)
+        for line in cleared:
+            if line.fileno not in heard:
+                line.exchange.proceed()
+                ended += self._after(line)
+        return ended + self._check(heard)
+
+    def return_waiting(self) -> list[Ended]:
+        """Take back what has begun and not yet left."""
+        ended: list[Ended] = []
+        for _, line in self._by_number.values():
+            line.exchange.return_waiting()
+            ended += line.take_ended()
+        return ended
+
+    def close(self) -> None:
+        """Say goodbye to every server; what is still in flight is cut off."""
+        with self._lock:
+            self._is_closed = True
+        until = time.monotonic() + GOODBYE_SECONDS
+        idle = [line for _, line in self._by_number.values() if line.exchange.is_idle]
+        for line in idle:
+            line.exchange.say_goodbye()
+        for line in idle:
+            line.exchange.await_goodbye(until - time.monotonic())
+        for _, line in self._by_number.values():
+            line.transport.connection.drop()
+        self._by_number.clear()
+        while self._opened:
+            self._opened.popleft()[1].close()
+        self._poll.close()
+        with self._lock:
+            os.close(self._mouth)
+        os.close(self._ear)
+
+    def _open(self, route: Route) -> None:
+        transport = SmtpTransport(route.settings)
+        result: Result | None = None
+        try:
+            transport.open()
+        except NotOpen as fault:
+            result = fault.result
+        with self._lock:
+            if self._is_closed:
+                transport.close()
+                return
+            self._opened.append((route, transport, result))
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._mouth, b"\0")
+
+    def _welcome(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._ear, 4096)
+        while self._opened:
+            route, transport, result = self._opened.popleft()
+            route.opening -= 1
+            if result is not None:
+                if not route.open:
+                    route.away = result
+                continue
+            line = Line(transport, transport.exchange(self._before_body, self._after_answer), route.settings.max_messages)
+            if route.open:
+                line.pace_seconds = sum(other.pace_seconds for other in route.open) / len(route.open)
+            route.open.append(line)
+            self._by_number[line.fileno] = (route, line)
+            self._poll.register(line.fileno, select.EPOLLIN)
+
+    def _after(self, line: Line) -> list[Ended]:
+        """Put right what the poller should know of a line, after something happened to it."""
+        exchange = line.exchange
+        ended = line.take_ended()
+        if line.is_spent:
+            self._let_go(line)
+            return ended
+        if line.is_ending and not line.has_heir:
+            # Its successor is greeted while it still works.
+            line.has_heir = True
+            route, _ = self._by_number[line.fileno]
+            route.opening += 1
+            self.open_aside(route)
+        if exchange.is_ready:
+            self._cleared.append(line)
+        if exchange.is_blocked is not line.is_watched_for_room:
+            line.is_watched_for_room = exchange.is_blocked
+            what = select.EPOLLIN | select.EPOLLOUT if exchange.is_blocked else select.EPOLLIN
+            self._poll.modify(line.fileno, what)
+        return ended
+
+    def _let_go(self, line: Line) -> None:
+        found = self._by_number.pop(line.fileno, None)
+        if found is None:
+            return
+        found[0].open.remove(line)
+        self._poll.unregister(line.fileno)
+        if line.exchange.is_broken:
+            line.transport.connection.drop()
+        else:
+            line.exchange.say_goodbye()
+            line.transport.connection.drop()
+
+    def _check(self, heard: set[int]) -> list[Ended]:
+        """Give up servers that have been silent for too long."""
+        now = time.monotonic()
+        if now - self._checked_at < CHECK_SECONDS:
+            return []
+        self._checked_at = now
+        ended: list[Ended] = []
+        for number, (_, line) in list(self._by_number.items()):
+            if number not in heard:
+                line.exchange.check_time(now)
+                ended += self._after(line) if line.exchange.is_broken else []
+        return ended
+
+

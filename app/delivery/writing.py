@@ -1,0 +1,222 @@
+"""The mails of a mailing to many: one read for hundreds of readers, then each from a sheet (``sheets``) or as a whole.
+
+A letter whose tags leave a reader's copy open in ways that a sheet cannot know (a missing address hangs on an ``if``)
+is merged and encoded reader by reader, which takes some four times as long; a line in the log says so once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from app.consent import queries as consent
+from app.consent.queries import Ground
+from app.consent.rules import Level
+from app.contacts import queries as contacts
+from app.contacts.queries import ReaderRow
+from app.content import service as content
+from app.content.service import Reader
+from app.delivery import compose, letters, outlets
+from app.delivery.compose import Letter
+from app.delivery.editions import Edition, bounce_domain, edition_of, return_path_key, sender_of
+from app.delivery.identity import Mailboxes, message_id
+from app.delivery.mime import MailParts, list_unsubscribe
+from app.delivery.outbox import Head, Held
+from app.delivery.rules import Skip
+from app.delivery.sheets import Marks, NeedsWhole, Sheet
+from app.delivery.transports.settings import SmtpSettings
+from app.kernel.ids import uuid7
+from app.tracking import service as tracking
+
+log = logging.getLogger(__name__)
+
+Made = Letter | Skip | Exception
+_NUMBER: Final = 2**62 + 1
+"""The number of a message that never is, in place of others'."""
+
+
+class Writer:
+    """Makes the mails of one slice of work; what it has read and encoded is kept until the slice ends."""
+
+    def __init__(self) -> None:
+        self._editions: dict[int, Edition] = {}
+        self._routes: dict[int, SmtpSettings] = {}
+        self._sheets: dict[tuple[int, UUID, Level, str], tuple[Sheet, Marks] | None] = {}
+
+    def edition(self, head: Head) -> Edition:
+        """What all mails of the mailing share; inside a transaction.
+
+        Raises:
+            NoSender: nobody has said yet who the mails come from.
+        """
+        known = self._editions.get(head.no)
+        if known is None:
+            known = self._editions[head.no] = edition_of(head)
+        return known
+
+    def route(self, head: Head) -> SmtpSettings:
+        """The way out that the mailing's mails take; inside a transaction.
+
+        Raises:
+            NoSender: as ``edition``.
+        """
+        known = self._routes.get(head.no)
+        if known is None:
+            known = self._routes[head.no] = outlets.route_of(sender_of(head).transport_id)
+        return known
+
+    def write(
+        self, head: Head, batch: Sequence[Held], around: Callable[[Held, bool], None]
+    ) -> list[tuple[Held, Made]]:
+        """The mails of messages of one mailing; inside a transaction, writes nothing.
+
+        Args:
+            head: the mailing.
+            batch: its messages.
+            around: told before (False) and after (True) each mail is made.
+
+        Raises:
+            sqlalchemy.exc.OperationalError: the database is away.
+        """
+        if head.version_id is None:
+            return [(held, _by_itself(held, around)) for held in batch]
+        edition = self.edition(head)
+        people = contacts.find_readers(head.workspace_id, [held.contact_id for held in batch if held.contact_id])
+        grounds = consent.find_grounds(
+            head.workspace_id, [held.permission_id for held in batch if held.permission_id]
+        )
+        made: list[tuple[Held, Made]] = []
+        for held in batch:
+            around(held, False)
+            try:
+                made.append((held, self._one(edition, held, people, grounds)))
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception as fault:  # noqa: BLE001  whatever a template or a header does, it is this message's fault
+                made.append((held, fault))
+            around(held, True)
+        return made
+
+    def _one(
+        self, edition: Edition, held: Held, people: dict[UUID, ReaderRow], grounds: dict[UUID, Ground]
+    ) -> Letter | Skip:
+        if held.contact_id not in people or held.permission_id not in grounds or held.reach_id is None:
+            return letters.ERASED
+        person, ground = people[held.contact_id], grounds[held.permission_id]
+        domain = held.from_domain or edition.sender.domain
+        found = self._sheet(edition, held, ground, domain)
+        if found is not None:
+            try:
+                return _filled(*found, edition, held, person, ground, domain)
+            except NeedsWhole:
+                pass
+        return compose.write(held, compose.draft_letter(edition, held, person, ground))
+
+    def _sheet(
+        self, edition: Edition, held: Held, ground: Ground, domain: str
+    ) -> tuple[Sheet, Marks] | None:
+        key = (edition.head.no, ground.interest_id, ground.tracking, domain)
+        if key not in self._sheets:
+            self._sheets[key] = _make_sheet(edition, held, ground, domain)
+            if self._sheets[key] is None:
+                log.info("mailing %s: its letter is merged reader by reader, which takes longer", edition.head.no)
+        return self._sheets[key]
+
+
+def _make_sheet(edition: Edition, held: Held, ground: Ground, domain: str) -> tuple[Sheet, Marks] | None:
+    no, level, version = edition.head.no, ground.tracking, edition.version
+    pages = letters.pages_of(uuid7(), uuid7())
+    mailbox = Mailboxes(no, return_path_key(), bounce_domain(domain)).make(_NUMBER, "u")
+    marks = Marks(
+        unsubscribe=_word(pages.unsubscribe),
+        preferences=_word(pages.preferences),
+        why=_word(pages.why),
+        tracking=tracking.token(no, tracking.NOBODY),
+        number=str(_NUMBER),
+        mailto=mailbox.partition("@")[0],
+    )
+    skeleton = content.skeleton(
+        version,
+        content.shared_values(
+            edition.brand, topic=ground.interest_name, links=letters.links_in(pages, level, version.id)
+        ),
+        links=tracking.links_for(no, tracking.NOBODY, level),
+        pixel_url=tracking.pixel_url(no, tracking.NOBODY, level),
+        hidden_url=tracking.hidden_url(no, tracking.NOBODY, level),
+    )
+    if skeleton is None:
+        return None
+    parts = MailParts(
+        from_address=edition.sender.address,
+        from_name=edition.sender.name,
+        to_address="reader@nod.invalid",
+        subject="Letter",
+        text="",
+        html="",
+        date=held.created_at,
+        message_id=message_id(no, _NUMBER, domain),
+        reply_to=edition.sender.reply_to,
+        headers=(
+            *edition.list_headers(ground.interest_id, ground.interest_name),
+            *list_unsubscribe(pages.unsubscribe, mailbox),
+        ),
+    )
+    return Sheet(skeleton, parts, marks), marks
+
+
+def _filled(
+    sheet: Sheet, marks: Marks, edition: Edition, held: Held, person: ReaderRow, ground: Ground, domain: str
+) -> Letter:
+    assert held.permission_id is not None
+    assert held.reach_id is not None
+    pages = letters.pages_of(held.permission_id, held.reach_id)
+    mailboxes = Mailboxes(held.head.no, return_path_key(), bounce_domain(domain))
+    words = {
+        marks.unsubscribe: _word(pages.unsubscribe),
+        marks.preferences: _word(pages.preferences),
+        marks.why: _word(pages.why),
+        marks.number: str(held.n),
+        marks.mailto: mailboxes.make(held.n, "u").partition("@")[0],
+    }
+    if ground.tracking is Level.INDIVIDUAL:
+        words[marks.tracking] = tracking.token(held.head.no, held.n)
+    values = content.own_values(
+        Reader(person.first_name, person.last_name, person.address, person.fields),
+        edition.brand,
+        permission_at=ground.said_at,
+        language=edition.version.language,
+    )
+    head, body = sheet.fill(words, person.address, person.name, values)
+    return Letter(
+        route=edition.route,
+        envelope_from=mailboxes.make(held.n, "b"),
+        to=person.address,
+        data=b"%b\r\n%b" % (head, body),
+        message_id=message_id(held.head.no, held.n, domain),
+        mime_sha256=b"",
+        domain=domain,
+        needs_smtputf8=not (person.address + edition.sender.address + edition.sender.reply_to).isascii(),
+        is_sound=True,
+    )
+
+
+def _by_itself(held: Held, around: Callable[[Held, bool], None]) -> Made:
+    """A mail whose content a room of its own makes."""
+    around(held, False)
+    try:
+        draft = compose.draft(held)
+        return compose.write(held, draft) if isinstance(draft, compose.Draft) else draft
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as fault:  # noqa: BLE001  as above
+        return fault
+    finally:
+        around(held, True)
+
+
+def _word(url: str) -> str:
+    return url.rpartition("/")[2]
