@@ -75,6 +75,15 @@ class Verdict:
     at: datetime | None = None
 
 
+def actor_of(workspace_id: UUID, event_id: UUID) -> str:
+    """Who acted in an event: person, staff, api_key or system; empty when it is not this workspace's."""
+    query = select(ConsentEvent.body).where(
+        ConsentEvent.workspace_id == workspace_id, ConsentEvent.id == event_id
+    )
+    body = session().execute(query).scalar_one_or_none()
+    return str(json.loads(body)["actor"]["kind"]) if body else ""
+
+
 def list_history(
     workspace_id: UUID, contact_id: UUID, *, before: datetime | None = None, limit: int = 200
 ) -> list[HistoryEntry]:

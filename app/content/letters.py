@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from app.content.addresses import Addresses, find_links, tie_addresses, tie_links
 from app.content.colours import DEFAULT, Colours, paint
 from app.content.lint import lint_size, lint_source, lint_subject
-from app.content.merge import LINK, MergeRefused, MergeStopped, Target, check, prepare
-from app.content.mjml import Guarded, Problem, compile_mjml, fingerprint_of, tag_spans
+from app.content.merge import MergeRefused, MergeStopped, Target, check, prepare
+from app.content.mjml import Problem, compile_mjml, fingerprint_of, tag_spans
 from app.content.plaintext import to_text
 from app.content.skeleton import Parts, Skeleton, fold, tidy
 from app.content.systemmail import Rendered
@@ -26,9 +27,9 @@ from app.kernel.errors import BadInput
 __all__ = ["Draft", "Incomplete", "Links", "Prepared", "Problem", "Rendered", "Written", "declared", "write"]
 
 Links = Callable[[int, str], str]
-"""What a link leads to: takes its index and the address that the author wrote."""
+"""What a link leads to: takes its index and the address that it has for this reader."""
 
-_RULES: Final = "letters 1"
+_RULES: Final = "letters 2"
 """Part of every fingerprint: changes when the same draft would give another version."""
 _FIELD: Final = "contact.fields."
 _FIELD_NAMED = re.compile(r"\bcontact\.fields\.([a-z][a-z0-9_]*)")
@@ -45,12 +46,6 @@ _COLOURED = re.compile(r"""="[^"<>]*\$[a-z][^"<>]*\"""")
 _HEAD_END = re.compile(r"</mj-head\s*>", re.IGNORECASE)
 _ROOT = re.compile(r"<mjml\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
 _LANG = re.compile(r"\slang\s*=", re.IGNORECASE)
-_HREF = re.compile(
-    r"""(<(?:a|area|v:[a-z]+)\b(?:[^<>"']|"[^"]*"|'[^']*')*?\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')""",
-    re.IGNORECASE,
-)
-_ADDRESS = re.compile(r"https?://[^\s<>\"“”]*[^\s<>\"“”.,;:!?)\]}']", re.IGNORECASE)
-_STATIC = re.compile(r"https?://", re.IGNORECASE)
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 _GAPS = re.compile(r"\n{3,}")
 _PIXEL: Final = (
@@ -132,7 +127,7 @@ class Written:
     Attributes:
         html: compiled, with merge tags; empty where it could not be compiled.
         text: the text part, with merge tags.
-        links: addresses without merge tags that it links to, each once.
+        links: addresses that it links to as the author wrote them, each once; not those of the reader's own pages.
         needs: ``{"fields": {key: kind}}``.
         problems: all faults and warnings, by place and line.
     """
@@ -204,7 +199,7 @@ def write(draft: Draft) -> Written:
         preheader=preheader,
         html=compiled.html,
         text=text,
-        links=tuple(_static_links(compiled.html)),
+        links=tuple(find_links(compiled.html, names)),
         needs={"fields": draft.used_fields},
         language=draft.language,
         problems=(),
@@ -278,19 +273,19 @@ def public_subject(line: Subject, values: Mapping[str, Any]) -> str:
 class Prepared:
     """A version whose templates are read: merging it costs no compiling and no parsing."""
 
-    __slots__ = ("_html", "_language", "_links", "_needed", "_plain", "_preheader", "_subject", "_text")
+    __slots__ = ("_addresses", "_html", "_language", "_needed", "_preheader", "_subject", "_text")
 
     def __init__(self, version: Version) -> None:
-        names = (*declared(version.needs.get("fields", {})), *_OWN, *_link_names(version.links))
-        page = _with_ends(_tie_links(version.html, version.links))
-        text = _tie_addresses(version.text, version.links)
+        public = declared(version.needs.get("fields", {}))
+        names = (*public, *_OWN, *_link_names(version.links))
+        page = _with_ends(tie_links(version.html, version.links))
+        text = tie_addresses(version.text, version.links)
         self._subject = prepare(version.subject, "header", names)
         self._preheader = prepare(version.preheader, "header", names)
         self._html = prepare(page, "html", names)
         self._text = prepare(text, "text", names)
         self._language = version.language
-        self._links = tuple(version.links)
-        self._plain: Mapping[str, str] = {f"l{index}": url for index, url in enumerate(self._links)}
+        self._addresses = Addresses(version.links, public)
         self._needed = sorted(
             name for name in self._html.needed | self._text.needed if name.startswith("links.")
         )
@@ -307,7 +302,7 @@ class Prepared:
         Raises:
             MergeStopped: it grew too large or ran too long.
         """
-        values = {**values, "nod": self._own(links, pixel_url, hidden_url)}
+        values = {**values, "nod": self._own(values, links, pixel_url, hidden_url)}
         language = self._language
         return Rendered(
             subject=self._subject.render(values, language),
@@ -325,22 +320,26 @@ class Prepared:
     ) -> Skeleton | None:
         """The letter with what all its readers share, as ``merge`` would write it for each of them.
 
-        None: it must be merged reader by reader, because what may be missing for one of them hangs on a tag.
+        None: it must be merged reader by reader, because what may be missing for one of them hangs on a tag, or a
+        link leads elsewhere for each.
         """
-        values = {**fixed, "nod": self._own(links, pixel_url, hidden_url)}
+        if not self._addresses.are_shared:
+            return None
+        values = {**fixed, "nod": self._own(fixed, links, pixel_url, hidden_url)}
         page = fold(self._html, values, self._language)
         text = tidy(fold(self._text, values, self._language), _without_gaps)
         if text is None or not self._is_complete(fixed, page, text):
             return None
         return Skeleton(fold(self._subject, values, self._language), page, text, values)
 
-    def _own(self, links: Links | None, pixel_url: str | None, hidden_url: str | None) -> Mapping[str, str]:
-        own = (
-            self._plain
-            if links is None
-            else {f"l{index}": links(index, url) for index, url in enumerate(self._links)}
+    def _own(
+        self, values: Mapping[str, Any], links: Links | None, pixel_url: str | None, hidden_url: str | None
+    ) -> Mapping[str, str]:
+        addresses = self._addresses.of(values, self._language)
+        own = {f"l{n}": links(n, url) if links else url for n, url in enumerate(addresses)}
+        return (
+            {**own, "pixel": pixel_url or "", "hidden": hidden_url or ""} if pixel_url or hidden_url else own
         )
-        return {**own, "pixel": pixel_url or "", "hidden": hidden_url or ""} if pixel_url or hidden_url else own
 
     def _is_complete(self, values: Mapping[str, Any], page: Parts, text: Parts) -> bool:
         """Whether no reader's letter can lack what each must show; what ``refuse_incomplete`` asks of one of them."""
@@ -410,40 +409,8 @@ def _escaped(line: str) -> str:
     return "".join([*pieces, htmlmod.escape(line[end:], quote=False)])
 
 
-def _static_links(page: str) -> list[str]:
-    guarded = Guarded(page).text
-    found = (htmlmod.unescape(double or single).strip() for _, double, single in _HREF.findall(guarded))
-    return list(dict.fromkeys(url for url in found if _is_static(url)))
-
-
-def _is_static(url: str) -> bool:
-    return bool(_STATIC.match(url) and LINK.fullmatch(url)) and "nodtag" not in url
-
-
 def _link_names(links: Sequence[str]) -> Iterable[Variable]:
     return (Variable(f"nod.l{index}", Kind.URL, url, "A link") for index, url in enumerate(links))
-
-
-def _tie_links(page: str, links: Sequence[str]) -> str:
-    """Each of the links becomes a tag that is filled in when merging."""
-    known = {url: index for index, url in enumerate(links)}
-    guarded = Guarded(page)
-
-    def tie(found: re.Match[str]) -> str:
-        url = htmlmod.unescape(found[2] if found[2] is not None else found[3]).strip()
-        return found[0] if url not in known else f'{found[1]}"{{{{ nod.l{known[url]} }}}}"'
-
-    return guarded.back(_HREF.sub(tie, guarded.text))
-
-
-def _tie_addresses(text: str, links: Sequence[str]) -> str:
-    known = {url: index for index, url in enumerate(links)}
-    guarded = Guarded(text)
-
-    def tie(found: re.Match[str]) -> str:
-        return found[0] if found[0] not in known else f"{{{{ nod.l{known[found[0]]} }}}}"
-
-    return guarded.back(_ADDRESS.sub(tie, guarded.text))
 
 
 def _with_ends(page: str) -> str:

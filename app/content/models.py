@@ -58,7 +58,7 @@ class LetterVersion(Base):
     text: Mapped[str] = mapped_column(Text)
     """The text part, with its merge tags."""
     links: Mapped[list[str]] = mapped_column(JSONB)
-    """Addresses without merge tags that it links to, each once; a link's index is its place here."""
+    """Addresses that it links to, with their merge tags, each once; a link's index is its place here."""
     needs: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """``{"fields": {key: kind}}``: the workspace's own fields that its tags may name."""
     fingerprint: Mapped[str] = mapped_column(Text)

@@ -155,6 +155,7 @@ SYSTEM: Final[tuple[Variable, ...]] = (
     _text("request.date", "22 November 2026", "Day of the request"),
     _text("request.time", "09:14", "Time of the request"),
     _text("request.site", "ostkai.example", "Website of the form"),
+    _text("request.asked_by", "form", "Who asked: form, staff, or person (on a page that our mails lead to)"),
     _text("request.place", "Kiel, Germany", "Rough place of the request"),
     _text("request.expires", "29 November 2026, 09:14", "End of the link"),
     _text("request.old_masked", "m•••@ex….org", "The old address, masked"),

@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from app.consent.events import TrackingChanged
-from app.engagement import bindings, pages, queries, service
+from app.engagement import bindings, jobs, pages, queries, service
+from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, PersonPanel
 from app.tracking.events import SignalsReclassified, SignalsRecorded
 
@@ -40,6 +41,7 @@ MODULE = Module(
         TrackingChanged: (bindings.on_tracking,),
         SignalsReclassified: (bindings.on_reclassified,),
     },
+    jobs=(Job(service.RECOUNT, jobs.recount, every_seconds=2),),
     person_panels=(PersonPanel("engagement", "engagement/panel.html", _panel, column="side", order=20),),
     personal_data=(PersonalData("engagement", ("engagement_scores",), _export, service.forget),),
 )

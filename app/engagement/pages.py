@@ -1,7 +1,113 @@
-"""Where the panel of the person's page lies; engagement has no page of its own."""
+"""How the score is counted: settings. The panel of the person's page is drawn there."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from app.accounts import service as accounts_service
+from app.accounts.rules import acts
+from app.engagement import queries, rules, service
+from app.engagement.queries import Underway
+from app.engagement.rules import Rules
+from app.engagement.schemas import PREFIX, rules_form
+from app.kernel.errors import BadInput
+from app.kernel.http import guards
+from app.kernel.http.actor import current_actor
+from app.kernel.http.posted import posted
+from app.tracking import queries as tracking
 
 blueprint = Blueprint("engagement", __name__, template_folder="templates")
+
+
+@blueprint.get("/settings/scores")
+@guards.member("settings.write")
+def scores() -> str:
+    """The rules, and how far counting anew has come."""
+    return _page()
+
+
+@blueprint.post("/settings/scores")
+@guards.member("settings.write")
+def save_scores() -> Response:
+    """Count by other rules from when everybody has been counted anew."""
+    actor = current_actor()
+    try:
+        given = posted(rules_form())
+        weights = {
+            name.removeprefix(PREFIX): value for name, value in given.items() if name.startswith(PREFIX)
+        }
+        service.set_rules(actor.workspace_id, given["half_life_days"], weights)
+    except BadInput as problem:
+        return make_response(_page(values=request.form, errors=problem.fields), problem.status)
+    accounts_service.record(
+        "scores.changed",
+        by=acts.user(actor.id),
+        workspace_id=actor.workspace_id,
+        detail={"half_life_days": given["half_life_days"], "weights": weights},
+    )
+    return redirect(url_for("engagement.scores"), 303)
+
+
+def _page(*, values: Mapping[str, str] | None = None, errors: Mapping[str, str] | None = None) -> str:
+    workspace_id = current_actor().workspace_id
+    force, underway = queries.rules_of(workspace_id), queries.underway(workspace_id)
+    asked = underway.rules if underway else force
+    return render_template(
+        "engagement/settings.html",
+        action=url_for("engagement.save_scores"),
+        values=values or _values(asked),
+        errors=errors or {},
+        kinds=[
+            {"name": PREFIX + name, "label": kind.label} for name, kind in tracking.signal_kinds().items()
+        ],
+        usual=_values(
+            Rules(1, rules.HALF_LIFE_DAYS, {k: v.weight for k, v in tracking.signal_kinds().items()})
+        ),
+        example=_example(asked),
+        warm=_plain(rules.WARM_POINTS),
+        hot=_plain(rules.HOT_POINTS),
+        half_way=_plain(rules.HALF_WAY_POINTS),
+        force_days=force.half_life_days,
+        underway=_progress(underway) if underway else None,
+    )
+
+
+def _values(by: Rules) -> dict[str, str]:
+    return {
+        "half_life_days": str(by.half_life_days),
+        **{PREFIX + k: _plain(w) for k, w in by.weights.items()},
+    }
+
+
+def _example(by: Rules) -> dict[str, Any] | None:
+    """What becomes of the heaviest signal."""
+    kind = max(by.weights, key=lambda name: by.weights[name])
+    worth = by.weights[kind]
+    if not worth:
+        return None
+    return {
+        "label": tracking.signal_kinds()[kind].label,
+        "days": by.half_life_days,
+        "now": _plain(worth),
+        "once": _plain(worth / 2),
+        "twice": _plain(worth / 4),
+    }
+
+
+def _progress(found: Underway) -> dict[str, Any]:
+    # People who come while it goes on are counted too: never more than all.
+    total = max(found.total or 0, found.counted)
+    return {
+        "counted": f"{found.counted:,}",
+        "total": f"{total:,}",
+        "share": round(100 * found.counted / total, 1) if total else 0,
+        "is_begun": found.total is not None,
+    }
+
+
+def _plain(number: float) -> str:
+    return f"{number:.4f}".rstrip("0").rstrip(".")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select, text
 
 from app.consent import queries as consent
 from app.consent.rules import Level as TrackingLevel
 from app.contacts import queries as contacts
 from app.engagement import rules
-from app.engagement.models import EngagementScore, EngagementSetting
+from app.engagement.models import EngagementRecount, EngagementSetting
 from app.kernel import clock
 from app.kernel.db import session
 from app.tracking import queries as tracking
@@ -60,10 +61,56 @@ class Standing:
     points: float
 
 
-def half_life_days(workspace_id: UUID) -> int:
-    """In how many days a signal loses half of its points."""
-    query = select(EngagementSetting.half_life_days).where(EngagementSetting.workspace_id == workspace_id)
-    return session().execute(query).scalar_one_or_none() or rules.HALF_LIFE_DAYS
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """People being counted anew by rules to come; ``total`` is None until they have been looked through."""
+
+    rules: rules.Rules
+    counted: int
+    total: int | None
+
+
+def rules_of(workspace_id: UUID) -> rules.Rules:
+    """The rules in force: by which scores are shown."""
+    query = select(
+        EngagementSetting.rules_no, EngagementSetting.half_life_days, EngagementSetting.weights
+    ).where(EngagementSetting.workspace_id == workspace_id)
+    row = session().execute(query).one_or_none()
+    return _rules(*row) if row else _rules(1, rules.HALF_LIFE_DAYS, {})
+
+
+def rules_of_recount(found: EngagementRecount) -> rules.Rules:
+    """The rules to come."""
+    return _rules(found.rules_no, found.half_life_days, found.weights)
+
+
+def _rules(no: int, half_life: int, own: Mapping[str, float]) -> rules.Rules:
+    usual = {name: kind.weight for name, kind in tracking.signal_kinds().items()}
+    return rules.Rules(no, half_life, {kind: own.get(kind, weight) for kind, weight in usual.items()})
+
+
+def rules_in_use(workspace_id: UUID) -> list[rules.Rules]:
+    """By which signals are counted: the rules in force, and those to come; whoever writes holds the lock of scores."""
+    found = _find_recount(workspace_id)
+    return [rules_of(workspace_id), *([rules_of_recount(found)] if found else [])]
+
+
+def underway(workspace_id: UUID) -> Underway | None:
+    """How far counting anew has come; None when all scores are those of the rules that were asked for last."""
+    found = _find_recount(workspace_id)
+    return None if found is None else Underway(rules_of_recount(found), found.counted, found.total)
+
+
+def list_underway() -> list[UUID]:
+    """Workspaces in which something is left to count or to clear away."""
+    return list(session().execute(select(EngagementRecount.workspace_id)).scalars())
+
+
+def _find_recount(workspace_id: UUID) -> EngagementRecount | None:
+    query = select(EngagementRecount).where(
+        EngagementRecount.workspace_id == workspace_id, EngagementRecount.is_over.is_(False)
+    )
+    return session().execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
 
 
 def score(workspace_id: UUID, contact_id: UUID) -> Score:
@@ -75,42 +122,69 @@ def score(workspace_id: UUID, contact_id: UUID) -> Score:
     contact = contacts.get_contact(workspace_id, contact_id)
     if consent.choices(workspace_id, contact_id).tracking is not TrackingLevel.INDIVIDUAL:
         return Score(False, None, None, 0.0, (), 0)
-    half_life, now = half_life_days(workspace_id), clock.now()
-    s = _find(workspace_id, contact_id)
+    now = clock.now()
+    by, s = _find(workspace_id, contact_id)
     if s is None:
         found = rules.Score(0.0, 0, rules.level(0.0, contact.created_at, now))
     else:
-        found = rules.score(s, contact.created_at, now, half_life)
+        found = rules.score(s, contact.created_at, now, by.half_life_days)
     counts = tracking.count_by_verdict(workspace_id, contact_id)
-    reasons = _reasons(workspace_id, contact_id, now, half_life, found.value)
+    reasons = _reasons(workspace_id, contact_id, now, by, found.value)
     return Score(True, found.value, found.level, found.points, reasons, counts[Verdict.MACHINE])
 
 
-def _find(workspace_id: UUID, contact_id: UUID) -> float | None:
-    query = select(EngagementScore.s).where(
-        EngagementScore.workspace_id == workspace_id, EngagementScore.contact_id == contact_id
-    )
-    return session().execute(query).scalar_one_or_none()
+# Rules and score in one statement: between two of them the rules could change, and the old score be gone.
+_ONE = text(
+    "SELECT coalesce(r.rules_no, 1) AS no, coalesce(r.half_life_days, :usual) AS half_life,"
+    " coalesce(r.weights, '{}') AS own, e.s FROM (VALUES (CAST(:workspace_id AS uuid))) AS w (id)"
+    " LEFT JOIN engagement_settings r ON r.workspace_id = w.id"
+    " LEFT JOIN engagement_scores e ON e.contact_id = :contact_id AND e.workspace_id = w.id"
+    " AND e.rules_no = coalesce(r.rules_no, 1)"
+)
+
+
+def _find(workspace_id: UUID, contact_id: UUID) -> tuple[rules.Rules, float | None]:
+    values = {"workspace_id": workspace_id, "contact_id": contact_id, "usual": rules.HALF_LIFE_DAYS}
+    row = session().execute(_ONE, values).one()
+    return _rules(row.no, row.half_life, row.own), row.s
 
 
 def _reasons(
-    workspace_id: UUID, contact_id: UUID, now: datetime, half_life: int, value: int
+    workspace_id: UUID, contact_id: UUID, now: datetime, by: rules.Rules, value: int
 ) -> tuple[Reason, ...]:
     kinds = tracking.signal_kinds()
     signals = tracking.list_signals(workspace_id, contact_id, verdict=Verdict.HUMAN, limit=SIGNALS_SHOWN)
     sums: dict[str, list[float]] = {}
     last: dict[str, datetime] = {}
     for signal in signals:
-        if signal.kind in kinds:
-            s = rules.term(kinds[signal.kind].weight, signal.at, half_life)
-            sums.setdefault(signal.kind, []).append(rules.points(s, now, half_life))
+        if by.counts(signal.kind):
+            s = rules.term(by.weights[signal.kind], signal.at, by.half_life_days)
+            sums.setdefault(signal.kind, []).append(rules.points(s, now, by.half_life_days))
             last.setdefault(signal.kind, signal.at)  # newest first
     whole = sum(sum(worths) for worths in sums.values())
     found = [
-        Reason(kinds[kind].label, len(worths), last[kind], sum(worths), round(value * sum(worths) / whole))
+        Reason(
+            kinds[kind].label,
+            len(worths),
+            last[kind],
+            sum(worths),
+            round(value * sum(worths) / whole) if whole else 0,
+        )
         for kind, worths in sums.items()
     ]
     return tuple(sorted(found, key=lambda reason: -reason.points))
+
+
+# The threshold of ``rules.threshold``, in the statement that reads the half-life.
+_AT_LEAST = text(
+    "SELECT e.contact_id, e.s, f.half_life FROM"
+    " (SELECT coalesce(max(rules_no), 1) AS no, coalesce(max(half_life_days), :usual) AS half_life"
+    "  FROM engagement_settings WHERE workspace_id = :workspace_id) AS f"
+    " CROSS JOIN LATERAL (SELECT contact_id, s FROM engagement_scores WHERE workspace_id = :workspace_id"
+    "  AND rules_no = f.no AND s >= :log2 + :days / f.half_life"
+    "  AND (CAST(:s AS float8) IS NULL OR (s, contact_id) < (CAST(:s AS float8), CAST(:contact_id AS uuid)))"
+    "  ORDER BY s DESC, contact_id DESC LIMIT :limit) AS e ORDER BY e.s DESC, e.contact_id DESC"
+)
 
 
 def list_at_least(
@@ -120,14 +194,12 @@ def list_at_least(
 
     A page goes on ``below`` the last (s, contact) of the one before.
     """
-    half_life, now = half_life_days(workspace_id), clock.now()
-    query = select(EngagementScore.contact_id, EngagementScore.s).where(
-        EngagementScore.workspace_id == workspace_id,
-        EngagementScore.s >= rules.threshold(points, now, half_life),
-    )
-    if below is not None:
-        query = query.where(tuple_(EngagementScore.s, EngagementScore.contact_id) < tuple_(*below))
-    rows = session().execute(
-        query.order_by(EngagementScore.s.desc(), EngagementScore.contact_id.desc()).limit(limit)
-    )
-    return [Standing(contact_id, s, rules.points(s, now, half_life)) for contact_id, s in rows]
+    now = clock.now()
+    values = {
+        "workspace_id": workspace_id, "usual": rules.HALF_LIFE_DAYS, "log2": rules.threshold(points, rules.LANDMARK, 1),
+        "days": rules.age(now, 1), "s": below and below[0], "contact_id": below and below[1], "limit": limit,
+    }  # fmt: skip
+    return [
+        Standing(row.contact_id, row.s, rules.points(row.s, now, row.half_life))
+        for row in session().execute(_AT_LEAST, values)
+    ]

@@ -8,7 +8,7 @@ signal comes, any order of arrival gives the same s, and whoever has more points
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,8 @@ LANDMARK: Final = datetime(2025, 1, 1, tzinfo=UTC)
 HALF_LIFE_DAYS: Final = 30
 MIN_HALF_LIFE_DAYS: Final = 1
 MAX_HALF_LIFE_DAYS: Final = 3650
+MIN_WEIGHT: Final = 0.01
+MAX_WEIGHT: Final = 1000.0
 FAR: Final = 60.0
 """Beyond a difference of 2^60 the smaller part is less than a double can tell."""
 _DAY: Final = timedelta(days=1)
@@ -46,6 +48,24 @@ class Score:
     points: float
     value: int
     level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a workspace counts by.
+
+    Attributes:
+        no: grows with each change; scores say by which rules they were made.
+        weights: points of each kind of signal; 0: it does not count.
+    """
+
+    no: int
+    half_life_days: int
+    weights: Mapping[str, float]
+
+    def counts(self, kind: str) -> bool:
+        """Whether signals of this kind add anything."""
+        return self.weights.get(kind, 0.0) > 0
 
 
 def age(at: datetime, half_life_days: int) -> float:

@@ -122,13 +122,13 @@ def encode(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def decode(token: str) -> bytes:
-    """The bytes of a token.
+def decode(token: str, *, longest: int = 512) -> bytes:
+    """The bytes of a token of at most ``longest`` characters.
 
     Raises:
-        NotFound: not base64, or not its one canonical spelling.
+        NotFound: too long, not base64, or not its one canonical spelling.
     """
-    if len(token) > 512 or not token.isascii():
+    if len(token) > longest or not token.isascii():
         raise NotFound
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)

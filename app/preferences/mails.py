@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -71,7 +70,7 @@ def _question(request: ConsentRequest, reader: Reader, form: str | None) -> Prep
             },
         },
         unsubscribe_url=_url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}"),
-        extra_headers=form_header(form, request.created_at),
+        extra_headers=form_header(form, request),
     )
 
 
@@ -84,16 +83,20 @@ def _already_subscribed(request: ConsentRequest, reader: Reader) -> Prepared:
         values=_values(reader)
         | {"request": _asked(request, reader, topics), "links": {"preferences": _preferences_url(reader)}},
         unsubscribe_url=_unsubscribe_all(reader),
-        extra_headers=form_header(None, request.created_at),
+        extra_headers=form_header(None, request),
     )
 
 
-def form_header(form: str | None, asked_at: datetime) -> tuple[tuple[str, str], ...]:
+def form_header(form: str | None, request: ConsentRequest) -> tuple[tuple[str, str], ...]:
     """Says that a web form caused this mail (draft-levine-mailbomb-header), so that receivers can brake floods.
+
+    Nothing where staff put the question: no form did.
 
     A tag list as in DKIM: version, time of the post in Unix seconds, the form's public id. No personal value.
     """
-    tags = [f"v=1; t={int(asked_at.timestamp())}", *([f"id={form}"] if form else [])]
+    if queries.asked_by(request) == "staff":
+        return ()
+    tags = [f"v=1; t={int(request.created_at.timestamp())}", *([f"id={form}"] if form else [])]
     return (("Form-Sub", "; ".join(tags)),)
 
 
@@ -234,6 +237,7 @@ def _asked(request: ConsentRequest, reader: Reader, topics: Sequence[Interest]) 
     return {
         "date": i18n.day(request.created_at, zone),
         "time": i18n.minute(request.created_at, zone),
+        "asked_by": queries.asked_by(request),
         "site": queries.site_of(request) or queries.site(_url("/")),
         "expires": i18n.instant(request.expires_at, zone),
         "topics": [{"name": found.name, "pace": found.pace} for found in topics],

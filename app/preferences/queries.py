@@ -104,6 +104,14 @@ def is_mailed(request: ConsentRequest) -> bool:
     return rules.is_mailed([moment for moment, _ in asked], [found for _, found in asked].index(request.id))
 
 
+def asked_by(request: ConsentRequest) -> str:
+    """Who began it: ``form`` whoever typed into a form, ``staff``, or ``person`` on a page that our mails lead to."""
+    if request.form_id is not None:
+        return "form"
+    actor = history.actor_of(request.workspace_id, request.event_id)
+    return "person" if actor == "person" else "staff"
+
+
 def site_of(request: ConsentRequest) -> str:
     """The website on which the question began."""
     return site(str((request.shown.get("page") or {}).get("url") or ""))

@@ -27,7 +27,7 @@ Instant = DateTime(timezone=True)
 
 
 class TrackedMailing(Base):
-    """The links of a mailing, in the order of their indexes; never changed, so processes keep them."""
+    """The links of a mailing, in the order of their indexes, with their merge tags; never changed, so processes keep them."""
 
     __tablename__ = "tracked_mailings"
     __table_args__ = (Index("ix_tracked_mailings_workspace_id", "workspace_id"),)

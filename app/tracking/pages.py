@@ -13,6 +13,8 @@ from app.kernel.http import guards
 from app.tracking import links, recorder, tokens
 from app.tracking.recorder import Recorder
 from app.tracking.rules.hits import HIDDEN, NO_LINK, Kind
+from app.tracking.rules.targets import is_pattern, is_web
+from app.tracking.tokens import Link
 
 blueprint = Blueprint("tracking", __name__)
 PIXEL: Final = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
@@ -35,14 +37,23 @@ def pixel(token: str) -> Response:
 @blueprint.get("/r/<code>")
 @guards.untouched
 def follow(code: str) -> AnyResponse:
-    """To where the link of the mailing leads, and nowhere else: what the address says besides is not looked at."""
-    link = tokens.read_code(code)
-    mailing = links.get(link.mailing_no)
-    if link.index >= len(mailing.links):
+    """To where the link of the mailing leads, or the target that we signed; what else is asked is not looked at."""
+    link, target = tokens.read_target_code(code) if len(code) > tokens.MAX_CODE else _registered(code)
+    if not is_web(target):
         raise NotFound
-    target = mailing.home_url if link.index == HIDDEN else mailing.links[link.index]
     _record(link.mailing_no, link.n, Kind.CLICK, link.index)
     return redirect(target, 302)
+
+
+def _registered(code: str) -> tuple[Link, str]:
+    link = tokens.read_code(code)
+    mailing = links.get(link.mailing_no)
+    if link.index == HIDDEN:
+        return link, mailing.home_url
+    # Where merge tags lead stands in the code itself; without it, this is none that we wrote.
+    if link.index >= len(mailing.links) or is_pattern(mailing.links[link.index]):
+        raise NotFound
+    return link, mailing.links[link.index]
 
 
 def _record(mailing_no: int, n: int, kind: Kind, link: int) -> None:

@@ -226,18 +226,43 @@ def _person_signal(signal: Signal, links: list[str]) -> PersonSignal:
 
 _HUMAN = text(
     "SELECT contact_id, kind, at FROM signals WHERE workspace_id = :workspace_id AND contact_id IS NOT NULL"
-    " AND (CAST(:ids AS uuid[]) IS NULL OR contact_id = ANY(CAST(:ids AS uuid[]))) AND verdict = 'human'"
+    " AND contact_id = ANY(CAST(:ids AS uuid[])) AND verdict = 'human'"
     " ORDER BY contact_id, at"
 )
 
 
 def iter_human_signals(
-    workspace_id: UUID, contact_ids: Collection[UUID] | None = None
+    workspace_id: UUID, contact_ids: Collection[UUID]
 ) -> Iterator[tuple[UUID, str, datetime]]:
-    """Contact, kind and time of people's signals, one person after the other; streamed. Of everybody without ids."""
-    values = {"workspace_id": workspace_id, "ids": None if contact_ids is None else sorted(contact_ids)}
+    """Contact, kind and time of these people's signals, one person after the other; streamed."""
+    values = {"workspace_id": workspace_id, "ids": sorted(contact_ids)}
     rows = session().execute(_HUMAN, values, execution_options={"yield_per": 5000})
     yield from (tuple(row) for row in rows)
+
+
+# One step down ix_signals_contact for each person, however many signals they have.
+_NEXT = text(
+    "WITH RECURSIVE p (contact_id, k) AS ("
+    " (SELECT contact_id, 1 FROM signals WHERE workspace_id = :workspace_id AND contact_id > :after"
+    "  ORDER BY contact_id LIMIT 1) UNION ALL"
+    " SELECT n.contact_id, p.k + 1 FROM p CROSS JOIN LATERAL (SELECT contact_id FROM signals"
+    "  WHERE workspace_id = :workspace_id AND contact_id > p.contact_id ORDER BY contact_id LIMIT 1) AS n"
+    " WHERE p.k < :limit) SELECT contact_id FROM p"
+)
+
+
+def next_people(workspace_id: UUID, after: UUID, limit: int) -> list[UUID]:
+    """People with signals of their own, by their ids, from behind ``after`` on."""
+    values = {"workspace_id": workspace_id, "after": after, "limit": limit}
+    return list(session().execute(_NEXT, values).scalars())
+
+
+def count_people(workspace_id: UUID) -> int:
+    """How many people have signals of their own."""
+    query = select(func.count(Signal.contact_id.distinct())).where(
+        Signal.workspace_id == workspace_id, Signal.contact_id.is_not(None)
+    )
+    return session().execute(query).scalar_one()
 
 
 def signal_kinds() -> dict[str, SignalKind]:

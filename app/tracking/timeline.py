@@ -10,6 +10,7 @@ from app.kernel.module import TimelineEntry
 from app.tracking import queries
 from app.tracking.queries import PersonSignal
 from app.tracking.rules.hits import HIDDEN, Kind
+from app.tracking.rules.targets import spoken
 from app.tracking.rules.verdicts import SAYS, Verdict
 
 _BY_PERSON: Final = {Kind.OPEN: "Opened a letter", Kind.CLICK: "Followed a link"}
@@ -32,7 +33,7 @@ def entries(workspace_id: UUID, contact_id: UUID, before: datetime | None, limit
 
 
 def _entry(signal: PersonSignal) -> TimelineEntry:
-    target = "the link that no person sees" if signal.link == HIDDEN else signal.url
+    target = "the link that no person sees" if signal.link == HIDDEN else spoken(signal.url)
     doubt = "" if signal.verdict is Verdict.HUMAN else SAYS[signal.reason]
     return TimelineEntry(
         at=signal.at,

@@ -12,7 +12,7 @@ from tests.browser.test_first_run import press, set_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 PAGES = (
-    "/", "/settings", "/settings/domain", "/settings/interests", "/settings/keys", "/settings/you", "/components",
+    "/", "/settings", "/settings/domain", "/settings/interests", "/settings/scores", "/settings/keys", "/settings/you", "/components",
 )  # fmt: skip
 PASSWORD = "a long walk by the harbour"
 NEW = "nine herons stand in the shallows"
@@ -31,6 +31,7 @@ def test_every_page_is_clean_and_each_form_works(chromium, nod):
         for path in PAGES:
             page.goto(path)
             check_page(page)
+        count_anew(page)
         make_a_key(page)
         sign_the_mails(page)
         change_the_password(page)
@@ -47,6 +48,21 @@ def test_every_page_is_clean_and_each_form_works(chromium, nod):
             page.goto(path)
             check_page(page)
         end_the_other_sessions(page)
+
+
+def count_anew(page: Page) -> None:
+    """Other rules of the score: the page follows by itself until everybody is counted by them."""
+    page.goto("/settings/scores")
+    page.get_by_label("Half-life in days").fill("0")
+    press(page, "Save and count anew")
+    expect(page.get_by_role("alert").get_by_text("1 to 3650 days")).to_be_visible()
+    check_page(page)
+    page.get_by_label("Half-life in days").fill("14")
+    press(page, "Save and count anew")
+    expect(page.get_by_label("Half-life in days")).to_have_value("14")
+    check_page(page)
+    expect(page.get_by_text("Everybody is being counted anew")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_text("after 14 days")).to_be_visible()
 
 
 def make_a_key(page: Page) -> None:

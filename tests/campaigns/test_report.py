@@ -172,6 +172,71 @@ def test_it_goes_out_and_the_report_shows_people_beside_machines(staff, made, re
     assert re.search(r'data-label="Clicked">1 \(25\.0%\)', staff.get("/campaigns").text)
 
 
+def test_the_brands_website_is_one_link_for_everybody_and_told_at_each_level(
+    staff, where, readers, smtp, live
+):
+    reading.allow(where, readers[2], Level.AGGREGATE)
+    made = draft(where, inner='<mj-text><a href="{{ brand.site }}?from=letter">home</a></mj-text>')
+    number = go(made, smtp)
+    html = {copy.rcpt_to[0]: copy.parsed.get_body(("html",)).get_content() for copy in smtp.messages}
+    plain = r"https?://[^/\"]+(/r/[\w-]{24}0)\""
+    links = {i: re.search(plain, html[f"reader{i}@example.org"]) for i in range(4)}
+    assert links[0]
+    assert links[2]
+    assert links[3] is None
+    assert 'href="https://ostkai.example/?from=letter"' in html["reader3@example.org"]
+    with transaction():
+        late = "began_at = began_at - interval '1 hour', done_at = done_at - interval '1 hour'"
+        session().execute(text(f"UPDATE messages SET {late} WHERE mailing_no = {number}"))
+    for i in (0, 2):
+        answer = reading.visit(live.test_client(), links[i][1])
+        assert answer.headers["Location"] == "https://ostkai.example/?from=letter"
+    tracking_jobs.ingest()
+    row = re.search(r"<tr><th scope=\"row\"><a href=\"https://ostkai.example/\?from=letter\".*?</tr>",
+                    staff.get(f"{made.path}/report").text)  # fmt: skip
+    assert '<td class="n">2</td>' in row[0]
+    assert "https://ostkai.example/?from=letter" in staff.get(f"/people/{readers[0].id}").text
+
+
+TAGGED = (
+    '<mj-text><a href="https://ostkai.example/you?m={{ contact.email|urlencode }}&amp;n={{ contact.first_name }}">'
+    "yours</a></mj-text>"
+)
+
+
+def test_a_link_with_merge_tags_counts_under_its_pattern(staff, where, readers, smtp, live):
+    reading.allow(where, readers[2], Level.AGGREGATE)
+    made = draft(where, inner=TAGGED)
+    go(made, smtp)
+    mails = {copy.rcpt_to[0]: copy.parsed for copy in smtp.messages}
+    html = {to: mail.get_body(("html",)).get_content() for to, mail in mails.items()}
+    for i in (2, 3):
+        # Nobody's own address where nobody is told apart.
+        assert (
+            f'href="https://ostkai.example/you?m=reader{i}%40example.org&amp;n=Reader{i}"'
+            in html[f"reader{i}@example.org"]
+        )
+    with transaction():
+        late = "began_at = began_at - interval '1 hour', done_at = done_at - interval '1 hour'"
+        session().execute(text(f"UPDATE messages SET {late}"))
+    for i in (0, 1):
+        assert "ostkai.example/you" not in html[f"reader{i}@example.org"]
+        (link,) = set(re.findall(r"https?://[^/\"]+(/r/[\w-]{29,})\"", html[f"reader{i}@example.org"]))
+        assert link[3:] in mails[f"reader{i}@example.org"].get_body(("plain",)).get_content()
+        answer = reading.visit(live.test_client(), link)
+        assert (
+            answer.headers["Location"] == f"https://ostkai.example/you?m=reader{i}%40example.org&n=Reader{i}"
+        )
+    tracking_jobs.ingest()
+    page = staff.get(f"{made.path}/report").text
+    assert re.search(r"Clicked by hand</dt><dd><a[^>]*>2</a>", page)
+    row = re.search(r"<tr><th scope=\"row\">ostkai\.example<br>.*?</tr>", page)
+    assert row, "an address that is another one for each reader is no link"
+    assert "{{ contact.email|urlencode }}" in row[0]
+    assert '<td class="n">2</td>' in row[0]
+    assert "{{ contact.email" in staff.get(f"/people/{readers[0].id}").text
+
+
 def test_whoever_leaves_after_it_counts_and_opens(staff, made, readers, smtp):
     go(made, smtp)
     assert re.search(r"Left within a week</dt><dd><a[^>]*>0</a>", staff.get(f"{made.path}/report").text)

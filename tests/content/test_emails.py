@@ -112,7 +112,7 @@ def test_a_system_mail_is_merged_and_safe() -> None:
     values["brand"] = {**values["brand"], "short_name": 'Ost & "Kai"\r\n<script>'}
     mail = render_system("confirm", "en", values, Colours.of("#0055aa"))
     assert mail.subject == 'Please confirm: mail from Ost & "Kai" <script>'
-    assert mail.preheader == "One press, and it counts. Not you? Then do nothing."
+    assert mail.preheader == "One press, and it counts. Otherwise do nothing."
     assert "<script>" not in mail.html
     assert "#0055aa" in mail.html
     assert "- New coffees, about twice a month\n" in mail.text

@@ -11,11 +11,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from app.contacts import service as contacts
-from app.content import mjml, queries, service
-from app.content.letters import Incomplete
+from app.content import addresses, mjml, queries, service
+from app.content.letters import Incomplete, declared
 from app.content.models import LetterVersion
 from app.content.service import Reader
 from app.content.service.versions import NotReady
+from app.content.variables import Kind, Variable
 from app.kernel.db import db, transaction
 from app.kernel.db import session as current
 from app.kernel.errors import BadInput, Conflict, NotFound
@@ -333,17 +334,91 @@ def test_links_pixel_and_decoy_are_written_in_and_nothing_else_changes(place):
     assert plain.text.count("https://shop.ostkai.test/two") == 2
 
 
-def test_a_link_with_a_tag_or_a_personal_one_is_never_rewritten(place):
+SHOP = "https://shop.ostkai.test/?n={{ contact.first_name|urlencode }}&m={{ contact.email }}"
+
+
+def test_a_link_with_tags_is_one_link_whose_address_is_each_readers_own(place):
     frozen = letters.version(
         place.id,
-        '<mj-text><a href="https://shop.ostkai.test/?n={{ contact.first_name|urlencode }}">x</a></mj-text>',
+        f'<mj-text><a href="{SHOP.replace("&", "&amp;")}">x</a> and <a href="https://shop.ostkai.test/two">y</a></mj-text>'
+        f'<mj-button href="{SHOP.replace("&", "&amp;")}">z</mj-button>',
     )
-    assert frozen.links == []
+    assert frozen.links == [SHOP, "https://shop.ostkai.test/two"]
+    asked = []
+
+    def tracked(index: int, url: str) -> str:
+        asked.append((index, url))
+        return f"https://news.ostkai.example/r/{index}"
+
+    values = letters.values(place.id)
+    sent = service.render(frozen, values, links=tracked)
+    mine = "https://shop.ostkai.test/?n=Mara&m=mara@example.org"
+    assert asked == [(0, mine), (1, "https://shop.ostkai.test/two")]
+    assert "shop.ostkai.test" not in sent.html + sent.text
+    assert sent.html.count("https://news.ostkai.example/r/0") == 2
+    assert sent.text.count("https://news.ostkai.example/r/0") == 2
+    plain = service.render(frozen, values)
+    assert plain.html.count(f'href="{mine.replace("&", "&amp;")}"') == 2
+    assert plain.text.count(mine) == 2
+    assert "/r/" not in plain.html + plain.text
+
+
+def test_the_brands_website_is_a_link_like_others(place):
+    frozen = letters.version(
+        place.id, '<mj-text><a href="{{ brand.site }}">home</a></mj-text>' + letters.GREETING
+    )
+    assert frozen.links == ["{{ brand.site }}"]
     sent = service.render(
-        frozen, letters.values(place.id), links=lambda index, url: "https://elsewhere.test/"
+        frozen, letters.values(place.id), links=lambda index, url: f"https://news.ostkai.example/r/{url[8:]}"
     )
-    assert "elsewhere.test" not in sent.html + sent.text
-    assert 'href="https://shop.ostkai.test/?n=Mara"' in sent.html
+    assert 'href="https://news.ostkai.example/r/ostkai.example' in sent.html
+    assert "https://news.ostkai.example/r/ostkai.example" in sent.text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        # A reader's own field would choose the host.
+        "https://{{ contact.first_name }}.test/", "https://shop.ostkai.test{{ contact.first_name }}/",
+        "https://shop.ostkai.test:{{ contact.first_name }}/", "https://a@{{ contact.first_name }}.test/",
+        "https://shop.ostkai.test{{ contact.first_name }}", "{{ brand.site }}{{ contact.first_name }}",
+        "{{ brand.site }}.evil.test/", "{{ brand.site|lower }}",
+        # Their own pages.
+        "{{ links.unsubscribe }}", "https://shop.ostkai.test/?back={{ links.preferences }}",
+        "mailto:{{ contact.email }}", "tel:{{ contact.first_name }}",
+    ],
+)  # fmt: skip
+def test_whoever_fills_in_a_form_chooses_no_host_and_nobodys_own_page_is_followed(place, address):
+    page = f"<p><a href='{address}'>x</a></p>"
+    assert addresses.find_links(page, declared({})) == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://shop.ostkai.test/{{ contact.first_name }}", "https://shop.ostkai.test?{{ contact.first_name }}",
+        "HTTPS://shop.ostkai.test:8443/#{{ contact.email }}", "{{ brand.site }}?m={{ contact.email }}",
+        "https://shop.ostkai.test/{% if contact.first_name %}known{% else %}new{% endif %}",
+    ],
+)  # fmt: skip
+def test_an_address_whose_host_is_ours_is_followed(place, address):
+    assert addresses.find_links(f"<a href='{address}'>x</a>", declared({})) == [address]
+
+
+def test_a_tag_that_works_only_where_it_stands_is_left_there(place):
+    page = "{% for one in stories %}<a href='https://a.test/{{ one.name }}'>x</a>{% endfor %}"
+    names = (Variable("stories", Kind.LIST, (), "Stories", {"name": Kind.TEXT}),)
+    assert addresses.find_links(page, names) == []
+
+
+def test_what_no_address_may_hold_travels_encoded(place):
+    frozen = letters.version(
+        place.id, '<mj-text><a href="https://shop.ostkai.test/?n={{ contact.first_name }}">x</a></mj-text>'
+    )
+    values = letters.values(place.id, Reader('A "B"\n<c>\u2028', "", "a@example.org"))
+    asked = []
+    service.render(frozen, values, links=lambda index, url: asked.append(url) or url)
+    assert asked == ["https://shop.ostkai.test/?n=A%20%22B%22%0A%3Cc%3E%E2%80%A8"]
 
 
 def test_the_workspaces_own_fields_are_named_and_others_are_not(place):

@@ -85,6 +85,62 @@ def test_the_mail_that_goes_out_is_the_question(staff, where):
     assert "/c/" in prepared.values["links"]["confirm"]
 
 
+SAID = {
+    "en": (
+        "somebody at Ostkai Coffee Roasters entered this address by hand. They ask whether you want:",
+        ("typed", "form on", "Not you?", "30 days"),
+        "Shown to you here. Version ",
+        "somebody at Ostkai Coffee Roasters wanted to ask you for your yes.",
+    ),
+    "de": (
+        "hat jemand bei Ostkai Coffee Roasters diese Adresse von Hand eingetragen. Die Frage ist, ob Sie das möchten:",
+        ("Formular", "nicht Sie?", "30 Tagen"),
+        "Ihnen hier gezeigt. Fassung ",
+        "wollte jemand bei Ostkai Coffee Roasters Sie um Ihr Ja bitten.",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_question_of_staff_says_who_asks_and_claims_no_form(client, staff, where, language):
+    from app.content.systemmail import render_system
+    from tests.support.signup import messages, path_of, prepared
+
+    says, never, shown, again = SAID[language]
+    topic = where.interests[0]
+    add(staff, language=language, interest=[str(topic.id)])
+    made = prepared(messages("confirm")[0], "confirm")
+    assert made.language == language
+    assert not made.extra_headers, "no form caused it"
+    mail = render_system(made.template, made.language, made.values)
+    for part in (mail.text, " ".join(unescape(mail.html).split())):
+        assert says in part
+        assert topic.name in part
+        for word in never:
+            assert word not in part + mail.preheader + mail.subject
+    page = client.get(path_of(made.values["links"]["confirm"])).text
+    assert shown in page
+    for word in ("30 ", "Not you?", "nicht Sie?", "ostkai.example on"):
+        assert word not in page
+    client.post(path_of(made.values["links"]["confirm"]))
+    with transaction():
+        service.ask(
+            where.id,
+            nils(where).id,
+            [topic.id],
+            by=By("staff", str(where.owner_id)),
+            page_url="https://ostkai.example/",
+        )
+    known = prepared(messages("confirm")[-1], "confirm")
+    assert known.template == "already-subscribed"
+    assert not known.extra_headers
+    mail = render_system(known.template, known.language, known.values)
+    for part in (mail.text, " ".join(unescape(mail.html).split())):
+        assert again in part
+        for word in never:
+            assert word not in part
+
+
 @pytest.mark.parametrize(
     ("form", "words"),
     [

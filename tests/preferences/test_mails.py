@@ -63,6 +63,33 @@ def test_every_mail_of_a_readers_life_is_whole(client, stage, language):
     assert notice.language == language
 
 
+@pytest.mark.parametrize(
+    ("language", "form", "own"),
+    [
+        ("en", "somebody typed this address into the form on ", "you, or somebody with a mail of ours to you, asked for:"),
+        ("de", "hat jemand diese Adresse in das Formular auf ", "haben Sie, oder jemand mit einer unserer Mails an Sie, gewünscht:"),
+    ],
+)  # fmt: skip
+def test_the_question_says_truly_where_it_was_asked_for(client, stage, language, form, own):
+    question = signup.question(stage, client, v=f"1.{language}")
+    assert form in said(question)
+    assert dict(question.extra_headers)["Form-Sub"]
+    client.post(path_of(question.values["links"]["confirm"]))
+    (preferences, _leave) = sorted(links_in(said(prepared(messages("welcome")[0], "welcome"))))
+    client.post(preferences + "/send")
+    (page,) = links_in(said(prepared(messages("preferences-link")[0], "preferences-link")))
+    choices = {"topic": [], "tracking": "none", "first_name": "", "language": language}
+    assert client.post(page, data=choices).status_code == 303
+    topics = stage.topics
+    answer = client.post(page, data=choices | {"topic": topics})
+    assert answer.status_code in {200, 303}, answer.text
+    asked = prepared(messages("confirm")[-1], "confirm")
+    text = said(asked)
+    assert own in text
+    assert form not in text
+    assert dict(asked.extra_headers)["Form-Sub"], "a page of ours is a form too"
+
+
 def test_the_question_has_one_visible_link_and_one_for_machines(client, stage):
     question = signup.question(stage, client)
     mail = render_system("confirm", "en", question.values)

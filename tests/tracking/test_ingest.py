@@ -245,7 +245,7 @@ def test_a_mail_of_another_workspace_gives_this_one_nothing(letter, who):
     assert queries.by_hour(other.id, letter.no) == []
     assert queries.by_link(other.id, letter.no) == []
     assert queries.list_readers(other.id, letter.no) == []
-    assert list(queries.iter_human_signals(other.id)) == []
+    assert list(queries.iter_human_signals(other.id, [who.id])) == []
 
 
 def test_the_figures_of_a_mailing(place):

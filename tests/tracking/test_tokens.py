@@ -68,6 +68,41 @@ def test_a_retired_key_keeps_verifying_and_a_foreign_one_never_did():
         kernel_tokens.configure(KEYS["secret_key"])
 
 
+TARGETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300)
+
+
+@given(MAILINGS, NUMBERS.filter(bool), st.integers(0, 9999), TARGETS)
+def test_a_code_brings_its_target_along(mailing_no, n, index, target):
+    code = tokens.target_code(mailing_no, n, index, target)
+    assert len(code) > tokens.MAX_CODE
+    assert tokens.read_target_code(code) == (tokens.Link(mailing_no, n, index), target)
+
+
+def test_the_longest_target_fits_and_no_longer_one_is_written():
+    longest = "https://ostkai.example/" + "x" * (tokens.MAX_TARGET_OCTETS - 23)
+    code = tokens.target_code(7, 8, 3, longest)
+    assert len(code) < 3000
+    assert tokens.read_target_code(code)[1] == longest
+    with pytest.raises(ValueError, match="octets"):
+        tokens.target_code(7, 8, 3, longest + "x")
+    with pytest.raises(ValueError, match="one reader"):
+        tokens.target_code(7, 0, 3, "https://ostkai.example/")
+    with pytest.raises(NotFound):
+        tokens.read_target_code(code + "A" * 8)
+
+
+@pytest.mark.parametrize("size", range(31))
+def test_bytes_without_a_target_are_no_code(size):
+    body = bytes(size)
+    forged = kernel_tokens.encode(body + kernel_tokens.mac("tracking target", body, 12))
+    if size <= 11:
+        with pytest.raises(NotFound):
+            tokens.read_target_code(forged)
+    for purpose in ("tracking", "unsubscribe"):
+        with pytest.raises(NotFound):
+            tokens.read_target_code(kernel_tokens.encode(body + kernel_tokens.mac(purpose, body, 12)))
+
+
 @pytest.mark.parametrize(("mailing_no", "n"), [(0, 1), (2**32, 1), (1, -1), (1, 2**40)])
 def test_numbers_that_do_not_fit_are_refused(mailing_no, n):
     with pytest.raises(ValueError, match="fit"):

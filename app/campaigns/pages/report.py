@@ -25,6 +25,7 @@ from app.kernel.http.actor import current_actor
 from app.tracking import queries as tracking
 from app.tracking.queries import HourCount, LinkCount
 from app.tracking.rules.hits import Kind
+from app.tracking.rules.targets import WEBSITE, spoken
 from app.tracking.rules.verdicts import Verdict
 
 LABELS = 12
@@ -131,19 +132,27 @@ def _links(found: Sequence[LinkCount]) -> list[dict[str, Any]]:
     most = max((link.counts[Verdict.HUMAN] for link in found), default=0)
     rows = []
     for link in sorted(found, key=lambda one: -one.counts[Verdict.HUMAN]):
-        parts = urlsplit(link.url)
+        host, path = _split(link.url)
         human = link.counts[Verdict.HUMAN]
         rows.append(
             {
-                "url": link.url,
-                "host": parts.netloc,
-                "path": f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}",
+                "url": "" if "{" in link.url else link.url,
+                "host": host,
+                "path": path,
                 "human": human,
                 "machine": link.counts[Verdict.MACHINE],
                 "share": 100 * human // most if most else 0,
             }
         )
     return rows
+
+
+def _split(url: str) -> tuple[str, str]:
+    """Host and path of an address, for the eye; one with merge tags leads elsewhere for each reader."""
+    if url.startswith("{"):
+        return WEBSITE, f"/{spoken(url).removeprefix(WEBSITE).removeprefix('/')}"
+    parts = urlsplit(url)
+    return parts.netloc, f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
 
 
 def _mail_url(standing: Standing) -> str:

@@ -17,7 +17,14 @@ from app.content.service.drafts import (
     save_draft,
 )
 from app.content.service.pictures import add_picture
-from app.content.service.rendering import preview, preview_draft, render, render_public, skeleton
+from app.content.service.rendering import (
+    link_targets,
+    preview,
+    preview_draft,
+    render,
+    render_public,
+    skeleton,
+)
 from app.content.service.system import render_system
 from app.content.service.versions import check, freeze_version, publish, withdraw
 from app.content.skeleton import Blank, Parts, Skeleton
@@ -43,6 +50,7 @@ __all__ = [
     "designs",
     "draft_of",
     "freeze_version",
+    "link_targets",
     "list_designs",
     "one_line",
     "own_values",

@@ -10,10 +10,13 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
+from app.accounts.rules.brand import Brand
 from app.content import queries
+from app.content.addresses import settled
 from app.content.letters import Draft, Links, Prepared, Problem, Rendered, write
 from app.content.merge import MergeRefused
 from app.content.models import LetterVersion
+from app.content.readers import public_values
 from app.content.service.drafts import draft_of
 from app.content.skeleton import Skeleton
 from app.kernel.errors import BadInput
@@ -41,7 +44,8 @@ def render(
     Args:
         version: as stored; immutable, so its id stands for its content.
         values: of ``reader_values``.
-        links: gives each link of ``version.links`` (its index, its address) another address; None keeps them.
+        links: gives each link of ``version.links`` (its index, its address for this reader) another address;
+            None keeps them.
         pixel_url: a picture that tells of an opening; None leaves it out.
         hidden_url: a link that no person sees and only machines follow; None leaves it out.
 
@@ -73,6 +77,12 @@ def render_public(version: LetterVersion, values: Mapping[str, Any]) -> Rendered
     page = _NO_ADDRESS.sub(r"\1", shown.html)
     page = _HEAD.sub(lambda found: found[0] + '<base target="_blank">', page, count=1)
     return replace(shown, html=page)
+
+
+def link_targets(version: LetterVersion, brand: Brand) -> list[str]:
+    """Where each link of ``version.links`` leads; those that lead elsewhere for each reader keep their merge tags."""
+    values = public_values(brand)
+    return [settled(address, values, version.language) for address in version.links]
 
 
 def preview(workspace_id: UUID, letter_id: UUID, values: Mapping[str, Any]) -> Rendered:

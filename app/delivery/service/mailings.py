@@ -85,7 +85,7 @@ def launch(
     number = made.scalar_one_or_none()
     if number is None:
         return _launched(workspace_id, dedupe)
-    tracking.register(number, workspace_id, version.links)
+    tracking.register(number, workspace_id, content.link_targets(version, accounts.brand(workspace_id)))
     jobs.ring_job(SCHEDULE)
     return number
 

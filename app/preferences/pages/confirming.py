@@ -135,6 +135,7 @@ def _question(asked: ConsentRequest, token: str, *, again: bool = False) -> Resp
         words={"text": words.text, "shown_at": words.shown_at, "where": words.site, "version": words.version}
         if words
         else None,
+        by_staff=queries.asked_by(asked) == "staff",
         purge_days=PURGE_DAYS,
     )
     return make_response(body)

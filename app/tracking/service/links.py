@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
@@ -17,8 +16,8 @@ from app.kernel.errors import BadInput, Conflict
 from app.tracking import links, queries, tokens
 from app.tracking.models import TrackedMailing
 from app.tracking.rules.hits import HIDDEN, MAX_LINKS, MAX_RECIPIENT
+from app.tracking.rules.targets import is_of, is_pattern, is_web, may_lead
 
-_MAX_URL: Final = 4000
 _EVERYBODY: Final = 0
 _base_url = ""
 
@@ -32,14 +31,15 @@ def configure(url: str) -> None:
 def register(mailing_no: int, workspace_id: UUID, targets: Sequence[str]) -> None:
     """Remember where the links of a mailing lead, for ever; the unique key is the mailing.
 
-    A link's index is its place in ``targets``; there are none where only the picture counts.
+    A link's index is its place in ``targets``; there are none where only the picture counts. A target may hold merge
+    tags: its clicks count together, whatever the tags come to.
 
     Raises:
         BadInput: a target is not an http or https address, or there are too many.
         Conflict: the mailing has other links already.
     """
     for target in targets:
-        if not _is_web(target):
+        if not may_lead(target):
             raise BadInput(f"“{target[:80]}” is not an address that a link may lead to.")
     if len(targets) > MAX_LINKS:
         raise BadInput(f"A mailing may have {MAX_LINKS} links at most.")
@@ -48,7 +48,7 @@ def register(mailing_no: int, workspace_id: UUID, targets: Sequence[str]) -> Non
         "mailing_no": mailing_no,
         "workspace_id": workspace_id,
         "links": list(targets),
-        "home_url": home if _is_web(home) else _base_url,
+        "home_url": home if is_web(home) else _base_url,
         "created_at": clock.now(),
     }
     made = session().execute(
@@ -74,10 +74,11 @@ def token(mailing_no: int, n: int) -> str:
 
 
 def links_for(mailing_no: int, n: int, level: Level) -> Callable[[int, str], str]:
-    """How a message's links are written: ``(index, url)`` to what stands in the mail.
+    """How a message's links are written: ``(index, address)`` to what stands in the mail.
 
     None: as they are, so that nothing in the mail tells people apart. Aggregate: the same in each copy.
-    Individual: this message's own. What was not registered under its index stays as it is.
+    Individual: this message's own. What was not registered under its index stays as it is. The address of a link with
+    merge tags is what they come to for the reader; its target would tell people apart, so only individual writes it.
 
     Raises:
         NotFound: the mailing was not registered.
@@ -88,9 +89,11 @@ def links_for(mailing_no: int, n: int, level: Level) -> Callable[[int, str], str
     token = _token(mailing_no, n, level)
 
     def write(index: int, url: str) -> str:
-        if not (0 <= index < len(known) and known[index] == url):
-            return url
-        return f"{_base_url}/r/{tokens.code(token, index)}"
+        registered = known[index] if 0 <= index < len(known) else ""
+        if is_pattern(registered):
+            is_theirs = level is Level.INDIVIDUAL and _fits(registered, url)
+            return f"{_base_url}/r/{tokens.target_code(mailing_no, n, index, url)}" if is_theirs else url
+        return f"{_base_url}/r/{tokens.code(token, index)}" if registered and registered == url else url
 
     return write
 
@@ -111,11 +114,5 @@ def _token(mailing_no: int, n: int, level: Level) -> str:
     return tokens.make(mailing_no, n if level is Level.INDIVIDUAL else _EVERYBODY)
 
 
-def _is_web(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        return False
-    is_clean = url.isprintable() and " " not in url and len(url) <= _MAX_URL
-    return parts.scheme in {"http", "https"} and bool(host) and is_clean
+def _fits(pattern: str, url: str) -> bool:
+    return is_of(pattern, url) and len(url.encode()) <= tokens.MAX_TARGET_OCTETS

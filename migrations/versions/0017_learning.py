@@ -2,8 +2,8 @@
 
 from alembic import context, op
 
-revision = "0016"
-down_revision = "0013"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
