@@ -22,7 +22,7 @@ from app.accounts import service as accounts
 from app.accounts.rules.acts import By
 from app.contacts.addresses import AddressError, normalise
 from app.delivery import lookup, queries, vault
-from app.delivery.compose import BOUNCES
+from app.delivery.editions import BOUNCES
 from app.delivery.dkim_records import Verdict, dmarc_names, key_verdict, policy_verdict
 from app.delivery.models import DkimKeys
 from app.delivery.queries import KeyPair
