@@ -1,7 +1,7 @@
 """The verbs of sending. Each wish is a row; the workers do the rest (``pump``)."""
 
-from app.delivery.compose import BOUNCES
 from app.delivery.dkim_records import Record, Verdict, dmarc_record, spf_record
+from app.delivery.editions import BOUNCES
 from app.delivery.letters import set_links
 from app.delivery.rules import Prepared, ReaderLinks, Sender, Skip, SystemMail, SystemMessage
 from app.delivery.service.domains import (

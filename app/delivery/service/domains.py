@@ -22,8 +22,8 @@ from app.accounts import service as accounts
 from app.accounts.rules.acts import By
 from app.contacts.addresses import AddressError, normalise
 from app.delivery import lookup, queries, vault
-from app.delivery.editions import BOUNCES
 from app.delivery.dkim_records import Verdict, dmarc_names, key_verdict, policy_verdict
+from app.delivery.editions import BOUNCES
 from app.delivery.models import DkimKeys
 from app.delivery.queries import KeyPair
 from app.delivery.rules import DkimState
