@@ -17,6 +17,8 @@ from sqlalchemy import Row, TextClause, text
 
 from app.consent import queries as consent
 from app.delivery.events import Finished, FinishedMessage, MessagesFinished
+from app.delivery.pacing import tallies
+from app.delivery.pacing.buckets import route_sql
 from app.delivery.rules import CRASHES_UNTIL_POISON, UNKNOWN_PAUSE, Kind, Lane, MessageState, Sender
 from app.kernel import clock
 from app.kernel.db import session
@@ -119,10 +121,11 @@ class End:
 
 # Which running mailing is next: the one that has had least for its weight, then the one with the oldest row.
 _CHOOSE = text(
-    "SELECT g.no FROM mailings g CROSS JOIN LATERAL ("
+    "SELECT g.no FROM mailings g CROSS JOIN LATERAL ("  # noqa: S608  no input in it
     " SELECT m.due_at FROM messages m WHERE m.mailing_no = g.no AND m.state = 'pending' AND m.due_at <= :now"
     " ORDER BY m.due_at LIMIT 1) AS first"
-    " WHERE g.lane = :lane AND g.state = 'running' ORDER BY g.vtime, first.due_at LIMIT :candidates"
+    f" WHERE g.lane = :lane AND g.state = 'running' AND {route_sql('g')} <> ALL(CAST(:shut AS text[]))"
+    " ORDER BY g.vtime, first.due_at LIMIT :candidates"
 )
 HEAD: Final = "g.no, g.workspace_id, g.kind, g.name, g.lane, g.sender, g.content_version_id"
 """The columns of ``Head``, in its order."""
@@ -142,12 +145,14 @@ _CLAIM = text(
 _PACE = text("UPDATE mailings SET vtime = vtime + CAST(:taken AS double precision) / weight WHERE no = :no")
 
 
-def claim(lane: Lane, owner: str, size: int) -> list[Held]:
-    """Take up to ``size`` due messages of one mailing; rows that another session holds are passed over."""
+def claim(lane: Lane, owner: str, size: int, shut: Sequence[str] = ()) -> list[Held]:
+    """Take up to ``size`` due messages of one mailing; rows that another session holds are passed over.
+
+    Mailings whose route is ``shut`` get nothing.
+    """
     now = clock.now()
-    candidates = (
-        session().execute(_CHOOSE, {"now": now, "lane": lane, "candidates": CANDIDATES}).scalars().all()
-    )
+    values = {"now": now, "lane": lane, "candidates": CANDIDATES, "shut": list(shut)}
+    candidates = session().execute(_CHOOSE, values).scalars().all()
     for no in candidates:
         values = {"no": no, "now": now, "size": size, "owner": owner, "lease_until": now + CLAIM_LEASE}
         taken = [_held(row) for row in session().execute(_CLAIM, values)]
@@ -484,6 +489,7 @@ def reap() -> int:
     for row in over:
         level = logging.ERROR if row.state == MessageState.POISON else logging.WARNING
         log.log(level, "message %s-%s: its worker ended, it is %s now", row.mailing_no, row.n, row.state)
+    tallies.add(tallies.LEASES_OVER, len(over))
     values = {"now": now, "before": now - UNKNOWN_PAUSE, "size": REAP_LIMIT}
     again = session().execute(_ONCE_MORE, values).all()
     for row in again:

@@ -12,6 +12,7 @@ from app.delivery import journal, outbox, retries
 from app.delivery.identity import message_id
 from app.delivery.journal import Left, Record, Step
 from app.delivery.outbox import End, Held
+from app.delivery.pacing import slots
 from app.delivery.rules import CRASHES_UNTIL_POISON, MessageState
 from app.delivery.transports.base import Outcome, Verb
 from app.kernel import clock
@@ -38,6 +39,8 @@ def replay() -> None:
 
 
 def _apply(left: Left) -> None:
+    # Its lines have ended with it.
+    slots.release(left.owner)
     last = {(record.mailing_no, record.n): record for record in left.records}
     owned = outbox.held_by(left.owner)
     for _, group in groupby(owned, key=lambda item: item[0].mailing_no):

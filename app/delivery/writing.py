@@ -44,7 +44,7 @@ class Writer:
 
     def __init__(self) -> None:
         self._editions: dict[int, Edition] = {}
-        self._routes: dict[int, SmtpSettings] = {}
+        self._servers: dict[str, SmtpSettings] = {}
         self._sheets: dict[tuple[int, UUID, Level, str], tuple[Sheet, Marks] | None] = {}
 
     def edition(self, head: Head) -> Edition:
@@ -58,15 +58,15 @@ class Writer:
             known = self._editions[head.no] = edition_of(head)
         return known
 
-    def route(self, head: Head) -> SmtpSettings:
-        """The way out that the mailing's mails take; inside a transaction.
+    def server(self, route: str, head: Head) -> SmtpSettings:
+        """The mail server of the route that the mailing's mails take; inside a transaction.
 
         Raises:
             NoSender: as ``edition``.
         """
-        known = self._routes.get(head.no)
+        known = self._servers.get(route)
         if known is None:
-            known = self._routes[head.no] = outlets.route_of(sender_of(head).transport_id)
+            known = self._servers[route] = outlets.route_of(sender_of(head).transport_id)
         return known
 
     def write(
@@ -191,6 +191,8 @@ def _filled(
         language=edition.version.language,
     )
     head, body = sheet.fill(words, person.address, person.name, values)
+    if edition.signer is not None:
+        head = edition.signer.sign(head, body, is_canonical_body=True) + head
     return Letter(
         route=edition.route,
         envelope_from=mailboxes.make(held.n, "b"),
@@ -199,6 +201,7 @@ def _filled(
         message_id=message_id(held.head.no, held.n, domain),
         mime_sha256=b"",
         domain=domain,
+        from_domain=edition.sender.domain,
         needs_smtputf8=not (person.address + edition.sender.address + edition.sender.reply_to).isascii(),
         is_sound=True,
     )
