@@ -6,7 +6,6 @@ in the order of their shares and as far as pacing lets them. Between turns only 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections import Counter
@@ -210,7 +209,8 @@ class _Slice:
                 resting = {*limits.shut_groups(route.name), *route.windows.full()}
                 taken = taking.take(head, size, now, resting, is_quiet=self._lines.is_idle)
                 chosen = self._granted(head, route, [one for one in taken if not one.refusal], limits)
-                made = self._writer.write(head, chosen, self._around)
+                made = self._writer.write(head, chosen, self._before_content)
+                self._journal.hint(Step.RENDERED, head.no, 0, 0)
                 ready = self._begin(route.name, taken, made, now)
         except _Stopped:
             return 0, []
@@ -273,11 +273,9 @@ class _Slice:
 
     # What is said on the way.
 
-    def _around(self, held: Held, is_made: bool) -> None:
-        """Who dies between these two notes was killed by this message's content, as far as can be told."""
-        step = Step.RENDERED if is_made else Step.RENDERING
-        with contextlib.suppress(OSError):
-            self._journal.note(step, held.head.no, held.n, held.fence)
+    def _before_content(self, held: Held) -> None:
+        """Who dies before the next note was killed by this message's content, as far as can be told."""
+        self._journal.hint(Step.RENDERING, held.head.no, held.n, held.fence)
 
     def _before_body(self, mail: Mail) -> None:
         # Raises OSError when it cannot be written; then nothing of the body leaves.
@@ -289,8 +287,7 @@ class _Slice:
         """A record whose loss leaves more doubt and no double."""
         held: Held = mail.tag.held
         code = (result.code or 0) if result.verb is Verb.DOT else 0
-        with contextlib.suppress(OSError):
-            self._journal.note(Step.ANSWER, held.head.no, held.n, held.fence, code)
+        self._journal.hint(Step.ANSWER, held.head.no, held.n, held.fence, code)
 
     def _keep(self, ended: Sequence[Ended]) -> None:
         """Remember what has come to an end until the next turn."""

@@ -166,6 +166,8 @@ class Lines:
         """Their line was looked at and the dot may follow."""
         self._checked_at = time.monotonic()
         self._lock = threading.Lock()
+        self._begun = self._size = 0
+        """Mails that have begun and not ended, and how many may, over all lines at the last feeding."""
         self._is_closed = False
 
     def route(self, name: str, settings: SmtpSettings) -> Route:
@@ -197,8 +199,7 @@ class Lines:
     @property
     def has_room(self) -> bool:
         """Whether half of what may have begun over all of them may begin now."""
-        lines = [line for _, line in self._by_number.values() if not line.is_ending]
-        return 2 * sum(line.room for line in lines) >= sum(line.size for line in lines)
+        return 2 * self._begun <= self._size
 
     def open_aside(self, route: Route) -> None:
         """Open a line in a thread of its own: greeting and signing in may take long, and the loop may not wait."""
@@ -207,8 +208,10 @@ class Lines:
     def feed(self, route: Route, mails: list[Mail]) -> list[Ended]:
         """Give the route's lines mails that have begun."""
         ended: list[Ended] = []
+        self._begun += len(mails)
         for line in route.hand_out(mails):
             ended += self._after(line)
+        self._measure()
         return ended
 
     def wait(self, seconds: float) -> list[Ended]:
@@ -240,7 +243,11 @@ class Lines:
         for _, line in self._by_number.values():
             line.exchange.return_waiting()
             ended += line.take_ended()
+        self._begun -= len(ended)
         return ended
+
+    def _measure(self) -> None:
+        self._size = sum(line.size for _, line in self._by_number.values() if not line.is_ending)
 
     def close(self) -> None:
         """Say goodbye to every server; what is still in flight is cut off."""
@@ -292,12 +299,14 @@ class Lines:
                 line.pace_seconds = sum(other.pace_seconds for other in route.open) / len(route.open)
             route.open.append(line)
             self._by_number[line.fileno] = (route, line)
+            self._size += line.size
             self._poll.register(line.fileno, select.EPOLLIN)
 
     def _after(self, line: Line) -> list[Ended]:
         """Put right what the poller should know of a line, after something happened to it."""
         exchange = line.exchange
         ended = line.take_ended()
+        self._begun -= len(ended)
         if line.is_spent:
             self._let_go(line)
             return ended
@@ -333,6 +342,7 @@ class Lines:
         if now - self._checked_at < CHECK_SECONDS:
             return []
         self._checked_at = now
+        self._measure()
         ended: list[Ended] = []
         for number, (_, line) in list(self._by_number.items()):
             if number not in heard:

@@ -142,7 +142,7 @@ def begin(batch: Sequence[Held], owner: str, domain: str, now: datetime) -> bool
         "no": batch[0].mailing_no, "places": outbox.places_of(batch), "taken": len(batch), "owner": owner,
         "domain": domain, "now": now, "lease_until": now + outbox.ATTEMPT_LEASE,
     }  # fmt: skip
-    places = {n: place for n, place in session().execute(_BEGIN, values)}  # noqa: C416  rows, not pairs
+    places = {row[0]: row[1] for row in session().execute(_BEGIN, values).all()}
     for held in batch:
         held.fence += 1
         held.place = places.get(held.n, "")

@@ -70,20 +70,20 @@ class Writer:
         return known
 
     def write(
-        self, head: Head, batch: Sequence[Held], around: Callable[[Held, bool], None]
+        self, head: Head, batch: Sequence[Held], before: Callable[[Held], None]
     ) -> list[tuple[Held, Made]]:
         """The mails of messages of one mailing; inside a transaction, writes nothing.
 
         Args:
             head: the mailing.
             batch: its messages.
-            around: told before (False) and after (True) each mail is made.
+            before: told before each mail is made.
 
         Raises:
             sqlalchemy.exc.OperationalError: the database is away.
         """
         if head.version_id is None:
-            return [(held, _by_itself(held, around)) for held in batch]
+            return [(held, _by_itself(held, before)) for held in batch]
         edition = self.edition(head)
         people = contacts.find_readers(head.workspace_id, [held.contact_id for held in batch if held.contact_id])
         grounds = consent.find_grounds(
@@ -91,14 +91,13 @@ class Writer:
         )
         made: list[tuple[Held, Made]] = []
         for held in batch:
-            around(held, False)
+            before(held)
             try:
                 made.append((held, self._one(edition, held, people, grounds)))
             except (OperationalError, InterfaceError):
                 raise
             except Exception as fault:  # noqa: BLE001  whatever a template or a header does, it is this message's fault
                 made.append((held, fault))
-            around(held, True)
         return made
 
     def _one(
@@ -207,9 +206,9 @@ def _filled(
     )
 
 
-def _by_itself(held: Held, around: Callable[[Held, bool], None]) -> Made:
+def _by_itself(held: Held, before: Callable[[Held], None]) -> Made:
     """A mail whose content a room of its own makes."""
-    around(held, False)
+    before(held)
     try:
         draft = compose.draft(held)
         return compose.write(held, draft) if isinstance(draft, compose.Draft) else draft
@@ -217,8 +216,6 @@ def _by_itself(held: Held, around: Callable[[Held, bool], None]) -> Made:
         raise
     except Exception as fault:  # noqa: BLE001  as above
         return fault
-    finally:
-        around(held, True)
 
 
 def _word(url: str) -> str:
