@@ -41,7 +41,7 @@ class Draft:
     signer: Signer | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Letter:
     """A mail ready for the wire.
 

@@ -189,14 +189,11 @@ def _filled(
         permission_at=ground.said_at,
         language=edition.version.language,
     )
-    head, body = sheet.fill(words, person.address, person.name, values)
-    if edition.signer is not None:
-        head = edition.signer.sign(head, body, is_canonical_body=True) + head
     return Letter(
         route=edition.route,
         envelope_from=mailboxes.make(held.n, "b"),
         to=person.address,
-        data=b"%b\r\n%b" % (head, body),
+        data=sheet.fill(words, person.address, person.name, values, edition.signer),
         message_id=message_id(held.head.no, held.n, domain),
         mime_sha256=b"",
         domain=domain,
