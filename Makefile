@@ -5,13 +5,14 @@ VENV := .venv/bin
 TESTS ?= tests
 PYTEST_ARGUMENTS ?=
 
-.PHONY: help run doctor flask setup test test-setup check setup-for-tests lock
+.PHONY: help run doctor flask setup test test-setup faults check setup-for-tests lock
 
 help:
 	@echo "make run         set up, start everything on this machine, print the address"
 	@echo "make doctor      say in plain words what is wrong with this installation"
 	@echo "make flask do='accounts create-owner --help'   one of Nod's commands, with this machine's servers"
 	@echo "make test        set up, check, run the tests"
+	@echo "make faults      kill, cut and starve everything that sends, at length (25 minutes; FAULTS='G1 G3' for some)"
 	@echo "make check       ruff, mypy, import contracts"
 	@echo "make setup       what run needs, without starting"
 	@echo "make test-setup  install from nothing in a fresh clone, over the network (minutes)"
@@ -39,6 +40,9 @@ test: check
 
 test-setup: setup-for-tests
 	@exec $(VENV)/python -m pytest -m network --timeout=900 $(PYTEST_ARGUMENTS) tests/local
+
+faults: setup-for-tests
+	@FAULTS="$(FAULTS)" exec $(VENV)/python -m tests.faults.run
 
 check: setup-for-tests
 	@$(VENV)/ruff check .

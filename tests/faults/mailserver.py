@@ -6,6 +6,7 @@ import datetime
 import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -66,6 +67,8 @@ class Seen:
     opened: list[float] = field(default_factory=list)
     """Monotonic times at which connections were opened."""
     max_open: int = 0
+    cuts: Counter[str] = field(default_factory=Counter)
+    """How often the line was cut on purpose, by point."""
     _offset: int = 0
 
     def read(self) -> Self:
@@ -88,6 +91,8 @@ class Seen:
                     found["at"], found["reply"], found["id"],
                 )
             )  # fmt: skip
+        elif found["k"] == "cut":
+            self.cuts[found["at"]] += 1
         elif found["k"] == "open":
             self.opened.append(found["t"])
             self.max_open = max(self.max_open, found["open"])

@@ -67,6 +67,8 @@ class Proxy:
         self._tasks.add(task)
         try:
             await self._serve(reader, writer)
+        except asyncio.CancelledError:
+            writer.transport.abort()  # the proxy ends
         finally:
             self._tasks.discard(task)
 

@@ -34,6 +34,7 @@ class Rule:
         times: so often, None: always.
         share: of those that come by, in [0, 1].
         grey_seconds: the reply is given only for so long after a recipient's first try.
+        rate: at most so many a second over all connections, so that a run lasts as long as it shall; 0: no limit.
     """
 
     point: str
@@ -44,6 +45,7 @@ class Rule:
     times: int | None = None
     share: float = 1.0
     grey_seconds: float = 0.0
+    rate: float = 0.0
 
     def __post_init__(self) -> None:
         if self.point not in POINTS:
@@ -75,15 +77,20 @@ class Deed:
 class Script:
     """The rules in force, with how often each has been used."""
 
-    def __init__(self, rules: tuple[Rule, ...], seed: int) -> None:
+    def __init__(
+        self, rules: tuple[Rule, ...], seed: int, first_tries: dict[str, float] | None = None
+    ) -> None:
         self._rules = rules
         self._used = [0] * len(rules)
         self._chance = random.Random(seed)
-        self._first_tries: dict[str, float] = {}
+        self._first_tries = {} if first_tries is None else first_tries
+        self._slot = 0.0
 
     @classmethod
-    def from_json(cls, raw: list[dict], seed: int) -> Script:
-        return cls(tuple(Rule(**{**found, "delay": tuple(found["delay"])}) for found in raw), seed)
+    def from_json(cls, raw: list[dict], seed: int, first_tries: dict[str, float]) -> Script:
+        return cls(
+            tuple(Rule(**{**found, "delay": tuple(found["delay"])}) for found in raw), seed, first_tries
+        )
 
     def at(self, point: str, recipient: str = "") -> Deed:
         """What happens now; delays add up, the last reply counts."""
@@ -93,8 +100,15 @@ class Script:
             if rule.point == point and rule.domain in {ANYBODY, domain} and self._strikes(index, recipient):
                 reply = rule.reply or reply
                 is_drop = is_drop or rule.is_drop
-                wait += self._chance.uniform(*rule.delay)
+                wait += self._chance.uniform(*rule.delay) + self._queue(rule.rate)
         return Deed(reply, is_drop, wait)
+
+    def _queue(self, rate: float) -> float:
+        if not rate:
+            return 0.0
+        now = time.monotonic()
+        self._slot = max(now, self._slot) + 1 / rate
+        return self._slot - now
 
     def _strikes(self, index: int, recipient: str) -> bool:
         rule = self._rules[index]

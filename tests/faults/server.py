@@ -10,6 +10,7 @@ The log is appended to by single writes before the answer goes out, so it knows 
 
     open, close   a connection, and how many are open now
     mail          MAIL FROM was read: the envelope's sender
+    cut           the line was cut on purpose, at that point
     end           what became of it: recipient, Message-ID where the final dot was read, point and reply
 
 Times are monotonic (``t``, the same for all processes of a machine) and wall clock (``w``), in seconds.
@@ -29,6 +30,7 @@ import ssl
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from tests.faults.script import Deed, Script
 
@@ -64,6 +66,7 @@ class Server:
         self.tls = _tls(options.certificate) if options.certificate else None
         self._numbers = itertools.count(1)
         self._open = 0
+        self._first_tries: dict[str, float] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number = next(self._numbers)
@@ -82,7 +85,7 @@ class Server:
 
     def on_words(self, words: dict) -> None:
         """New rules from whoever started us."""
-        self.script = Script.from_json(words["rules"], self.seed)
+        self.script = Script.from_json(words["rules"], self.seed, self._first_tries)
 
 
 class Session:
@@ -106,7 +109,7 @@ class Session:
 
     async def run(self) -> None:
         if self._server.script.at("CONNECT").is_drop:
-            raise Cut
+            self._cut("CONNECT")
         await self._greet()
         while True:
             line = await self._reader.readuntil(b"\r\n")
@@ -128,7 +131,7 @@ class Session:
             await self._writer.drain()
             self._writer.write_eof()
             await asyncio.sleep(0.05)
-            raise Cut
+            self._cut("BANNER")
         await self._answer(deed, "220 faults.test ESMTP")
 
     async def _step(self, point: str, usual: str, recipient: str = "") -> str:
@@ -136,8 +139,7 @@ class Session:
         deed = self._server.script.at(point, recipient)
         await asyncio.sleep(deed.wait)
         if deed.is_drop:
-            self._note_end(point, "")
-            raise Cut
+            self._cut(point)
         return await self._answer(deed, usual)
 
     async def _answer(self, deed: Deed, usual: str) -> str:
@@ -149,6 +151,11 @@ class Session:
             await asyncio.sleep(0.05)
             raise Cut
         return reply
+
+    def _cut(self, point: str) -> NoReturn:
+        self._note_end(point, "")
+        self._server.log.write("cut", at=point)
+        raise Cut
 
     def _say(self, reply: str) -> None:
         self._writer.write(reply.encode() + b"\r\n")
@@ -230,15 +237,13 @@ class Session:
         self._say("354 go ahead")
         await self._writer.drain()
         if deed.is_drop:
-            self._note_end("DATA", "")
-            raise Cut
+            self._cut("DATA")
         await self._read_body(recipient)
 
     async def _read_body(self, recipient: str) -> None:
         if self._server.script.at("BODY", recipient).is_drop:
             await self._reader.read(512)
-            self._note_end("BODY", "")
-            raise Cut
+            self._cut("BODY")
         try:
             body = await self._reader.readuntil(b"\r\n.\r\n")
         except asyncio.IncompleteReadError:
@@ -253,6 +258,7 @@ class Session:
         await asyncio.sleep(deed.wait)
         self._forget()
         if deed.is_drop:
+            self._server.log.write("cut", at="DOT")
             raise Cut
         await self._answer(Deed(reply), "")
 
@@ -305,7 +311,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-pipelining", action="store_true")
     parser.add_argument("--login", default="", help="name:password that clients must give")
-    parser.add_argument("--certificate", default="", help="file with key and certificate: STARTTLS is offered")
+    parser.add_argument(
+        "--certificate", default="", help="file with key and certificate: STARTTLS is offered"
+    )
     asyncio.run(run(parser.parse_args()))
 
 
