@@ -9,10 +9,10 @@ from pathlib import Path
 
 from app.delivery import service
 from app.kernel.db import transaction
-from tests.conftest import _database, _drop, make_app, settings_for
+from tests.conftest import _drop, make_app, settings_for
 from tests.faults.checker import Books, Outcome, is_lost
 from tests.faults.script import Rule
-from tests.faults.site import Site
+from tests.faults.site import Site, make_database
 from tests.support.workers import until
 
 NAME = "G21"
@@ -51,7 +51,7 @@ def _go_on_elsewhere(
     site: Site, workspace_id, number: int, dump: Path, people: int, dumped_at: float
 ) -> Outcome:
     name = f"nod_restored_{number}_{site.mail.port}"
-    url = _database(site.servers, name)
+    url = make_database(site.servers, name)
     try:
         _run(site, "pg_restore", "--exit-on-error", f"--dbname={url}", str(dump))
         settings = settings_for(

@@ -20,10 +20,10 @@ import flask_migrate
 
 from app.kernel.db import db
 from app.local.servers import OwnServers, throwaway_servers
-from tests.conftest import TEMPLATE, _database, make_app, settings_for
+from tests.conftest import TEMPLATE, make_app, settings_for
 from tests.faults import scenarios
 from tests.faults.checker import Outcome
-from tests.faults.site import site
+from tests.faults.site import make_database, site
 
 MODEL = (
     "G25 is tests/delivery/test_bulk_model.py: a state machine over what people, staff and machines may do."
@@ -37,7 +37,7 @@ def say(words: str) -> None:
 
 def make_template(servers: OwnServers) -> str:
     """The name of a migrated, empty database that nobody is connected to."""
-    app = make_app(settings_for(_database(servers, TEMPLATE), servers.redis_url))
+    app = make_app(settings_for(make_database(servers, TEMPLATE), servers.redis_url))
     with app.app_context():
         flask_migrate.upgrade(directory=str(Path(app.root_path).parent / "migrations"))
         db.session.remove()
@@ -62,7 +62,7 @@ def chosen(words: list[str]) -> list[ModuleType]:
 
 def run_one(scenario: ModuleType, servers: OwnServers, template: str, seed: int) -> Outcome | None:
     """One at length; None where this machine cannot."""
-    say(f"\n{scenario.NAME}: {scenarios.title_of(scenario)}\n   {scenario.LONG}, seed {seed}")
+    say(f"\n{scenarios.title_of(scenario)}\n   {scenario.LONG}, seed {seed}")
     if hasattr(scenario, "LEFT_OUT"):
         say(f"   left out: {scenario.LEFT_OUT}")
     began = time.monotonic()

@@ -22,9 +22,10 @@ from sqlalchemy.exc import DBAPIError
 
 from app.kernel import redis
 from app.kernel.db import db, session
+from app.local.postgres import OWNER
 from app.local.servers import OwnServers
 from app.local.supervised import free_port
-from tests.conftest import _database, _drop, environment_of, make_app, settings_for
+from tests.conftest import _drop, environment_of, make_app, settings_for
 from tests.faults.acts import Acts
 from tests.faults.mailserver import MailServer, Seen
 from tests.faults.nemesis import Nemesis
@@ -205,6 +206,13 @@ class Site:
         return True
 
 
+def make_database(servers: OwnServers, name: str, template: str = "template0") -> str:
+    """A database that belongs to the application's login role, which may make none in earnest; its address."""
+    with psycopg.connect(servers.postgres.admin_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" OWNER {OWNER} TEMPLATE "{template}"')
+    return servers.postgres.url_for(OWNER, name)
+
+
 @contextmanager
 def site(servers: OwnServers, template: str, folder: Path, seed: int, **server: object) -> Iterator[Site]:
     """An installation on a database made from the template; all of it ends with the block.
@@ -217,7 +225,7 @@ def site(servers: OwnServers, template: str, folder: Path, seed: int, **server: 
         server: options of the mail server.
     """
     name = f"nod_faults_{free_port()}"
-    url = _database(servers, name, template)
+    url = make_database(servers, name, template)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_MOVES)
     with ExitStack() as stack:
