@@ -12,7 +12,7 @@ from tests.support.workers import until
 
 NAME = "G1"
 SHORT = {"people": 120, "kills": 2}
-LONG = {"people": 20_000, "kills": 100}
+LONG = {"people": 12_000, "kills": 60}
 
 
 def run(site: Site, people: int, kills: int) -> Outcome:

@@ -13,7 +13,7 @@ from tests.support.workers import until
 
 NAME = "G2"
 SHORT = {"people": 100, "kills": 1, "rate": 30}
-LONG = {"people": 3_000, "kills": 25, "rate": 40}
+LONG = {"people": 2_500, "kills": 15, "rate": 40}
 LEFT_OUT = "imports and incoming webhooks are not part of G2 here: Nod takes in neither yet"
 
 _HALF = """

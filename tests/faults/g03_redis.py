@@ -12,18 +12,43 @@ from tests.faults.site import Site
 from tests.support.workers import until
 
 NAME = "G3"
-SHORT = {"people": 240, "kills": 1, "flushes": 3, "starved_people": 0, "rate": 60}
-LONG = {"people": 4_000, "kills": 20, "flushes": 20, "starved_people": 1_000, "rate": 60}
+SHORT = {
+    "people": 240,
+    "kills": 1,
+    "flushes": 3,
+    "starved_people": 20,
+    "policies": ("noeviction",),
+    "compared": 0,
+    "rate": 60,
+}
+LONG = {
+    "people": 3_000,
+    "kills": 15,
+    "flushes": 20,
+    "starved_people": 1_000,
+    "policies": ("noeviction", "allkeys-lru"),
+    "compared": 3_000,
+    "rate": 60,
+}
 STALL_SECONDS = 10.0
 
 
-def run(site: Site, people: int, kills: int, flushes: int, starved_people: int, rate: float) -> Outcome:
-    """Rings are lost, no message is; with Redis away the workers look for themselves."""
+def run(
+    site: Site,
+    people: int,
+    kills: int,
+    flushes: int,
+    starved_people: int,
+    policies: tuple[str, ...],
+    compared: int,
+    rate: float,
+) -> Outcome:
+    """Rings are lost, no message is; with Redis away or full the workers look for themselves."""
     outcome = _hurt(site, people, kills, flushes, rate)
-    if starved_people:
-        for policy in ("noeviction", "allkeys-lru"):
-            outcome.add(_starve(site, starved_people, policy))
-        outcome.add(_compare(site, starved_people))
+    for policy in policies:
+        outcome.add(_starve(site, starved_people, policy))
+    if compared:
+        outcome.add(_compare(site, compared))
     return outcome
 
 

@@ -14,6 +14,7 @@ from tests.faults.checker import Outcome, check
 from tests.faults.script import Rule
 from tests.faults.site import Site
 from tests.support.mailing import Setting
+from tests.support.workers import until
 
 NAME = "G9"
 SHORT = {"people": 260, "leave": 24, "complain": 6, "erase": 6, "rate": 50}
@@ -32,6 +33,8 @@ def run(site: Site, people: int, leave: int, complain: int, erase: int, rate: fl
     people_of_place = readers.permissions(site, place.id)
     site.nemesis.chance.shuffle(people_of_place)
     number = place.launch()
+    known = len(site.seen.copies)
+    until(lambda: len(site.seen.copies) > known, 60, site.logs)
     pause = people / rate / len(said) / 2
     for what, (contact_id, permission_id) in zip(said, people_of_place, strict=False):
         if site.is_over(number):

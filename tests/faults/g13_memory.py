@@ -14,7 +14,7 @@ from tests.support.workers import Process, until
 
 NAME = "G13"
 SHORT = {"people": 1_000, "sent": 450, "slope": 6.0}
-LONG = {"people": 200_000, "sent": 20_000, "slope": 12.0}
+LONG = {"people": 100_000, "sent": 12_000, "slope": 12.0}
 MOST_MEGABYTES = 256.0
 
 
@@ -37,7 +37,7 @@ def run(site: Site, people: int, sent: int, slope: float) -> Outcome:
     before = peak(makers)
     began = time.monotonic()
     number = place.launch()
-    until(lambda: site.state(number) == "running", 120, site.logs)
+    until(lambda: site.state(number) == "running", 300, site.logs)
     frozen = time.monotonic() - began
     grown = peak(makers) - before
     known = len(site.seen.copies)
