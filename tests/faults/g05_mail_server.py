@@ -16,29 +16,31 @@ NO_SUCH_HOST = "smtp://mail.faults.invalid:25"
 def run(site: Site, people: int, kills: int, rate: float, is_nameless: bool) -> Outcome:
     """Faults of the host are the host's: nobody is lost, nobody bounced, no attempt burned.
 
-    Half an hour passes by the workers' clock: the server dies in mid-mailing and refuses connections, after a quarter
+    Time passes by the workers' clock. In the last half hour the server dies in mid-mailing and refuses connections, after a quarter
     its name is unknown (is_nameless), after another it is back.
     """
     place = site.place(people)
     names = site.start_all()
     site.mail.behave(Rule("DOT", rate=rate))
     number = place.launch()
-    before, most = len(site.seen.copies), 0
+    before, most, minutes = len(site.seen.copies), 0, 0
     for kill in range(kills + 1):
         wanted = before + people * (kill + 1) // (kills + 2)
         until(lambda wanted=wanted: len(site.seen.copies) >= wanted, 90, site.logs)
         most += site.seen.max_open
         site.mail.kill()
         if kill < kills:
-            site.nemesis.pause(0.5)
+            known, minutes = _faults(site, number), minutes + 10
+            until(lambda known=known: _faults(site, number) > known, 60, site.logs)
             site.mail.start()
+            _start_anew(site, names, minutes)
     outcome = Outcome()
     known = _faults(site, number)
     until(lambda: _faults(site, number) > known, 60, site.logs)
     site.stop(*names)
     if is_nameless:
         known = _faults(site, number)
-        site.start("bulk1", "bulk", NOD_SMTP_URL=NO_SUCH_HOST, NOD_CLOCK_SHIFT_SECONDS=str(15 * 60))
+        _start_anew(site, ["bulk1"], minutes + 15, NOD_SMTP_URL=NO_SUCH_HOST)
         until(lambda: _faults(site, number) > known, 60, site.logs)
         site.stop("bulk1")
     ((burned,),) = site.query(
@@ -47,13 +49,20 @@ def run(site: Site, people: int, kills: int, rate: float, is_nameless: bool) -> 
     outcome.demand(burned == 0, f"{burned} attempts were burned by a fault of the host")
     site.mail.behave()
     site.mail.start()
-    site.start("bulk1", "bulk", NOD_CLOCK_SHIFT_SECONDS=str(31 * 60))
+    _start_anew(site, ["bulk1"], minutes + 31)
     site.until_ended(number, seconds=60)
     site.stop("bulk1")
     outcome.add(check(site, [number], kills=kills + 1, doubt=most, is_shifted=True))
     outcome.bound = most
     _demand_no_blame(site, number, outcome)
     return outcome
+
+
+def _start_anew(site: Site, names: list[str], minutes: int, **more: str) -> None:
+    """Workers by whose clock so many minutes have passed: what rests after a fault is due again."""
+    site.stop(*names)
+    for name in names:
+        site.start(name, "bulk", NOD_CLOCK_SHIFT_SECONDS=str(minutes * 60), **more)
 
 
 def _faults(site: Site, number: int) -> int:

@@ -14,18 +14,17 @@ from tests.support import letters
 from tests.support.mailing import Setting
 
 NAME = "G24"
-SHORT = {"people": 60}
-LONG = {"people": 1_000}
+SHORT = {"people": 50, "workers": 1}
+LONG = {"people": 1_000, "workers": 2}
 MOST_DEATHS = 3
 POISON = "Poison"
-FRAIL = ("frail1", "frail2")
 LETTER = (
     '<mj-text>Hello {{ contact.first_name|upper }}, <a href="https://ostkai.example/new">look</a></mj-text>'
 )
 HOOK = {"PYTHONPATH": str(Path(__file__).with_name("hooks")), "FAULTS_POISON": POISON}
 
 
-def run(site: Site, people: int) -> Outcome:
+def run(site: Site, people: int, workers: int) -> Outcome:
     """A worker that dies is started again, as whoever looks after it would."""
     made = site.place(people)
     place = Setting(made.where, letters.version(made.id, LETTER).id)
@@ -36,15 +35,16 @@ def run(site: Site, people: int) -> Outcome:
     site.start_all(workers=0)
     site.mail.behave()
     number = place.launch()
-    deaths = -len(FRAIL)
+    names = [f"frail{number}" for number in range(workers)]
+    deaths = -workers
     deadline = time.monotonic() + 60 + people / 20
     while not site.is_over(number) and time.monotonic() < deadline:
-        for name in FRAIL:
+        for name in names:
             if name not in site.processes or not site.processes[name].is_alive:
                 deaths += 1
                 site.start(name, "bulk", **HOOK)
         time.sleep(0.05)
-    site.stop(*FRAIL)
+    site.stop(*names)
     outcome = check(site, [number], kills=deaths)
     rows = dict(
         site.query("SELECT state, count(*) FROM messages WHERE mailing_no = %s GROUP BY state", number)
