@@ -43,7 +43,7 @@ def run(site: Site, people: int, minutes: tuple[int, ...]) -> Outcome:
         else:
             least = people if step == 0 else people // 2
             until(lambda tried=tried, least=least: len(site.seen.mails) >= tried + least, 60, site.logs)
-            until(lambda: "attempting" not in mailing.states(number), 20, site.logs)
+            until(lambda minute=minute: not _due(site, number, minute), 60, site.logs)
             busy = max(busy, _connections_while_cooling(site))
         site.stop("bulk1")
     outcome = check(site, [number], is_shifted=True)
@@ -59,8 +59,17 @@ def run(site: Site, people: int, minutes: tuple[int, ...]) -> Outcome:
     return outcome
 
 
+def _due(site: Site, number: int, minute: int) -> int:
+    """How many wait for a worker by whose clock so many minutes have passed, or are in its hands."""
+    query = (
+        "SELECT count(*) FROM messages WHERE mailing_no = %s AND (state IN ('claimed', 'attempting')"
+        " OR state = 'pending' AND due_at <= now() + make_interval(mins => %s))"
+    )
+    return site.query(query, number, minute)[0][0]
+
+
 def _connections_while_cooling(site: Site) -> float:
-    """New connections in a second, after everybody was told to wait."""
+    """New connections in a second, once everybody was told to wait."""
     before = len(site.seen.opened)
     site.has_waited(lambda: False, WATCH_SECONDS)
     return (len(site.seen.opened) - before) / WATCH_SECONDS

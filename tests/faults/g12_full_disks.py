@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 
 from app.local.servers import throwaway_servers
 from tests.faults import readers
 from tests.faults.checker import Books, Outcome, check
-from tests.faults.disks import fill, small_disk
+from tests.faults.disks import CannotMount, fill, small_disk
 from tests.faults.script import Rule
 from tests.faults.site import Site
 from tests.faults.site import site as make_site
@@ -64,16 +65,16 @@ def _database(site: Site, people: int, megabytes: int) -> Outcome:
     from tests.faults.run import make_template
 
     with (
-        small_disk(site.folder / "volume", megabytes) as folder,
+        # Not below our own folder, which the account that PostgreSQL runs as may not enter.
+        TemporaryDirectory(prefix="nod-volume-", dir="/var/tmp") as mount,
+        small_disk(Path(mount), megabytes) as folder,
         throwaway_servers(folder, fast=False) as servers,
     ):
-        template = make_template(servers)
-        here = Path(servers.postgres.place.folder)
-        if not here.is_relative_to(folder):
-            raise RuntimeError(f"PostgreSQL keeps its data in {here}, not on the small volume.")
+        if not servers.postgres.place.folder.is_relative_to(folder):
+            raise CannotMount(f"PostgreSQL's data lie in {servers.postgres.place.folder}")
         apart = site.folder / "apart"
         apart.mkdir()
-        with make_site(servers, template, apart, site.nemesis.seed) as own:
+        with make_site(servers, make_template(servers), apart, site.nemesis.seed) as own:
             return _fill_up(own, people, folder)
 
 
