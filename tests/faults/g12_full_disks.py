@@ -13,7 +13,7 @@ from tests.faults import readers
 from tests.faults.checker import Books, Outcome, check
 from tests.faults.disks import CannotMount, fill, small_disk
 from tests.faults.script import Rule
-from tests.faults.site import Site
+from tests.faults.site import Site, make_template
 from tests.faults.site import site as make_site
 from tests.support import mailing, signup
 from tests.support.workers import until
@@ -62,8 +62,6 @@ def _journals(site: Site, people: int) -> Outcome:
 
 def _database(site: Site, people: int, megabytes: int) -> Outcome:
     """A PostgreSQL of its own on a small volume, which fills up in mid-mailing while people sign up."""
-    from tests.faults.run import make_template
-
     with (
         # Not below our own folder, which the account that PostgreSQL runs as may not enter.
         TemporaryDirectory(prefix="nod-volume-", dir="/var/tmp") as mount,

@@ -16,14 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
-import flask_migrate
-
-from app.kernel.db import db
 from app.local.servers import OwnServers, throwaway_servers
-from tests.conftest import TEMPLATE, make_app, settings_for
 from tests.faults import scenarios
 from tests.faults.checker import Outcome
-from tests.faults.site import make_database, site
+from tests.faults.site import make_template, site
 
 MODEL = (
     "G25 is tests/delivery/test_bulk_model.py: a state machine over what people, staff and machines may do."
@@ -33,16 +29,6 @@ MODEL = (
 def say(words: str) -> None:
     sys.stdout.write(words + "\n")
     sys.stdout.flush()
-
-
-def make_template(servers: OwnServers) -> str:
-    """The name of a migrated, empty database that nobody is connected to."""
-    app = make_app(settings_for(make_database(servers, TEMPLATE), servers.redis_url))
-    with app.app_context():
-        flask_migrate.upgrade(directory=str(Path(app.root_path).parent / "migrations"))
-        db.session.remove()
-        db.engine.dispose()
-    return TEMPLATE
 
 
 def chosen(words: list[str]) -> list[ModuleType]:

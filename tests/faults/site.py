@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import flask_migrate
 import psycopg
 from flask import Flask
 from sqlalchemy import text
@@ -25,7 +26,7 @@ from app.kernel.db import db, session
 from app.local.postgres import OWNER
 from app.local.servers import OwnServers
 from app.local.supervised import free_port
-from tests.conftest import _drop, environment_of, make_app, settings_for
+from tests.conftest import TEMPLATE, _drop, environment_of, make_app, settings_for
 from tests.faults.acts import Acts
 from tests.faults.mailserver import MailServer, Seen
 from tests.faults.nemesis import Nemesis
@@ -212,6 +213,16 @@ def make_database(servers: OwnServers, name: str, template: str = "template0") -
     with psycopg.connect(servers.postgres.admin_url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" OWNER {OWNER} TEMPLATE "{template}"')
     return servers.postgres.url_for(OWNER, name)
+
+
+def make_template(servers: OwnServers) -> str:
+    """The name of a migrated, empty database that nobody is connected to."""
+    app = make_app(settings_for(make_database(servers, TEMPLATE), servers.redis_url))
+    with app.app_context():
+        flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+        db.session.remove()
+        db.engine.dispose()
+    return TEMPLATE
 
 
 @contextmanager
