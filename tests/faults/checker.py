@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from app.delivery.compose import RETURN_PATH
+from app.delivery.editions import RETURN_PATH
 from app.delivery.identity import read_return_path
 from app.delivery.rules import WORDS, MessageState, Word
 from app.kernel import tokens

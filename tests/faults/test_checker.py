@@ -8,7 +8,7 @@ import time
 import psycopg
 import pytest
 
-from app.delivery.compose import RETURN_PATH
+from app.delivery.editions import RETURN_PATH
 from app.delivery.identity import message_id, return_path
 from app.kernel import tokens
 from tests.faults.checker import check
