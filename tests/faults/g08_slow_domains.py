@@ -26,7 +26,8 @@ def run(site: Site, people: int, late_seconds: float) -> Outcome:
         *tarpit("late.example", late_seconds),
         Rule("RCPT", "busy.example", reply="421 4.3.2 too busy for you"),
     )
-    place = site.place(people, (*GOOD, "late.example", "busy.example"))
+    # Theirs come first: an audience is in the order in which people came.
+    place = site.place(people, ("late.example", "busy.example", *GOOD))
     beside = _seconds(site, place, people * 8 // 10)
     site.mail.behave()
     number = site.query("SELECT max(no) FROM mailings WHERE workspace_id = %s", place.id)[0][0]

@@ -17,6 +17,8 @@ NAME = "G14"
 SHORT = {"large": 700, "small": 40, "questions": 8, "rate": 120}
 LONG = {"large": 50_000, "small": 500, "questions": 60, "rate": 0}
 QUESTION_SECONDS = 5.0
+PAUSE_SECONDS = 0.1
+"""Between one who signs up and the next."""
 
 
 def run(site: Site, large: int, small: int, questions: int, rate: float) -> Outcome:
@@ -61,9 +63,10 @@ def _seconds(site: Site, place) -> tuple[float, int]:
 
 def _ask(place) -> tuple[tuple[int, int], float]:
     """A question on its way: its message and when it was wished for, by the wall clock."""
-    wished = wish(place.where)
+    wished, began = wish(place.where), time.time()
     row = wished.row()
-    return (row.mailing_no, row.n), time.time()
+    time.sleep(PAUSE_SECONDS)
+    return (row.mailing_no, row.n), began
 
 
 def _arrivals(site: Site) -> dict[tuple[int, int] | None, float]:
