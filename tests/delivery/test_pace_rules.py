@@ -13,7 +13,7 @@ from app.delivery.transports.base import Verb
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SENT = Signs(sent=1, answers=1)
-AWAY = Signs(away=1, fault="refused")
+AWAY = Signs(away=1, is_unopened=True, fault="refused")
 REFUSED = Signs(refused="535 5.7.8 bad password")
 SLOWER = Signs(answers=1, patience="450 4.7.28 slow down")
 CLOSED = Signs(answers=1, patience="421 4.7.0 come back", is_closing=True)
@@ -228,3 +228,12 @@ def test_a_providers_domains_are_one_group_and_others_their_own():
 )
 def test_connections_are_shared_evenly_and_none_is_left_unused(cap, wanted, shares):
     assert list(fair_shares(cap, wanted).values()) == shares
+
+
+def test_a_line_that_ends_between_two_mails_is_made_new_and_three_in_a_row_let_the_route_rest():
+    broken = Signs(away=1, fault="The server closed the connection.")
+    pace = learn(learn(Pace(), broken, NOW, is_route=True), broken, NOW, is_route=True)
+    assert not pace.rests_at(NOW)
+    assert not learn(pace, Signs(answers=1, sent=1), NOW, is_route=True).faults
+    assert learn(pace, broken, NOW, is_route=True).rests_at(NOW)
+    assert learn(Pace(), Signs(away=3), NOW, is_route=True).rests_at(NOW), "all lines at once"

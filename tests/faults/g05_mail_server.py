@@ -66,8 +66,11 @@ def _start_anew(site: Site, names: list[str], minutes: int, **more: str) -> None
 
 
 def _faults(site: Site, number: int) -> int:
+    """Of messages and of ways out, as far as they are remembered."""
     ((count,),) = site.query(
-        "SELECT coalesce(sum(host_faults), 0) FROM messages WHERE mailing_no = %s", number
+        "SELECT (SELECT coalesce(sum(host_faults), 0) FROM messages WHERE mailing_no = %s)"
+        " + (SELECT coalesce(sum(faults), 0) FROM paces)",
+        number,
     )
     return int(count)
 

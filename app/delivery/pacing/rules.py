@@ -21,6 +21,8 @@ from app.delivery.transports.base import Outcome, Verb
 
 WHOLE: Final = ""
 """The group of a limit that holds for a route as a whole."""
+BROKEN_LINES: Final = 3
+"""So many lines that end without a word, one after the other, are a server that is away."""
 CIRCUIT: Final = 20
 """So many faults of a group's host in a row, and nothing of it is tried but one probe."""
 HALVING: Final = 0.5
@@ -90,6 +92,7 @@ class Signs:
         sent: messages that were taken.
         answers: replies that show somebody is there.
         away: faults of the host.
+        is_unopened: one of them came before there was a line for mails.
         patience: the words that asked to slow down, or empty.
         is_closing: they also closed the door for the moment.
         refused: the words that refuse us altogether, or empty.
@@ -99,6 +102,7 @@ class Signs:
     sent: int = 0
     answers: int = 0
     away: int = 0
+    is_unopened: bool = False
     patience: str = ""
     is_closing: bool = False
     refused: str = ""
@@ -201,7 +205,10 @@ def _with(signs: Signs | None, answer: Said, *, is_route: bool) -> Signs:
     blame, verb = answer.verdict.blame, answer.verb
     is_mine = is_route == (verb in _BY_ROUTE or blame is Blame.TRANSPORT)
     if blame is Blame.HOST:
-        return replace(known, away=known.away + 1, fault=answer.words) if is_mine else known
+        is_unopened = known.is_unopened or verb not in {Verb.MAIL, Verb.RSET}
+        return (
+            replace(known, away=known.away + 1, is_unopened=is_unopened, fault=answer.words) if is_mine else known
+        )
     if blame is Blame.TRANSPORT:
         return replace(known, refused=answer.words or "refused") if is_mine else known
     if blame is Blame.DOUBT or verb is Verb.LOCAL:
@@ -233,7 +240,8 @@ def learn(pace: Pace, signs: Signs, now: datetime, *, is_route: bool, measured: 
         return _resting(pace, Rest.REFUSED, signs.refused, now)
     if signs.away and not signs.answers:
         pace = replace(pace, faults=min(pace.faults + signs.away, 10_000))
-        if is_route or pace.faults >= CIRCUIT:
+        # A line that ends between two mails is made new; a route rests when that does not help.
+        if (is_route and (signs.is_unopened or pace.faults >= BROKEN_LINES)) or pace.faults >= CIRCUIT:
             return _resting(pace, Rest.AWAY, signs.fault, now, is_short=is_route)
     if signs.patience:
         return _slowed(pace, signs, now, measured)
