@@ -8,8 +8,10 @@ from app.delivery.queries.domains import (
 )
 from app.delivery.queries.outbox import (
     OPEN,
+    Beside,
     OutgoingServer,
     SentMessage,
+    beside,
     count_by_state,
     count_by_word,
     count_open,
@@ -57,6 +59,7 @@ from app.delivery.queries.report import (
 __all__ = [
     "OPEN",
     "USUAL_CONNECTIONS",
+    "Beside",
     "Exclusions",
     "KeyPair",
     "OutgoingServer",
@@ -67,6 +70,7 @@ __all__ = [
     "Route",
     "SentMessage",
     "Standing",
+    "beside",
     "connections",
     "count_by_state",
     "count_by_word",
