@@ -39,6 +39,7 @@ from app.delivery.queries.pacing import (
     own_connections,
     own_rates,
     pace_figures,
+    route_of,
     route_standing,
     standing,
 )
@@ -98,6 +99,7 @@ __all__ = [
     "progress",
     "reasons",
     "recipients_of",
+    "route_of",
     "route_standing",
     "sender_of",
     "server_of",

@@ -56,10 +56,16 @@ _ROUTE_OF = text(
 )
 
 
+def route_of(workspace_id: UUID, mailing_no: int) -> str | None:
+    """By which way out a mailing goes; None: the workspace has no such mailing."""
+    values = {"no": mailing_no, "workspace_id": workspace_id}
+    route: str | None = session().execute(_ROUTE_OF, values).scalar_one_or_none()
+    return route
+
+
 def limits_of(workspace_id: UUID, mailing_no: int, limit: int = 10) -> list[Standing]:
     """What limits a mailing's way out now, the mail server first; nothing where the workspace has no such mailing."""
-    values = {"no": mailing_no, "workspace_id": workspace_id}
-    route = session().execute(_ROUTE_OF, values).scalar_one_or_none()
+    route = route_of(workspace_id, mailing_no)
     return _shown(route, limit) if route else []
 
 
