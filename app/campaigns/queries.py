@@ -178,6 +178,8 @@ _SUMS = text(
     " WHERE m.mailing_no = ANY(:nos) AND m.workspace_id = :workspace_id GROUP BY m.mailing_no, m.state, g.frozen_at"
 )
 _looks: Shared[Progress] = Shared()
+LEAST_SECONDS = 10.0
+"""A rate says nothing about less."""
 
 
 def progress_of(workspace_id: UUID, mailing_nos: Collection[int]) -> dict[int, Progress]:
@@ -198,7 +200,7 @@ def _count(workspace_id: UUID, mailing_nos: Sequence[int]) -> dict[int, Progress
     rates = dict.fromkeys(mailing_nos, 0.0)
     for number, state, count, lately, seconds in session().execute(_SUMS, values) if mailing_nos else ():
         words[number][WORDS[MessageState(state)]] += count
-        rates[number] += lately * 60 / max(1.0, float(seconds or 60))
+        rates[number] += lately * 60 / max(LEAST_SECONDS, float(seconds or 60))
     return {
         number: _looks.keep(
             (workspace_id, number),

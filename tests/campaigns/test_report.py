@@ -396,7 +396,7 @@ def test_doubt_and_the_rest_are_told_with_their_buttons_while_it_leaves(staff, m
         staff.get(f"{made.path}/sending").text,
         event_of(staff.get(f"{made.path}/progress").text)["html"],
     ):
-        assert "1 mail is</b> in doubt" in page or "<b>1 mail is in doubt.</b>" in page
+        assert "<b>1 mail is in doubt.</b>" in page
         assert "Send the 1 unknown" in page
         assert "Send to the rest" in page
     assert staff.post(f"{made.path}/unknown", page=f"{made.path}/sending").status_code == 303

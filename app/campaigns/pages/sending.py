@@ -197,7 +197,7 @@ def _lanes(mailing_no: int, figures: Progress) -> list[tuple[str, str, str, str]
     lanes = [
         (
             "System", "Confirmations, resets, tests", f"{found.system:,} waiting",
-            f"the oldest for {waited}" if found.system else "they never wait behind a campaign",
+            f"the oldest for {waited}" if found.system else "never behind a campaign",
         ),
         (
             "This campaign", "Newsletters", f"{figures.waiting:,} waiting",
