@@ -43,7 +43,7 @@ class SentMessage:
 
     @property
     def number(self) -> str:
-        """What people quote and ``flask delivery explain`` takes."""
+        """What people quote and ``flask send explain`` takes."""
         return f"{self.mailing_no}-{self.n}"
 
 
@@ -82,6 +82,17 @@ OPEN = (MessageState.PENDING, MessageState.CLAIMED, MessageState.ATTEMPTING, Mes
 def oldest_due_seconds(lane: str | None = None) -> float:
     """For how many seconds the oldest due message has been waiting; 0 when nothing is due."""
     age = session().execute(_OLDEST_DUE, {"now": clock.now(), "lane": lane}).scalar_one()
+    return max(0.0, float(age or 0))
+
+
+_OLDEST_UNKNOWN = text(
+    "SELECT extract(epoch FROM :now - began_at) FROM messages WHERE state = 'unknown' ORDER BY began_at LIMIT 1"
+)
+
+
+def oldest_unknown_seconds() -> float:
+    """How long ago the oldest message in doubt was handed over; 0 when none is."""
+    age = session().execute(_OLDEST_UNKNOWN, {"now": clock.now()}).scalar_one_or_none()
     return max(0.0, float(age or 0))
 
 

@@ -151,11 +151,15 @@ def connections(route: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PaceFigures:
-    """Numbers over all routes: what rests by reason, what is slowed, and the counts of ``tallies``."""
+    """Numbers over all routes: what rests by reason, what is slowed, connections in use by route, and ``tallies``."""
 
     resting: dict[str, int]
     slowed_groups: int
+    connections: dict[str, int]
     tallies: dict[str, int]
+
+
+_IN_USE = text("SELECT route, sum(held) AS held FROM slots WHERE lease_until > :now GROUP BY route ORDER BY route")
 
 
 def pace_figures() -> PaceFigures:
@@ -167,7 +171,8 @@ def pace_figures() -> PaceFigures:
         Counter(pace.rest.value for _, pace in paces if pace.rest is not None and pace.rests_at(found.now))
     )
     slowed = sum(1 for (_, group), pace in paces if group != WHOLE and pace.allows(found.now) is not None)
-    return PaceFigures(resting, slowed, tallies.read())
+    in_use = {row.route: int(row.held) for row in session().execute(_IN_USE, {"now": found.now})}
+    return PaceFigures(resting, slowed, in_use, tallies.read())
 
 
 def late_words() -> list[str]:
