@@ -165,6 +165,8 @@ def cancel(workspace_id: UUID, mailing_no: int) -> None:
         {"state": MailingState.CANCELLED, "pause_reason": None, "again": None, "again_at": None},
         "This mailing has ended; there is nothing left to cancel.",
     )
+    # Senders lock messages before the mailing. Nothing waits here for a message, so they and we never wait for each
+    # other; what they have in hand, or give back meanwhile, the job calls off.
     moves.call_off(mailing_no)
     jobs.ring_job(SCHEDULE)
 
