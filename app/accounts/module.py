@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Flask
 
 from app.accounts import api, cli, identity, jobs, pages
-from app.accounts.service.passwords import warm_up
 from app.kernel.http.actor import set_authenticator
 from app.kernel.module import Module
 
@@ -14,7 +13,6 @@ def _install(app: Flask) -> None:
     set_authenticator("user", identity.user_of)
     set_authenticator("api_key", identity.key_of)
     app.context_processor(identity.shell)
-    warm_up()
 
 
 MODULE = Module(

@@ -20,6 +20,7 @@ from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import NotFound
 from app.kernel.paging import Page, decode_cursor, encode_cursor
+from app.kernel.shared import Shared
 
 PAGE_ROWS = 25
 PEOPLE_ROWS = 50
@@ -35,6 +36,7 @@ class Standing:
         at: when it begins, or began.
         audience: how many people it was frozen for; None before.
         pause_reason: why it stands still, in words.
+        is_joined: people who have not got it, or are in doubt, are being put back among those who wait.
         launched_by: who pressed the button.
     """
 
@@ -54,6 +56,7 @@ class Standing:
     ended_at: datetime | None = None
     audience: int | None = None
     pause_reason: str = ""
+    is_joined: bool = False
     launched_by: UUID | None = None
     version_number: int = 0
     sender: dict[str, Any] | None = None
@@ -62,7 +65,8 @@ class Standing:
 _STANDING = """
 SELECT c.id, c.name, coalesce(v.subject, l.subject) AS subject, c.letter_id, c.interests, c.delay_seconds,
        c.created_at, c.mailing_no, m.state, m.content_version_id, coalesce(m.send_at, m.created_at) AS at,
-       m.created_at AS launched_at, v.number AS version_number, m.frozen_at, m.ended_at, m.audience, m.pause_reason, m.launched_by, m.sender
+       m.created_at AS launched_at, v.number AS version_number, m.frozen_at, m.ended_at, m.audience, m.pause_reason,
+       m.again IS NOT NULL AS is_joined, m.launched_by, m.sender
 FROM campaigns c
 JOIN letters l ON l.id = c.letter_id
 LEFT JOIN mailings m ON m.no = c.mailing_no
@@ -160,29 +164,51 @@ def _standing(row: Row[Any]) -> Standing:
     return Standing(
         row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.delay_seconds,
         row.created_at, row.mailing_no, state_of(row.state), row.content_version_id, row.at, row.launched_at,
-        row.frozen_at, row.ended_at, row.audience, row.pause_reason or "", row.launched_by, row.version_number or 0, row.sender,
+        row.frozen_at, row.ended_at, row.audience, row.pause_reason or "", row.is_joined,
+        row.launched_by, row.version_number or 0, row.sender,
     )  # fmt: skip
 
 
+# 1,000,000 messages are counted in 0.2 to 0.4 s (two cores; 0.6 s right after all of them have changed), so those who
+# look share a count. It is made over the rows themselves: numbers kept beside them could go astray.
 _SUMS = text(
-    "SELECT mailing_no, state, count(*), count(*) FILTER (WHERE done_at > :since) FROM messages"
-    " WHERE mailing_no = ANY(:nos) AND workspace_id = :workspace_id GROUP BY mailing_no, state"
+    "SELECT m.mailing_no, m.state, count(*), count(*) FILTER (WHERE m.done_at > :since),"
+    " least(60, extract(epoch FROM CAST(:now AS timestamptz) - g.frozen_at))"
+    " FROM messages m JOIN mailings g ON g.no = m.mailing_no"
+    " WHERE m.mailing_no = ANY(:nos) AND m.workspace_id = :workspace_id GROUP BY m.mailing_no, m.state, g.frozen_at"
 )
+_looks: Shared[Progress] = Shared()
+LEAST_SECONDS = 10.0
+"""A rate says nothing about less."""
 
 
 def progress_of(workspace_id: UUID, mailing_nos: Collection[int]) -> dict[int, Progress]:
-    """How far these mailings are; the rate is that of the last minute."""
-    since = clock.now() - timedelta(minutes=1)
-    values = {"nos": list(mailing_nos), "since": since, "workspace_id": workspace_id}
+    """How far these mailings are; the rate is that of the last minute.
+
+    Up to 20,000 people it is of this moment, beyond that up to a second old for each further 200,000. The numbers of
+    a mailing are always of one moment.
+    """
+    found = {number: _looks.find((workspace_id, number)) for number in mailing_nos}
+    counted = _count(workspace_id, [number for number, known in found.items() if known is None])
+    return {number: known or counted[number] for number, known in found.items()}
+
+
+def _count(workspace_id: UUID, mailing_nos: Sequence[int]) -> dict[int, Progress]:
+    now = clock.now()
+    values = {"nos": mailing_nos, "now": now, "since": now - timedelta(minutes=1), "workspace_id": workspace_id}
     words = {number: dict.fromkeys(Word, 0) for number in mailing_nos}
-    rates = dict.fromkeys(mailing_nos, 0)
-    for number, state, count, lately in session().execute(_SUMS, values) if mailing_nos else ():
+    rates = dict.fromkeys(mailing_nos, 0.0)
+    for number, state, count, lately, seconds in session().execute(_SUMS, values) if mailing_nos else ():
         words[number][WORDS[MessageState(state)]] += count
-        rates[number] += lately
+        rates[number] += lately * 60 / max(LEAST_SECONDS, float(seconds or 60))
     return {
-        number: Progress(
-            counts[Word.WAITING], counts[Word.SENT], counts[Word.SKIPPED], counts[Word.FAILED],
-            counts[Word.UNKNOWN], rates[number],
+        number: _looks.keep(
+            (workspace_id, number),
+            Progress(
+                counts[Word.WAITING], counts[Word.SENT], counts[Word.SKIPPED], counts[Word.FAILED],
+                counts[Word.UNKNOWN], round(rates[number]),
+            ),
+            sum(counts.values()),
         )
         for number, counts in words.items()
     }  # fmt: skip
@@ -242,6 +268,19 @@ def reckon(workspace_id: UUID, interests: Sequence[UUID]) -> Reckoning:
     values = {"workspace_id": workspace_id, "interests": list(interests), "now": clock.now()}
     counts = {reason: count for reason, count in session().execute(_RECKON, values)}  # noqa: C416  rows
     return Reckoning(counts.get("reached", 0), {key: counts.get(key, 0) for key in LEFT_OUT})
+
+
+_reckonings: Shared[Reckoning] = Shared()
+
+
+def reckon_about(workspace_id: UUID, interests: Sequence[UUID]) -> Reckoning:
+    """As ``reckon``, for those who watch: the larger it is, the older it may be."""
+    key = (workspace_id, tuple(interests))
+    known = _reckonings.find(key)
+    if known is None:
+        counted = reckon(workspace_id, interests)
+        known = _reckonings.keep(key, counted, counted.total)
+    return known
 
 
 @dataclass(frozen=True, slots=True)

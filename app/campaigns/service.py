@@ -99,6 +99,7 @@ class Look:
     """All that is looked at before a draft leaves; ``checks`` begin with what blocks."""
 
     letter: Letter
+    written: content.Written
     brand: Brand
     sender: Sender | None
     reckoned: Reckoning
@@ -111,19 +112,20 @@ def look(workspace_id: UUID, campaign: Campaign) -> Look:
     brand = accounts.brand(workspace_id)
     sender = outbox.sender_of(workspace_id)
     reckoned = queries.reckon(workspace_id, [UUID(found) for found in campaign.interests])
+    written = content.check(workspace_id, campaign.letter_id)
     found = [
-        *_check_letter(workspace_id, campaign.letter_id),
+        *_check_letter(written),
         _check_audience(campaign, reckoned),
         _check_sender(sender),
         _check_brand(brand),
         _check_test(campaign, letter),
     ]
     order = {"stop": 0, "warn": 1, "pass": 2}
-    return Look(letter, brand, sender, reckoned, sorted(found, key=lambda check: order[check.severity]))
+    return Look(letter, written, brand, sender, reckoned, sorted(found, key=lambda check: order[check.severity]))
 
 
-def _check_letter(workspace_id: UUID, letter_id: UUID) -> list[Check]:
-    problems = content.check(workspace_id, letter_id).problems
+def _check_letter(written: content.Written) -> list[Check]:
+    problems = written.problems
     if not problems:
         return [Check("pass", "The letter is whole: subject, pictures, links, size, the way to leave")]
     return [

@@ -270,6 +270,19 @@ def public_subject(line: Subject, values: Mapping[str, Any]) -> str:
     return template.render(values, line.language)
 
 
+def header_lines(version: Version, values: Mapping[str, Any]) -> tuple[str, str]:
+    """Subject and preview line alone, with these values; as written where their tags do not work."""
+    names = declared(version.needs.get("fields", {}))
+    try:
+        subject, preheader = (
+            prepare(line, "header", names).render(values, version.language)
+            for line in (version.subject, version.preheader)
+        )
+    except (MergeRefused, MergeStopped):
+        return version.subject, version.preheader
+    return subject, preheader
+
+
 class Prepared:
     """A version whose templates are read: merging it costs no compiling and no parsing."""
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from app.delivery import dkim_cli, queries, service
-from app.delivery.rules import MessageState
-from app.delivery.timeline import SAYS
+from app.delivery import dkim_cli, queries, service, story
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, NotFound
 
 group = AppGroup("delivery", help="Look at what is sent and what waits; keys that sign mails.")
 group.add_command(dkim_cli.group)
+send = AppGroup("send", help="Ask about a message.")
 
 
 @group.command("explain")
@@ -24,41 +23,14 @@ def explain(number: str) -> None:
         raise click.ClickException("A message's number looks like 3-1204: its mailing, then its place in it.")
     with transaction():
         try:
-            message, mailing = queries.get_message(int(mailing_no), int(n))
+            lines = story.tell(int(mailing_no), int(n))
         except NotFound as error:
             raise click.ClickException(error.detail) from None
-    lines = [
-        ("Message", number),
-        ("Mail", f"{mailing.title or mailing.name} ({mailing.kind}, lane {mailing.lane})"),
-        ("To", f"contact {message.contact_id}" if message.contact_id else f"user {message.user_id}"),
-        ("State", f"{message.state}: {SAYS[MessageState(message.state)]}"),
-        ("Wished for", message.created_at.isoformat(timespec="seconds")),
-    ]
-    if message.state == MessageState.PENDING:
-        lines.append(("Next attempt", message.due_at.isoformat(timespec="seconds")))
-    if message.began_at:
-        lines.append(("Last attempt", message.began_at.isoformat(timespec="seconds")))
-    if message.done_at:
-        lines.append(("Ended", message.done_at.isoformat(timespec="seconds")))
-    if message.lease_owner:
-        lines.append(("Held by", f"{message.lease_owner} until {message.lease_until:%H:%M:%S} UTC"))
-    if message.reply_text:
-        lines.append(("Answer", message.reply_text))
-    counts = [
-        f"{count} {word}"
-        for count, word in (
-            (message.attempts, "attempts"),
-            (message.host_faults, "times the mail server was away"),
-            (message.render_faults, "times its content could not be made"),
-            (message.doubts, "times in doubt"),
-            (message.crash_count, "times its worker ended"),
-        )
-        if count
-    ]
-    if counts:
-        lines.append(("So far", ", ".join(counts)))
     for label, value in lines:
-        click.echo(f"{label + ':':14} {value}")
+        click.echo(f"{label + ':' if label else '':14} {value}")
+
+
+send.add_command(explain)
 
 
 @group.command("waiting")

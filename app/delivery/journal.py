@@ -195,6 +195,16 @@ def left_behind() -> Iterator[Iterator[Left]]:
         os.close(lock)
 
 
+def remarks(mailing_no: int, n: int) -> list[tuple[str, Record]]:
+    """What the journals of this machine hold about a message, by owner; of living owners too, and nothing changes."""
+    found = []
+    for path in sorted(_folder.glob(f"*{_SUFFIX}")):
+        with contextlib.suppress(FileNotFoundError):
+            left = _read(path)
+            found += [(left.owner, one) for one in left.records if (one.mailing_no, one.n) == (mailing_no, n)]
+    return found
+
+
 def _dead() -> Generator[Left]:
     for path in sorted(_folder.glob(f"*{_SUFFIX}")):
         with contextlib.ExitStack() as stack:

@@ -28,6 +28,7 @@ class OutboxCollector(Collector):
             with transaction():
                 states = queries.count_open()
                 ages = {lane.value: queries.oldest_due_seconds(lane) for lane in Lane}
+                doubt = queries.oldest_unknown_seconds()
                 paces = queries.pace_figures()
         except SQLAlchemyError:
             log.warning("the database is away, the outbox has no figures")
@@ -44,6 +45,9 @@ class OutboxCollector(Collector):
             oldest.add_metric([lane], age)
         yield messages
         yield oldest
+        yield GaugeMetricFamily(
+            "nod_oldest_unknown_seconds", "Seconds since the oldest message in doubt was handed over.", value=doubt
+        )
         yield from _pacing(paces)
 
     def describe(self) -> Iterable[Metric]:
@@ -63,6 +67,16 @@ def _pacing(paces: queries.PaceFigures) -> Iterable[Metric]:
     yield GaugeMetricFamily(
         "nod_limited_groups", "Groups of receiving domains that have a rate.", value=paces.slowed_groups
     )
+    connections = GaugeMetricFamily(
+        "nod_connections", "Connections to mail servers that senders may have open now, by way out.", labels=["route"]
+    )
+    for route, held in paces.connections.items():
+        connections.add_metric([route], held)
+    yield connections
+    sent = CounterMetricFamily("nod_sent", "Messages that servers have accepted, by lane.", labels=["lane"])
+    for lane in Lane:
+        sent.add_metric([lane.value], paces.tallies[tallies.SENT[lane]])
+    yield sent
     for name, says in _TALLIES.items():
         yield CounterMetricFamily(f"nod_{name}", says, value=paces.tallies[name])
 

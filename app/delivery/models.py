@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.delivery.rules import DkimState, Kind, Lane, MailingState, MessageState
+from app.delivery.rules import Again, DkimState, Kind, Lane, MailingState, MessageState
 from app.kernel.db import Base
 
 Instant = DateTime(timezone=True)
@@ -49,7 +49,7 @@ LEAST_SERVED = (
 """Where a mailing that joins the others begins: small ones overtake, nobody starves, nobody has turns saved up."""
 
 
-def one_of(column: str, words: type[DkimState | Kind | Lane | MailingState | MessageState]) -> str:
+def one_of(column: str, words: type[Again | DkimState | Kind | Lane | MailingState | MessageState]) -> str:
     """The text of a CHECK that allows an enumeration's values."""
     return f"{column} IN ({', '.join(repr(word.value) for word in words)})"
 
@@ -155,6 +155,8 @@ class Mailing(Base):
         CheckConstraint(one_of("lane", Lane), name="lane"),
         CheckConstraint(one_of("state", MailingState), name="state"),
         CheckConstraint("weight > 0", name="weight"),
+        CheckConstraint(one_of("again", Again), name="again"),
+        CheckConstraint("(again IS NULL) = (again_at IS NULL)", name="again_at"),
         # Marketing stands on a purpose; a system mail stands on none and is never counted as marketing.
         CheckConstraint("(kind = 'bulk') = (purpose IS NOT NULL)", name="purpose"),
         UniqueConstraint("no", name="uq_mailings_no"),
@@ -196,6 +198,10 @@ class Mailing(Base):
     state: Mapped[str] = mapped_column(Text(collation="C"))
     pause_reason: Mapped[str | None] = mapped_column(Text)
     """Why it stands still, in words for people."""
+    again: Mapped[str | None] = mapped_column(Text(collation="C"))
+    """Which of its messages a person wished to go once more, while some of them do not wait yet."""
+    again_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When that was wished: what ended later is not meant."""
     weight: Mapped[float] = mapped_column(Double, server_default="1")
     vtime: Mapped[float] = mapped_column(Double, server_default="0")
     """Messages taken so far by weight, on the scale of all running mailings: the smallest is next."""
@@ -235,6 +241,12 @@ class Message(Base):
             postgresql_where=text("state IN ('claimed', 'attempting')"),
         ),
         Index("ix_messages_unknown", "began_at", postgresql_where=text("state = 'unknown'")),
+        Index(
+            "ix_messages_again",
+            "mailing_no",
+            "n",
+            postgresql_where=text("state IN ('unknown', 'failed', 'expired', 'poison', 'cancelled')"),
+        ),
         Index("ix_messages_contact", "contact_id", "created_at"),
     )
 

@@ -48,7 +48,7 @@ def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
 
 MODULE = Module(
     "delivery",
-    cli=(cli.group,),
+    cli=(cli.group, cli.send),
     jobs=(
         Job("delivery.reap", pump.reap, every_seconds=10),
         Job("delivery.sweep", _sweep, every_seconds=600),

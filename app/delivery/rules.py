@@ -93,6 +93,20 @@ STATES: Mapping[Word, tuple[MessageState, ...]] = {
     word: tuple(state for state, found in WORDS.items() if found is word) for word in Word
 }
 """The states behind each word."""
+
+
+class Again(StrEnum):
+    """Which of a mailing's messages a person lets go once more: those who have not got it, or those in doubt."""
+
+    REST = "rest"
+    UNKNOWN = "unknown"
+
+
+AGAIN: Mapping[Again, tuple[MessageState, ...]] = {
+    Again.REST: (*STATES[Word.FAILED], MessageState.CANCELLED),
+    Again.UNKNOWN: STATES[Word.UNKNOWN],
+}
+"""Their states; who said no stays left out."""
 LATE = timedelta(hours=2)
 """A mailing that could not begin for so long after its time waits for a person instead of surprising everybody."""
 TOO_LATE = "Its time was more than two hours ago, so it waits for you."

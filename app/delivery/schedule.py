@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Row, text
 
 from app.consent import queries as consent
+from app.delivery import moves
 from app.delivery.events import MailingFinished
 from app.delivery.models import LEAST_SERVED
 from app.delivery.pacing.groups import group_sql
@@ -20,6 +22,8 @@ from app.kernel.events import publish
 log = logging.getLogger(__name__)
 
 _FREEZE_SECONDS: Final = 600
+MOVE_SECONDS: Final = 5.0
+"""So long at most are rows moved in one run: what is due next to them is no later than that."""
 _LEARN_FROM: Final = 5_000
 _LATE = text(
     "UPDATE mailings SET state = 'paused', pause_reason = :reason WHERE kind = 'bulk' AND ended_at IS NULL"
@@ -42,14 +46,10 @@ _OPEN = text(
     "SELECT no FROM mailings WHERE kind = 'bulk' AND ended_at IS NULL AND frozen_at IS NOT NULL"
     " AND state IN ('running', 'cancelled') ORDER BY no FOR UPDATE SKIP LOCKED"
 )
-_CANCEL_STRAGGLERS = text(
-    "UPDATE messages m SET state = 'cancelled', done_at = :now, lease_owner = NULL, lease_until = NULL"
-    " FROM mailings g WHERE g.no = m.mailing_no AND g.no = ANY(:nos) AND g.state = 'cancelled' AND m.state = 'pending'"
-)
 # Asked apart, so that each reads its own partial index and none the ended messages.
 _END = text(
     "UPDATE mailings g SET state = CASE WHEN g.state = 'running' THEN 'done' ELSE g.state END, ended_at = :now"
-    " WHERE g.no = ANY(:nos)"
+    " WHERE g.no = ANY(:nos) AND g.again IS NULL"
     " AND NOT EXISTS (SELECT FROM messages m WHERE m.mailing_no = g.no AND m.state = 'pending')"
     " AND NOT EXISTS (SELECT FROM messages m WHERE m.mailing_no = g.no AND m.state IN ('claimed', 'attempting'))"
     " RETURNING g.no, g.workspace_id, g.state"
@@ -66,6 +66,7 @@ def run() -> None:
         _begin_due()
     while _freeze_next():
         pass
+    _move()
     end_finished()
     release()
 
@@ -117,6 +118,18 @@ def _freeze(mailing: Row[tuple[int, UUID, list[str]]]) -> int:
     return int(session().execute(statement, values).rowcount)  # type: ignore[attr-defined]  # an INSERT's result has it
 
 
+def _move() -> None:
+    """Go on with what was wished for whole mailings, also for what came back meanwhile; for a while, then others' turn."""
+    until, after = time.monotonic() + MOVE_SECONDS, 0
+    while time.monotonic() < until:
+        with transaction():
+            moved = moves.move_next(after)
+        if moved is None:
+            return
+        if not moved[1]:
+            after = moved[0]
+
+
 def end_finished() -> None:
     """Say of mailings without a waiting message that they have ended, and tell those who want to know."""
     with transaction():
@@ -125,7 +138,6 @@ def end_finished() -> None:
         numbers = list(session().execute(_OPEN).scalars())
         ended = list(session().execute(_NEVER_BEGAN, {"now": now}))
         if numbers:
-            session().execute(_CANCEL_STRAGGLERS, {"nos": numbers, "now": now})
             ended += session().execute(_END, {"nos": numbers, "now": now})
         for row in ended:
             log.info("mailing %s has ended: %s", row.no, MailingState(row.state).value)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete
 
-from app.kernel import clock, health, limits
+from app.kernel import clock, health, jobs_metrics, limits
 from app.kernel.db import session, transaction
 from app.kernel.jobs import Job
 from app.kernel.module import Module
@@ -28,4 +28,5 @@ MODULE = Module(
     "kernel",
     blueprints=(health.blueprint,),
     jobs=(Job("kernel.forget", forget, every_seconds=3600),),
+    on_install=lambda _app: jobs_metrics.register(),
 )

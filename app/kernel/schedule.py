@@ -47,6 +47,13 @@ def due(late_seconds: float = 0) -> list[str]:
     ]
 
 
+def late_seconds() -> float:
+    """For how long the most belated periodic job has been due; one that never ran is left out."""
+    ages = {name: float(age) for name, age in session().execute(_DUE)}
+    late = [ages[job.name] - job.every_seconds for job in jobs.all_jobs() if job.every_seconds and job.name in ages]
+    return max([0.0, *late])
+
+
 def run(name: str, *, forced: bool = False) -> bool:
     """Run a job unless another process has just started it; a fault is written down, not raised.
 

@@ -191,6 +191,20 @@ def test_nobody_to_send_to_blocks(staff, where):
     assert send(staff, lonely).status_code == 422
 
 
+def test_the_review_shows_subject_and_preview_line_as_a_reader_sees_them(staff, made):
+    merged = '{{ contact.first_name|default("there") }}, three new coffees'
+    with transaction():
+        letter = letters.get_letter(made.where.id, made.campaign.letter_id)
+        content.save_draft(made.where.id, letter.id, merged, "For {{ contact.first_name }}", letter.source)
+    page = staff.get(f"{made.path}/review").text
+    assert "{{" not in page
+    name = re.search(r'<dd class="strong">([^,<]+), three new coffees</dd>', page)[1]
+    assert f"<dd>For {name}</dd>" in page
+    with transaction():
+        content.save_draft(made.where.id, letter.id, "{{ contact.nickname }}", "", letter.source)
+    assert "{{ contact.nickname }}" in staff.get(f"{made.path}/review").text
+
+
 def test_a_test_goes_to_whoever_asks_and_counts_nowhere(staff, made):
     from app.campaigns import mails
     from app.delivery.rules import SystemMessage

@@ -13,8 +13,10 @@ from app.campaigns.pages import sending
 from app.campaigns.rules import State
 from app.consent import service as consent
 from app.consent.rules import By, Level, Proof
-from app.delivery import pump, schedule
+from app.delivery import moves, pump, schedule
+from app.delivery import service as delivery
 from app.delivery.rules import Word
+from app.kernel import shared
 from app.kernel.db import db, session, transaction
 from app.tracking import jobs as tracking_jobs
 from tests.campaigns.conftest import draft, launched
@@ -353,3 +355,106 @@ def test_every_word_of_the_report_has_people_behind_it():
     from app.campaigns.pages import people
 
     assert {word.value for word in Word} <= set(people._TITLES)
+
+
+def test_the_sending_page_tells_rate_end_and_lanes(staff, made, smtp):
+    use_sink(smtp)
+    with transaction():
+        session().execute(text("UPDATE messages SET state = 'sent'"))
+    number = freeze(made)
+    page = staff.get(f"{made.path}/sending").text
+    assert "nothing in the last minute" in page
+    assert "0 waiting" in page
+    assert "left, until" not in page
+    force(number, 1, "sent")
+    with transaction():
+        session().execute(text(f"UPDATE messages SET done_at = clock_timestamp() WHERE mailing_no = {number} AND n = 1"))
+        session().execute(
+            text(f"UPDATE mailings SET frozen_at = frozen_at - interval '30 s' WHERE no = {number}")
+        )
+        request = make.asked(made.where, make.person(made.where.id))
+        delivery.send_system(made.where.id, "confirm", dedupe=request.id, contact_id=request.contact_id)
+        session().execute(
+            text("UPDATE messages SET due_at = due_at - interval '40 s' WHERE dedupe_key = :id"), {"id": request.id}
+        )
+    other = freeze(draft(made.where, "Other"))
+    page = staff.get(f"{made.path}/sending").text
+    assert re.search(r"Sending, [12] a minute", page), "one within half a minute is two a minute"
+    assert "about 1 minute left, until" in page or "about 2 minutes left, until" in page
+    assert "1 waiting</span><br><small>the oldest for 4" in page
+    assert "1 other campaign<" in page
+    assert other > number
+
+
+def test_doubt_and_the_rest_are_told_with_their_buttons_while_it_leaves(staff, made, smtp):
+    use_sink(smtp)
+    number = freeze(made)
+    assert "in doubt" not in staff.get(f"{made.path}/sending").text
+    force(number, 1, "unknown")
+    force(number, 2, "failed")
+    for page in (
+        staff.get(f"{made.path}/sending").text,
+        event_of(staff.get(f"{made.path}/progress").text)["html"],
+    ):
+        assert "<b>1 mail is in doubt.</b>" in page
+        assert "Send the 1 unknown" in page
+        assert "Send to the rest" in page
+    assert staff.post(f"{made.path}/unknown", page=f"{made.path}/sending").status_code == 303
+    again = staff.post(f"{made.path}/unknown", page=f"{made.path}/sending")
+    assert again.status_code == 409
+    assert "No message of this mailing is in doubt." in again.text
+    assert staff.post(f"{made.path}/rest", page=f"{made.path}/sending").status_code == 303
+    assert queries.progress_of(made.where.id, [number])[number].waiting == 4
+
+
+def test_a_wish_that_is_still_being_done_is_told_on_both_pages(staff, made, smtp, monkeypatch):
+    monkeypatch.setattr(moves, "SLICE", 2)
+    use_sink(smtp)
+    freeze(made)
+    staff.post(f"{made.path}/cancel", page=f"{made.path}/sending")
+    page = staff.get(f"{made.path}/report").text
+    assert "2 people who have not got it are being called off" in page
+    assert "Send to the rest" not in page
+    refused = staff.post(f"{made.path}/rest", page="/settings/you")
+    assert refused.status_code == 409
+    assert "is still being done" in refused.text
+    schedule.run()
+    page = staff.get(f"{made.path}/report").text
+    assert "being called off" not in page
+    assert staff.post(f"{made.path}/rest", page=f"{made.path}/report").status_code == 303
+    page = staff.get(f"{made.path}/sending").text
+    assert "join again" in page
+    assert figures(page)["waiting"] == 2
+    schedule.run()
+    page = staff.get(f"{made.path}/sending").text
+    assert "join again" not in page
+    assert figures(page)["waiting"] == 4
+
+
+def test_the_counts_of_a_large_mailing_are_shared_by_those_who_look(staff, made, smtp, count_statements, monkeypatch):
+    monkeypatch.setattr(shared, "ALWAYS", 3)
+    monkeypatch.setattr(shared, "ROWS_PER_SECOND", 0.4)
+    use_sink(smtp)
+    number = freeze(made)
+    for _ in range(2):
+        assert figures(staff.get(f"{made.path}/sending").text)["waiting"] == 4
+    force(number, 1, "sent")
+    with count_statements() as statements:
+        seen = figures(staff.get(f"{made.path}/sending").text)
+    assert seen["waiting"] == 4
+    assert not [one for one in statements if "GROUP BY" in one and "messages" in one]
+    assert queries.progress_of(make.place().id, [number])[number].audience == 0, "nobody sees another workspace's"
+
+
+def test_watching_asks_the_database_a_bounded_number_of_times(staff, made, smtp, count_statements, monkeypatch):
+    monkeypatch.setattr(sending, "MAX_STREAMS", 2)
+    use_sink(smtp)
+    freeze(made)
+    staff.get(f"{made.path}/sending")
+    with count_statements() as statements:
+        staff.get(f"{made.path}/sending")
+    assert len(statements) <= 14, "\n".join(one[:90] for one in statements)
+    monkeypatch.setattr(sending, "LONGEST_SECONDS", 0.0)
+    with count_statements() as statements:
+        staff.get(f"{made.path}/progress")
+    assert len(statements) <= 14, "\n".join(one[:90] for one in statements)

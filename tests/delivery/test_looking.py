@@ -53,13 +53,13 @@ def test_explain_tells_the_whole_story_without_an_address(app, waiting):
     told = runner.invoke(args=["delivery", "explain", f"{row.mailing_no}-{row.n}"])
     assert told.exit_code == 0, told.output
     for words in (
-        "confirm (system, lane system)",
+        "The question to confirm (system, lane system, mailing running)",
         "waiting to be sent",
         "Next attempt",
         "connection refused",
     ):
         assert words in told.output
-    assert "2 times the mail server was away" in told.output
+    assert "2 times in a row the mail server was away" in told.output
     assert "@" not in told.output
 
 

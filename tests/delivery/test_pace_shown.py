@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
 from app.delivery import queries, service
-from app.delivery.pacing import tallies
+from app.delivery.pacing import slots, tallies
 from app.delivery.pacing.pacer import Pacer
 from app.delivery.pacing.rules import Said
 from app.delivery.retries import HOST, TRANSPORT
+from app.delivery.rules import Lane
 from app.delivery.transports.base import Verb
 from app.kernel.db import session as current
 from app.kernel.db import transaction
@@ -126,3 +128,33 @@ def test_a_mailing_tells_what_limits_its_way_out(live):
         (found,) = queries.limits_of(place.id, number)
         assert found.why.startswith("The mail server is away. Nothing is lost")
         assert queries.limits_of(stranger.id, number) == [], "not theirs"
+
+
+def test_figures_tell_what_was_sent_what_is_in_use_and_how_long_doubt_lasts(client, session):
+    with transaction():
+        tallies.add_sent(Lane.BULK, 300)
+        current().execute(text("INSERT INTO delivery_tallies VALUES ('sent_bulk:99', 5)"))
+        slots.renew("a", {"default": slots.Ask(held=0, wanted=3)})
+        slots.renew("b", {"default": slots.Ask(held=0, wanted=2)})
+        current().execute(text("INSERT INTO slots VALUES ('default', 'dead', 9, 9, now(), now() - interval '1 s')"))
+    figures = client.get("/metrics").text
+    assert 'nod_sent_total{lane="bulk"} 305.0' in figures
+    assert 'nod_sent_total{lane="system"} 0.0' in figures
+    assert 'nod_connections{route="default"} 5.0' in figures
+    assert "nod_oldest_unknown_seconds 0.0" in figures
+    wish(place_with_sender())
+    with transaction():
+        current().execute(
+            text("UPDATE messages SET state = 'unknown', began_at = clock_timestamp() - interval '300 s'")
+        )
+    found = re.search(r"nod_oldest_unknown_seconds (\d+)", client.get("/metrics").text)
+    assert 300 <= int(found[1]) < 360
+
+
+def test_a_job_that_nobody_runs_is_told_as_late(client, session):
+    assert "nod_job_late_seconds 0.0" in client.get("/metrics").text
+    with transaction():
+        current().execute(
+            text("INSERT INTO job_runs (name, started_at) VALUES ('delivery.reap', clock_timestamp() - interval '70 s')")
+        )
+    assert 60 <= float(re.search(r"nod_job_late_seconds ([\d.]+)", client.get("/metrics").text)[1]) < 120

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from app.accounts import service
+from app.accounts import queries, service
 from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
 from app.accounts.service import passwords
 from app.kernel.db import transaction
+from tests.conftest import make_app
 from tests.support import accounts
 
 WRONG = "wrong ferries cross at dusk"
@@ -74,3 +75,30 @@ def test_case_26_beyond_the_limit_both_are_answered_alike(client, session, count
         unknown = answer_to(client, "nobody@oxbow.example", count_statements)
     assert known[0] == 429
     assert known == unknown
+
+
+@pytest.mark.parametrize("email", ["marta@oxbow.example", "nobody@oxbow.example"])
+def test_the_first_answer_of_a_process_takes_the_same_work_for_everybody(client, session, monkeypatch, email):
+    made: list[str] = []
+    real = passwords._hasher
+
+    class Counting:
+        def hash(self, password: str) -> str:
+            made.append(password)
+            return real.hash(password)
+
+        def verify(self, stored: str, password: str) -> bool:
+            return real.verify(stored, password)
+
+    accounts.make_owner()
+    monkeypatch.setattr(passwords, "_hasher", Counting())
+    passwords._nobody.cache_clear()
+    user = queries.find_user(email)
+    assert passwords.matches(user, WRONG) is False
+    assert len(made) == 1
+
+
+def test_a_process_that_asks_for_no_password_does_none_of_this_work(settings):
+    passwords._nobody.cache_clear()
+    make_app(settings)
+    assert passwords._nobody.cache_info().currsize == 0

@@ -119,3 +119,20 @@ def state(number: int) -> str:
     return str(
         session().execute(text("SELECT state FROM mailings WHERE no = :no"), {"no": number}).scalar_one()
     )
+
+
+def grow(number: int, audience: int) -> None:
+    """Make a mailing of one to many more who are nobody, for what never asks who they are."""
+    with transaction():
+        session().execute(text(_MORE), {"no": number, "audience": audience})
+        values = {"no": number, "audience": audience}
+        session().execute(text("UPDATE mailings SET audience = :audience WHERE no = :no"), values)
+        session().execute(text("SELECT learn_messages()"))
+
+
+_MORE = """INSERT INTO messages (mailing_no, n, workspace_id, contact_id, permission_id, reach_id, dedupe_key,
+    domain_group, state, created_at, due_at)
+    SELECT m.mailing_no, i, m.workspace_id, made.id, m.permission_id, m.reach_id, made.id,
+    'host' || i % 50 || '.example', m.state, m.created_at, m.due_at FROM messages m
+    CROSS JOIN generate_series(2, CAST(:audience AS bigint)) AS i
+    CROSS JOIN LATERAL (SELECT gen_random_uuid() AS id WHERE i > 0) AS made WHERE m.mailing_no = :no AND m.n = 1"""

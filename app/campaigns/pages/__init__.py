@@ -52,6 +52,6 @@ def badge_of(standing: Standing) -> tuple[str, str]:
     return WORDS[standing.state]
 
 
-from app.campaigns.pages import calendar, drafts, listing, people, report, review, sending  # noqa: E402
+from app.campaigns.pages import again, calendar, drafts, listing, people, report, review, sending  # noqa: E402
 
-__all__ = ["blueprint", "calendar", "drafts", "listing", "people", "report", "review", "sending"]
+__all__ = ["again", "blueprint", "calendar", "drafts", "listing", "people", "report", "review", "sending"]

@@ -39,6 +39,12 @@ def report(campaign_id: UUID) -> Response:
     standing = standing_of(campaign_id)
     if standing.state in {State.DRAFT, State.SCHEDULED} or standing.mailing_no is None:
         return to("show", campaign_id)
+    return make_response(report_page(standing))
+
+
+def report_page(standing: Standing, notice: str = "") -> str:
+    """The page of a campaign that has begun, with a word on top where something was refused."""
+    assert standing.mailing_no is not None
     actor = current_actor()
     brand = accounts.brand(actor.workspace_id)
     figures = queries.progress_of(actor.workspace_id, [standing.mailing_no])[standing.mailing_no]
@@ -47,8 +53,9 @@ def report(campaign_id: UUID) -> Response:
     left = queries.count_left(actor.workspace_id, standing.mailing_no)
     names = [found.name for found in consent.get_interests(actor.workspace_id, standing.interests)]
     word, tone = badge_of(standing)
-    page = render_template(
+    return render_template(
         "campaigns/report.html",
+        notice=notice,
         campaign=standing,
         word=word,
         tone=tone,
@@ -62,7 +69,6 @@ def report(campaign_id: UUID) -> Response:
         **_over_time(standing, counts, brand.time_zone),
         **progress_values(standing, figures, outbox.reasons(actor.workspace_id, standing.mailing_no)),
     )
-    return make_response(page)
 
 
 def _total(name: str, counts: Sequence[HourCount], kind: Kind) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from app.campaigns.queries import Standing
 from app.campaigns.rules import DELAYS, State
 from app.campaigns.schemas import Sent, Tested
 from app.consent import queries as consent
+from app.content import service as content
 from app.kernel import clock
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
@@ -79,6 +80,7 @@ def _review(standing: Standing, *, notice: str = "", errors: Mapping[str, str] |
     actor = current_actor()
     seen = service.look(actor.workspace_id, queries.get_campaign(actor.workspace_id, standing.id))
     checks = seen.checks
+    subject, preheader = content.header_lines(seen.written, content.sample_values(seen.brand, {}))
     names = [found.name for found in consent.get_interests(actor.workspace_id, standing.interests)]
     local = clock.now().astimezone(ZoneInfo(seen.brand.time_zone))
     steps = {
@@ -92,6 +94,8 @@ def _review(standing: Standing, *, notice: str = "", errors: Mapping[str, str] |
         "campaigns/review.html",
         campaign=standing,
         letter=seen.letter,
+        subject=subject,
+        preheader=preheader,
         topics=", ".join(names),
         sender=seen.sender,
         checks=[(check, *steps.get(check.step, ("", ""))) for check in checks if check.severity != "pass"],

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,6 +32,8 @@ from app.kernel.http.posted import posted
 
 LONGEST_SECONDS: Final = 20.0
 PAUSE_SECONDS: Final = 1.0
+SOON_SECONDS: Final = 12 * 3600
+"""An end within this time is told without its day."""
 MAX_STREAMS: Final = 2
 """A stream holds one of the web server's threads: further pages get one figure, and ask again."""
 _streams = threading.BoundedSemaphore(MAX_STREAMS)
@@ -96,7 +99,7 @@ def pause(campaign_id: UUID) -> Response:
     try:
         service.pause(current_actor().workspace_id, campaign_id)
     except Conflict as fault:
-        return _refused(campaign_id, fault)
+        return refused(campaign_id, fault)
     return to("sending", campaign_id)
 
 
@@ -109,7 +112,7 @@ def resume(campaign_id: UUID) -> Response:
     try:
         service.resume(current_actor().workspace_id, campaign_id)
     except Conflict as fault:
-        return _refused(campaign_id, fault)
+        return refused(campaign_id, fault)
     return to("sending", campaign_id)
 
 
@@ -122,7 +125,7 @@ def hurry(campaign_id: UUID) -> Response:
     try:
         service.hurry(current_actor().workspace_id, campaign_id)
     except Conflict as fault:
-        return _refused(campaign_id, fault)
+        return refused(campaign_id, fault)
     return to("sending", campaign_id)
 
 
@@ -135,31 +138,11 @@ def cancel(campaign_id: UUID) -> Response:
     try:
         again = service.cancel(current_actor().workspace_id, campaign_id)
     except Conflict as fault:
-        return _refused(campaign_id, fault)
+        return refused(campaign_id, fault)
     return to("review" if again else "report", campaign_id)
 
 
-@blueprint.post("/campaigns/<uuid:campaign_id>/unknown")
-@guards.member("campaigns.write")
-def send_unknown(campaign_id: UUID) -> Response:
-    """Send once more to those in doubt."""
-    standing_of(campaign_id)
-    posted(Nothing())
-    service.send_unknown(current_actor().workspace_id, campaign_id)
-    return to("show", campaign_id)
-
-
-@blueprint.post("/campaigns/<uuid:campaign_id>/rest")
-@guards.member("campaigns.write")
-def send_rest(campaign_id: UUID) -> Response:
-    """Try once more for those whose mail failed."""
-    standing_of(campaign_id)
-    posted(Nothing())
-    service.send_rest(current_actor().workspace_id, campaign_id)
-    return to("show", campaign_id)
-
-
-def _refused(campaign_id: UUID, fault: Conflict) -> Response:
+def refused(campaign_id: UUID, fault: Conflict) -> Response:
     """The page as it is now, with the reason why nothing was done."""
     standing = standing_of(campaign_id)
     if standing.state not in UNDERWAY:
@@ -174,7 +157,6 @@ def _sending(standing: Standing, notice: str = "") -> str:
     return render_template(
         "campaigns/sending.html",
         notice=notice,
-        may_write=actor.may("campaigns.write"),
         by=users.get(standing.launched_by, "") if standing.launched_by else "",
         progress_url=url_for("campaigns.progress", campaign_id=standing.id),
         here_url=request.path,
@@ -194,16 +176,38 @@ def _figures(standing: Standing, zone: str = "") -> dict[str, Any]:
         "word": word,
         "tone": tone,
         "zone": zone or accounts.brand(workspace_id).time_zone,
+        "may_write": current_actor().may("campaigns.write"),
         "reached": None,
         "progress": None,
     }
     if standing.frozen_at is None or standing.mailing_no is None:
         wait = (standing.at - clock.now()).total_seconds() if standing.at else 0
-        reached = queries.reckon(workspace_id, standing.interests).reached
+        reached = queries.reckon_about(workspace_id, standing.interests).reached
         return values | {"reached": reached, "wait": rules.in_words(int(wait)) if wait > 0 else ""}
     figures = queries.progress_of(workspace_id, [standing.mailing_no])[standing.mailing_no]
     values["limits"] = outbox.limits_of(workspace_id, standing.mailing_no)
+    values["lanes"] = _lanes(standing.mailing_no, figures)
     return values | progress_values(standing, figures)
+
+
+def _lanes(mailing_no: int, figures: Progress) -> list[tuple[str, str, str, str]]:
+    """What shares the way: (whose mails, what they are, how many wait, how fast)."""
+    found = outbox.beside(current_actor().workspace_id, mailing_no)
+    waited = rules.in_words(int(found.system_seconds))
+    lanes = [
+        (
+            "System", "Confirmations, resets, tests", f"{found.system:,} waiting",
+            f"the oldest for {waited}" if found.system else "never behind a campaign",
+        ),
+        (
+            "This campaign", "Newsletters", f"{figures.waiting:,} waiting",
+            f"{figures.per_minute:,} a minute" if figures.per_minute else "nothing in the last minute",
+        ),
+    ]  # fmt: skip
+    if found.mailings:
+        others = "1 other campaign" if found.mailings == 1 else f"{found.mailings} other campaigns"
+        lanes.append((others, "Newsletters", "taking turns", "whoever has had least is next"))
+    return lanes
 
 
 def progress_values(
@@ -225,6 +229,8 @@ def progress_values(
         "progress": figures,
         "bar": share_bar([(float(count), tone) for _, count, tone in figures.parts]),
         "ends": rules.in_words(ends) if ends is not None else "",
+        "ends_at": clock.now() + timedelta(seconds=ends) if ends is not None else None,
+        "ends_soon": ends is not None and ends < SOON_SECONDS,
         "parts": [
             (
                 word,

@@ -1,7 +1,7 @@
 """What other domains ask of content: system mails, letters with their versions, and the values of their tags."""
 
 from app.content.designs import Design, list_designs
-from app.content.letters import Draft, Incomplete, Links, Problem, Rendered, Written
+from app.content.letters import Draft, Incomplete, Links, Problem, Rendered, Written, header_lines
 from app.content.merge import one_line
 from app.content.places import archive as archive_url
 from app.content.places import web_view as web_view_url
@@ -50,6 +50,7 @@ __all__ = [
     "designs",
     "draft_of",
     "freeze_version",
+    "header_lines",
     "link_targets",
     "list_designs",
     "one_line",

@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, func, select, text
 
 from app.delivery import vault
 from app.delivery.models import Mailing, Message, SenderRow, Transport
-from app.delivery.rules import WORDS, MessageState, Sender, Word
+from app.delivery.rules import WORDS, Lane, MessageState, Sender, Word
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import NotFound
@@ -43,7 +43,7 @@ class SentMessage:
 
     @property
     def number(self) -> str:
-        """What people quote and ``flask delivery explain`` takes."""
+        """What people quote and ``flask send explain`` takes."""
         return f"{self.mailing_no}-{self.n}"
 
 
@@ -83,6 +83,47 @@ def oldest_due_seconds(lane: str | None = None) -> float:
     """For how many seconds the oldest due message has been waiting; 0 when nothing is due."""
     age = session().execute(_OLDEST_DUE, {"now": clock.now(), "lane": lane}).scalar_one()
     return max(0.0, float(age or 0))
+
+
+_OLDEST_UNKNOWN = text(
+    "SELECT extract(epoch FROM :now - began_at) FROM messages WHERE state = 'unknown' ORDER BY began_at LIMIT 1"
+)
+
+
+def oldest_unknown_seconds() -> float:
+    """How long ago the oldest message in doubt was handed over; 0 when none is."""
+    age = session().execute(_OLDEST_UNKNOWN, {"now": clock.now()}).scalar_one_or_none()
+    return max(0.0, float(age or 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What goes on beside a workspace's mailing.
+
+    Attributes:
+        system: messages of system mail that are due, of all workspaces: they share the workers.
+        system_seconds: for how long the oldest of them that is due has waited.
+        mailings: how many other mailings of the workspace run.
+    """
+
+    system: int
+    system_seconds: float
+    mailings: int
+
+
+_BESIDE = text(
+    "SELECT (SELECT count(*) FROM mailings g JOIN messages m ON m.mailing_no = g.no AND m.state = 'pending'"
+    " AND m.due_at <= :now WHERE g.state = 'running' AND g.lane = 'system') AS system,"
+    " (SELECT count(*) FROM mailings g WHERE g.state = 'running' AND g.lane = 'bulk'"
+    " AND g.workspace_id = :workspace_id AND g.no <> :no) AS mailings"
+)
+
+
+def beside(workspace_id: UUID, mailing_no: int) -> Beside:
+    """What goes on beside a mailing: two statements over what is open."""
+    values = {"now": clock.now(), "workspace_id": workspace_id, "no": mailing_no}
+    row = session().execute(_BESIDE, values).one()
+    return Beside(row.system, oldest_due_seconds(Lane.SYSTEM), row.mailings)
 
 
 def lanes_due() -> list[str]:

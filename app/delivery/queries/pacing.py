@@ -56,10 +56,16 @@ _ROUTE_OF = text(
 )
 
 
+def route_of(workspace_id: UUID, mailing_no: int) -> str | None:
+    """By which way out a mailing goes; None: the workspace has no such mailing."""
+    values = {"no": mailing_no, "workspace_id": workspace_id}
+    route: str | None = session().execute(_ROUTE_OF, values).scalar_one_or_none()
+    return route
+
+
 def limits_of(workspace_id: UUID, mailing_no: int, limit: int = 10) -> list[Standing]:
     """What limits a mailing's way out now, the mail server first; nothing where the workspace has no such mailing."""
-    values = {"no": mailing_no, "workspace_id": workspace_id}
-    route = session().execute(_ROUTE_OF, values).scalar_one_or_none()
+    route = route_of(workspace_id, mailing_no)
     return _shown(route, limit) if route else []
 
 
@@ -145,11 +151,15 @@ def connections(route: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PaceFigures:
-    """Numbers over all routes: what rests by reason, what is slowed, and the counts of ``tallies``."""
+    """Numbers over all routes: what rests by reason, what is slowed, connections in use by route, and ``tallies``."""
 
     resting: dict[str, int]
     slowed_groups: int
+    connections: dict[str, int]
     tallies: dict[str, int]
+
+
+_IN_USE = text("SELECT route, sum(held) AS held FROM slots WHERE lease_until > :now GROUP BY route ORDER BY route")
 
 
 def pace_figures() -> PaceFigures:
@@ -161,7 +171,8 @@ def pace_figures() -> PaceFigures:
         Counter(pace.rest.value for _, pace in paces if pace.rest is not None and pace.rests_at(found.now))
     )
     slowed = sum(1 for (_, group), pace in paces if group != WHOLE and pace.allows(found.now) is not None)
-    return PaceFigures(resting, slowed, tallies.read())
+    in_use = {row.route: int(row.held) for row in session().execute(_IN_USE, {"now": found.now})}
+    return PaceFigures(resting, slowed, in_use, tallies.read())
 
 
 def late_words() -> list[str]:

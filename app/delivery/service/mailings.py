@@ -14,9 +14,9 @@ from app.accounts import queries as accounts
 from app.consent import queries as consent
 from app.content import queries as letters
 from app.content import service as content
-from app.delivery import queries, trials
+from app.delivery import moves, queries, trials
 from app.delivery.models import LAUNCHED, LEAST_SERVED, Mailing
-from app.delivery.rules import LETTER, STATES, Kind, Lane, MailingState, MessageState, Sender, Word
+from app.delivery.rules import LETTER, Again, Kind, Lane, MailingState, Sender
 from app.delivery.service.system import send_system
 from app.kernel import clock, jobs
 from app.kernel.db import session
@@ -144,23 +144,13 @@ def resume(workspace_id: UUID, mailing_no: int) -> None:
     jobs.ring_lane(Lane.BULK)
 
 
-_CANCEL_WAITING = text(
-    "UPDATE messages SET state = 'cancelled', done_at = :now, lease_owner = NULL, lease_until = NULL"
-    " WHERE mailing_no = :no AND state IN ('pending', 'claimed')"
-)
-
-
 def cancel(workspace_id: UUID, mailing_no: int) -> None:
-    """Send nothing more of it; who has it has it.
+    """Send nothing more of it; who has it has it. What waits is called off in slices, the first of them now.
 
     Raises:
         NotFound: no mailing of this workspace.
         Conflict: it has ended.
     """
-    queries.get_mailing(workspace_id, mailing_no)
-    # The messages first, as senders do who then count their turn on the mailing: whoever takes it the other way
-    # round and a sender would wait for each other. What is given back or made meanwhile the job calls off.
-    session().execute(_CANCEL_WAITING, {"no": mailing_no, "now": clock.now()})
     open_states = (
         MailingState.DRAFT,
         MailingState.SCHEDULED,
@@ -172,9 +162,12 @@ def cancel(workspace_id: UUID, mailing_no: int) -> None:
         workspace_id,
         mailing_no,
         open_states,
-        {"state": MailingState.CANCELLED, "pause_reason": None},
+        {"state": MailingState.CANCELLED, "pause_reason": None, "again": None, "again_at": None},
         "This mailing has ended; there is nothing left to cancel.",
     )
+    # Senders lock messages before the mailing. Nothing waits here for a message, so they and we never wait for each
+    # other; what they have in hand, or give back meanwhile, the job calls off.
+    moves.call_off(mailing_no)
     jobs.ring_job(SCHEDULE)
 
 
@@ -199,51 +192,55 @@ def reschedule(workspace_id: UUID, mailing_no: int, send_at: datetime | None) ->
 def send_unknown(workspace_id: UUID, mailing_no: int) -> int:
     """Try the messages in doubt once more; a person decided so, and some may arrive twice.
 
-    The gate is asked again, and each keeps its Message-ID.
+    The gate is asked again, and each keeps its Message-ID. They wait for their turn in slices, the first of them now.
 
     Returns:
-        How many.
+        How many wait now; where that is a whole slice (``moves.SLICE``), more follow.
 
     Raises:
         NotFound: no mailing of this workspace.
-        Conflict: there are none.
+        Conflict: there are none, or an earlier wish is still being fulfilled.
     """
-    return _again(workspace_id, mailing_no, STATES[Word.UNKNOWN], "No message of this mailing is in doubt.")
+    return _again(workspace_id, mailing_no, Again.UNKNOWN, "No message of this mailing is in doubt.")
 
 
 def send_rest(workspace_id: UUID, mailing_no: int) -> int:
     """Try those once more who have not got it: refused, given up, called off. Who said no stays left out.
 
     Returns:
-        How many.
+        As ``send_unknown``.
 
     Raises:
         NotFound: no mailing of this workspace.
-        Conflict: there are none.
+        Conflict: there are none, or an earlier wish is still being fulfilled.
     """
-    rest = (*STATES[Word.FAILED], MessageState.CANCELLED)
-    return _again(workspace_id, mailing_no, rest, "Everybody who may get this mailing has got it.")
+    return _again(workspace_id, mailing_no, Again.REST, "Everybody who may get this mailing has got it.")
 
 
-_AGAIN = text(
-    "UPDATE messages SET state = 'pending', due_at = :now, done_at = NULL, attempts = 0, first_at = NULL,"
-    " host_faults = 0, render_faults = 0, crash_count = 0"
-    " WHERE mailing_no = :no AND contact_id IS NOT NULL AND state = ANY(CAST(:states AS text[]))"
+# Whoever joins those that run has no turns saved up.
+_JOIN = text(
+    "UPDATE mailings SET state = 'running', ended_at = NULL,"  # noqa: S608  no input in it
+    f" vtime = coalesce({LEAST_SERVED}, vtime) WHERE no = :no AND state IN ('done', 'cancelled')"
 )
+_NOT_YET = "What was wished for a moment ago is still being done. Try again in a minute."
 
 
-def _again(workspace_id: UUID, mailing_no: int, states: Sequence[MessageState], otherwise: str) -> int:
+def _again(workspace_id: UUID, mailing_no: int, again: Again, otherwise: str) -> int:
     now = clock.now()
     mailing = queries.get_mailing(workspace_id, mailing_no, is_held=True)
     if mailing.frozen_at is None:
         raise Conflict(otherwise)
-    values = {"no": mailing_no, "now": now, "states": [state.value for state in states]}
-    count = _rowcount(session().execute(_AGAIN, values))
+    # What waits in a cancelled mailing would go as well.
+    if mailing.again or (mailing.state == MailingState.CANCELLED and moves.is_waiting(mailing_no)):
+        raise Conflict(_NOT_YET)
+    count = moves.put_back(mailing_no, again, now)
     if not count:
         raise Conflict(otherwise)
-    if mailing.state in {MailingState.DONE, MailingState.CANCELLED}:
-        mailing.state, mailing.ended_at = MailingState.RUNNING, None
+    if count == moves.SLICE:
+        mailing.again, mailing.again_at = again, now
         session().flush()
+        jobs.ring_job(SCHEDULE)
+    session().execute(_JOIN, {"no": mailing_no, "now": now})
     jobs.ring_lane(Lane.BULK)
     return count
 

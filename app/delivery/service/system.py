@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.consent import queries as consent
 from app.contacts import queries as contacts
-from app.delivery import mails
+from app.delivery import mails, moves
 from app.delivery.models import Mailing, Message, system_message_n
 from app.delivery.pacing.groups import group_of
 from app.delivery.rules import Kind, Lane, MailingState, MessageState
@@ -83,7 +83,7 @@ def resend(mailing_no: int, n: int) -> None:
     The gate is asked again at its begin, and its Message-ID stays the same.
 
     Raises:
-        Conflict: it is not in such a state.
+        Conflict: it is not in such a state, or the rest of its mailing is still being called off.
     """
     again = (MessageState.UNKNOWN, MessageState.FAILED, MessageState.EXPIRED, MessageState.POISON)
     statement = (
@@ -106,6 +106,8 @@ def resend(mailing_no: int, n: int) -> None:
         .execute(select(Mailing).where(Mailing.no == mailing_no).with_for_update())
         .scalar_one_or_none()
     )
+    if mailing is not None and mailing.state == MailingState.CANCELLED and moves.is_waiting(mailing_no):
+        raise Conflict("The rest of its mailing is still being called off. Try again in a minute.")
     if mailing is None or session().execute(statement).scalar_one_or_none() is None:
         raise Conflict("Only a message that failed, or that may not have arrived, can be sent again.")
     if mailing.state in {MailingState.DONE, MailingState.CANCELLED}:
