@@ -164,7 +164,13 @@ def test_it_goes_out_and_the_report_shows_people_beside_machines(staff, made, re
     tracking_jobs.ingest()
     page = staff.get(f"{made.path}/report").text
     assert re.search(r"Clicked by hand</dt><dd><a[^>]*>1</a>", page)
-    assert re.search(r"Clicks over time: 1 by people, \d+ by machines", page)
+    machines = int(re.search(r"Clicks over time: 1 by people, (\d+) by machines, 0 not sure", page)[1])
+    assert machines >= 1
+    table = re.search(r"The same over time.*?</table>", page, re.DOTALL)[0]
+    rows = [[int(found) for found in re.findall(r"<td[^>]*>([\d,]+)</td>", row)] for row in table.split("<tr>")[2:]]
+    assert [sum(column) for column in zip(*rows, strict=True)] == [1, machines, 0], "the table says what the chart shows"
+    assert re.search(rf'<th scope="row">Clicks</th><td class="n">1</td><td class="n muted">{machines}</td>', page)
+    assert re.search(r'/guji</small>.*?<td class="n">1</td>', page, re.DOTALL)
     assert "/guji" in page
     people = staff.get(f"{made.path}/people?word=clicked").text
     assert "reader0@example.org" in people
