@@ -7,13 +7,14 @@ PYTEST_ARGUMENTS ?=
 
 BENCHES := bench-send
 
-.PHONY: help run doctor flask setup test test-setup check setup-for-tests lock bench $(BENCHES)
+.PHONY: help run doctor flask setup test test-setup check setup-for-tests lock faults bench $(BENCHES)
 
 help:
 	@echo "make run         set up, start everything on this machine, print the address"
 	@echo "make doctor      say in plain words what is wrong with this installation"
 	@echo "make flask do='accounts create-owner --help'   one of Nod's commands, with this machine's servers"
 	@echo "make test        set up, check, run the tests"
+	@echo "make faults      kill, cut and starve everything that sends, at length (25 minutes; FAULTS='G1 G3' for some)"
 	@echo "make check       ruff, mypy, import contracts"
 	@echo "make bench       measure everything; make bench-send do='--help' is one of: $(BENCHES)"
 	@echo "make setup       what run needs, without starting"
@@ -48,6 +49,9 @@ bench: $(BENCHES)
 
 $(BENCHES): bench-%: setup-for-tests
 	@$(VENV)/python -m tests.bench.$* $(do)
+
+faults: setup-for-tests
+	@FAULTS="$(FAULTS)" exec $(VENV)/python -m tests.faults.run
 
 check: setup-for-tests
 	@$(VENV)/ruff check .

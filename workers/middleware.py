@@ -28,7 +28,7 @@ POLL_SECONDS = 2.0
 POLL_SLICE_SECONDS = 5.0
 """One thread polls for all lanes: a long backlog of one must not keep the others waiting."""
 OVERDUE_SECONDS = 5.0
-"""A row that is due for so long has been forgotten by every bell: Redis lost its rings, or nobody schedules."""
+"""What is due for so long has been forgotten by every bell: Redis lost its rings, or nobody schedules."""
 
 
 class AppContext(dramatiq.Middleware):
@@ -121,9 +121,11 @@ def poll(heard: set[str]) -> bool:
     is_away = redis.attempt(lambda client: client.ping()) is None
     with transaction():
         ages = {lane.value: queries.oldest_due_seconds(lane) for lane in Lane if lane.value in heard}
-        names = schedule.due() if is_away and jobs.JOBS_QUEUE in heard else []
+        # A Redis that is full answers, and takes no rings.
+        late = 0 if is_away else OVERDUE_SECONDS
+        names = schedule.due(late) if jobs.JOBS_QUEUE in heard else []
     for lane, age in ages.items():
-        if age > (0 if is_away else OVERDUE_SECONDS) and not work.is_sending(lane):
+        if age > late and not work.is_sending(lane):
             work.send(lane, POLL_SLICE_SECONDS)
     for name in names:
         work.run_job(name)

@@ -20,7 +20,7 @@ from app.consent.models import (
 )
 from app.consent.rules import Level, Purpose, Standing, State, Word
 from app.kernel import tokens
-from app.kernel.db import session
+from app.kernel.db import array_of, session
 from app.kernel.errors import NotFound
 
 
@@ -312,7 +312,10 @@ def count_standings(workspace_id: UUID, interest_ids: Sequence[UUID], now: datet
     return {word: count for word, count in session().execute(_STANDINGS, values)}  # noqa: C416  rows, not pairs
 
 
-@dataclass(frozen=True, slots=True)
+_LEVELS: dict[str | None, Level] = {None: Level.NONE, **{level.value: level for level in Level}}
+
+
+@dataclass(slots=True)
 class Ground:
     """What one letter to one person stands on: the interest, the moment of the yes, and how far it may look back."""
 
@@ -327,13 +330,12 @@ _GROUNDS = text(
     " JOIN interests i ON i.id = p.interest_id JOIN consent_events e ON e.id = p.event_id"
     " LEFT JOIN permissions t ON t.workspace_id = p.workspace_id AND t.contact_id = p.contact_id"
     " AND t.purpose = 'tracking' AND t.channel = p.channel AND t.interest_id IS NULL AND t.state = 'yes'"
-    " WHERE p.workspace_id = :workspace_id AND p.id = ANY(CAST(:ids AS uuid[]))"
+    " WHERE p.workspace_id = :workspace_id AND p.id = ANY(CAST(CAST(:ids AS text) AS uuid[]))"
 )
 
 
 def find_grounds(workspace_id: UUID, permission_ids: Collection[UUID]) -> dict[UUID, Ground]:
     """What letters stand on, by permission; tracking is none until the person allowed more."""
-    rows = session().execute(_GROUNDS, {"workspace_id": workspace_id, "ids": list(permission_ids)})
-    return {
-        row.id: Ground(row.interest_id, row.name, row.received_at, Level(row.level or Level.NONE)) for row in rows
-    }
+    values = {"workspace_id": workspace_id, "ids": array_of(permission_ids)}
+    rows = session().execute(_GROUNDS, values).all()
+    return {row[0]: Ground(row[1], row[2], row[3], _LEVELS[row[4]]) for row in rows}

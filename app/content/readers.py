@@ -100,7 +100,7 @@ def _brand(brand: Brand) -> Mapping[str, str]:
 
 def _moment(moment: datetime, zone: str, language: str) -> dict[str, str]:
     local = moment.astimezone(ZoneInfo(zone))
-    return {"date": _day(local.toordinal(), language), "time": f"{local:%H:%M}"}
+    return {"date": _day(local.toordinal(), language), "time": f"{local.hour:02d}:{local.minute:02d}"}
 
 
 @lru_cache(maxsize=4096)

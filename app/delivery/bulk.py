@@ -1,18 +1,17 @@
 """Mailings to many: one loop that keeps many lines to mail servers busy and asks the database a few times a second.
 
 A turn writes down what servers answered and takes new messages for the room there is on the lines, mailing by mailing
-in the order of their shares. Between turns only lines are served.
+in the order of their shares and as far as pacing lets them. Between turns only lines are served.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import groupby
-from operator import attrgetter
 from typing import Final
 
 from app.delivery import ends, outbox, queries, schedule, taking
@@ -22,10 +21,17 @@ from app.delivery.ends import Answer, Ready
 from app.delivery.journal import Journal, Record, Step
 from app.delivery.lines import Lines, Route
 from app.delivery.outbox import End, Head, Held
+from app.delivery.pacing.buckets import Limits
+from app.delivery.pacing.pacer import Pacer
+from app.delivery.pacing.rules import Said
+from app.delivery.pacing.watch import Watch
+from app.delivery.retries import classify
 from app.delivery.rules import Lane, MessageState, Skip
+from app.delivery.shares import Shares
+from app.delivery.taking import Taken
 from app.delivery.transports.base import Outcome, Result, Verb
 from app.delivery.transports.exchange import Ended, Mail
-from app.delivery.writing import Writer
+from app.delivery.writing import Made, Writer
 from app.kernel import clock
 from app.kernel.db import release, transaction
 
@@ -37,10 +43,11 @@ FLUSH_SECONDS: Final = 0.5
 """Results wait for each other no longer than this."""
 FLUSH_AT: Final = 1000
 LOOK_AGAIN_SECONDS: Final = 0.5
-"""While lines are busy with the last messages, the database is asked so often whether more is due."""
+"""While nothing more may begin, the database is asked so often whether that has changed."""
 REST_SECONDS: Final = 0.02
 """Between two turns, so that the rows of a turn are many."""
-CONNECTIONS: Final = 16
+LINGER_SECONDS: Final = 2.0
+"""Who only waits for a turn that pacing will give keeps the lines open for so long."""
 
 
 def run(owner: str, until: float, stop: Callable[[], bool]) -> bool:
@@ -72,16 +79,20 @@ class _Slice:
         self._owner = owner
         self._journal = Journal(owner)
         self._lines = Lines(self._before_body, self._after_answer)
+        self._shares = Shares(owner)
         self._writer = Writer()
+        self._pacer = Pacer()
+        self._watch = Watch()
         self._results: list[tuple[Ready, Result]] = []
         """Known, and not yet committed."""
-        self._back: list[Held] = []
+        self._back: list[Ready] = []
         """Begun, and not handed over."""
         self._bodies: dict[Mail, Record] = {}
         """Whose octets have begun to leave, and who have no end yet."""
         self._flushed_at = self._looked_at = time.monotonic()
+        self._linger_until = 0.0
         self._is_dry = False
-        """Nothing was due at the last look."""
+        """Nothing could be taken at the last look."""
         self._has_sent = False
         self._is_settled = True
 
@@ -94,7 +105,7 @@ class _Slice:
             if not may_take:
                 self._keep(self._lines.return_waiting())
             self._turn(may_take=may_take)
-            if self._lines.is_idle and not self._lines.is_opening and (self._is_dry or not may_take):
+            if self._is_over(may_take=may_take):
                 break
             self._keep(self._lines.wait(self._patience()))
         self._flush()
@@ -107,23 +118,29 @@ class _Slice:
         """End the slice; a journal that the database does not know yet stays for whoever comes next."""
         self._lines.close()
         self._journal.close(is_settled=self._is_settled)
+        if self._is_settled:
+            self._shares.release()
 
     # Turns.
 
     def _turn(self, *, may_take: bool) -> None:
         now = time.monotonic()
         wants_more = may_take and self._has_room(now)
-        is_time = bool(self._results or self._back) and (
-            now - self._flushed_at > FLUSH_SECONDS
+        if (self._results or self._back) and (
+            wants_more
+            or now - self._flushed_at > FLUSH_SECONDS
             or len(self._results) >= FLUSH_AT
-            or wants_more
             or self._lines.is_idle
-        )
-        if is_time:
+        ):
             self._flush()
         if wants_more:
             self._looked_at = time.monotonic()
             self._fill()
+
+    def _is_over(self, *, may_take: bool) -> bool:
+        if not self._lines.is_idle or self._lines.is_opening:
+            return False
+        return not may_take or (self._is_dry and time.monotonic() >= self._linger_until)
 
     def _has_room(self, now: float) -> bool:
         """Whether to ask for more: nothing is out, or enough has ended since the last time."""
@@ -141,87 +158,124 @@ class _Slice:
     def _fill(self) -> None:
         """Take messages for the room there is."""
         with transaction():
-            now = clock.now()
-            heads = taking.choose(Lane.BULK, now)
-            routes = [(head, self._route(head)) for head in heads]
+            limits = self._pacer.look()
+            heads = taking.choose(Lane.BULK, clock.now(), limits.shut_routes())
+            found = [(head, self._route(head, route)) for head, route in heads]
         release()
         self._is_dry = True
-        for head, route in routes:
-            if route is None:
-                continue
-            if not route.open and route.away is None:
-                route.grow(1)
-                self._is_dry = False
-                continue
-            self._fill_route(head, route)
+        for head, route in found:
+            if route is not None:
+                self._fill_route(head, route, limits)
 
-    def _route(self, head: Head) -> Route | None:
+    def _route(self, head: Head, name: str) -> Route | None:
         try:
-            return self._lines.route(self._writer.route(head))
+            return self._lines.route(name, self._writer.server(name, head))
         except NoSender:
             log.warning("mailing %s: nobody has said yet who the mails come from", head.no)
             return None
 
-    def _fill_route(self, head: Head, route: Route) -> None:
-        size = min(taking.TAKE, route.room)
+    def _fill_route(self, head: Head, route: Route, limits: Limits) -> None:
         if route.away is not None:
-            self._put_off(head, route.away)
+            self._tell_away(route)
             return
+        cap = self._shares.of(route.name, route.count)
+        route.keep_to(cap)
+        size = limits.most(route.name, min(taking.TAKE, route.room))
+        if not route.open:
+            route.grow(cap)
         if not size:
-            self._is_dry = False
+            # A line is being opened, all are busy, or a bucket is empty.
+            is_waiting = bool(route.room) or not route.open
+            self._linger_until = time.monotonic() + LINGER_SECONDS if is_waiting else self._linger_until
+            self._is_dry = self._is_dry and bool(route.room)
             return
-        taken, ready = self._take(head, size)
-        self._has_sent = self._has_sent or bool(ready)
-        if taken:
+        found, ready = self._take(head, route, size, limits)
+        if ready:
             self._is_dry = False
-        if taken >= size:
-            route.grow(CONNECTIONS)
+            self._has_sent = True
+        elif found:
+            self._linger_until = time.monotonic() + LINGER_SECONDS
+        if found >= size:
+            route.grow(cap)
         good_until = time.monotonic() + MAIL_WITHIN_SECONDS
         self._keep(self._lines.feed(route, [_mail(one, good_until) for one in ready]))
 
-    def _take(self, head: Head, size: int) -> tuple[int, list[Ready]]:
-        """Take, make and begin messages of one mailing: how many were taken, and those that have begun."""
+    def _take(self, head: Head, route: Route, size: int, limits: Limits) -> tuple[int, list[Ready]]:
+        """Take, make and begin messages of one mailing: how many were found, and those that have begun."""
         try:
             with transaction():
                 now = clock.now()
-                taken = taking.take(head, size, now, is_quiet=self._lines.is_idle)
-                over = [(one.held, End(MessageState.SUPPRESSED, one.refusal)) for one in taken if one.refusal]
-                ready: list[Ready] = []
-                made = self._writer.write(head, [one.held for one in taken if not one.refusal], self._around)
-                for held, found in made:
-                    if isinstance(found, Letter):
-                        ready.append(Ready(held, found))
-                    elif isinstance(found, Skip):
-                        over.append((held, End(MessageState.SUPPRESSED, found.reason)))
-                    else:
-                        over.append((held, ends.without_content(held, found)(now)))
-                outbox.finish_all(over, was=MessageState.PENDING)
-                _begin(ready, self._owner, now)
+                self._pacer.postpone(route.name, head.no)
+                resting = {*limits.shut_groups(route.name), *route.windows.full()}
+                taken = taking.take(head, size, now, resting, is_quiet=self._lines.is_idle)
+                chosen = self._granted(head, route, [one for one in taken if not one.refusal], limits)
+                made = self._writer.write(head, chosen, self._before_content)
+                self._journal.hint(Step.RENDERED, head.no, 0, 0)
+                ready = self._begin(route.name, taken, made, now)
         except _Stopped:
             return 0, []
         finally:
             release()
+        route.windows.begun(one.held.domain_group for one in ready)
         return len(taken), ready
 
-    def _put_off(self, head: Head, why: Result) -> None:
-        """The mail server is away: some of the messages say so, and wait."""
-        with transaction():
-            now = clock.now()
-            held = [one.held for one in taking.take(head, 20, now) if not one.refusal]
-            answers = ends.judge([(Ready(one, _NO_LETTER), why) for one in held])
-            outbox.finish_all(
-                [(ready.held, ends.end_of(ready, result, verdict, now)) for ready, result, verdict in answers],
-                was=MessageState.PENDING,
-            )
-        release()
+    def _granted(self, head: Head, route: Route, allowed: Sequence[Taken], limits: Limits) -> list[Held]:
+        """Those whose groups have room and tokens; the others stay as they are."""
+        wanted: Counter[str] = Counter()
+        chosen: list[Held] = []
+        rooms: dict[str, int] = {}
+        for one in allowed:
+            group = one.held.domain_group
+            if wanted[group] < rooms.setdefault(group, route.windows.room(group)):
+                wanted[group] += 1
+                chosen.append(one.held)
+        if not limits.touches(route.name, wanted):
+            return chosen
+        taking.hold(head)
+        granted = Counter(self._pacer.grant(route.name, wanted))
+        within: list[Held] = []
+        for held in chosen:
+            if granted[held.domain_group] > 0:
+                granted[held.domain_group] -= 1
+                within.append(held)
+        return within
+
+    def _begin(
+        self, route: str, taken: Sequence[Taken], made: Sequence[tuple[Held, Made]], now: datetime
+    ) -> list[Ready]:
+        over = [(one.held, End(MessageState.SUPPRESSED, one.refusal)) for one in taken if one.refusal]
+        ready: list[Ready] = []
+        for held, found in made:
+            if isinstance(found, Letter):
+                ready.append(Ready(held, found, route))
+            elif isinstance(found, Skip):
+                over.append((held, End(MessageState.SUPPRESSED, found.reason)))
+            else:
+                over.append((held, ends.without_content(held, found)(now)))
+        outbox.finish_all(over, was=MessageState.PENDING)
+        if len(ready) < len(made):
+            begun = {one.held.n for one in ready}
+            self._pacer.give_back(route, Counter(held.domain_group for held, _ in made if held.n not in begun))
+        for domain, group in groupby(ready, key=lambda one: one.letter.domain):
+            if not taking.begin([one.held for one in group], self._owner, domain, now):
+                raise _Stopped
+        return ready
+
+    def _tell_away(self, route: Route) -> None:
+        """Nobody could open a line: the route rests, no message pays for it."""
+        result = route.away
+        assert result is not None
+        verdict = classify(result.code, result.enhanced, result.text, result.verb)
+        said = Said("", verdict, result.verb, result.code, result.enhanced, ends.words_of(result))
+        log.warning("the mail server of route %s: %s", route.name, said.words)
+        ends.persist(lambda: self._pacer.learn(route.name, [said]))
+        route.away = None
 
     # What is said on the way.
 
-    def _around(self, held: Held, is_made: bool) -> None:
-        """Who dies between these two notes was killed by this message's content, as far as can be told."""
-        step = Step.RENDERED if is_made else Step.RENDERING
-        with contextlib.suppress(OSError):
-            self._journal.note(step, held.head.no, held.n, held.fence)
+    def _before_content(self, held: Held) -> None:
+        """Who dies before the next note was killed by this message's content, as far as can be told."""
+        self._journal.hint(Step.RENDERING, held.head.no, held.n, held.fence)
 
     def _before_body(self, mail: Mail) -> None:
         # Raises OSError when it cannot be written; then nothing of the body leaves.
@@ -233,17 +287,22 @@ class _Slice:
         """A record whose loss leaves more doubt and no double."""
         held: Held = mail.tag.held
         code = (result.code or 0) if result.verb is Verb.DOT else 0
-        with contextlib.suppress(OSError):
-            self._journal.note(Step.ANSWER, held.head.no, held.n, held.fence, code)
+        self._journal.hint(Step.ANSWER, held.head.no, held.n, held.fence, code)
 
     def _keep(self, ended: Sequence[Ended]) -> None:
         """Remember what has come to an end until the next turn."""
+        late: dict[str, list[str]] = {}
         for mail, result in ended:
+            ready: Ready = mail.tag
             self._bodies.pop(mail, None)
             if result is None:
-                self._back.append(mail.tag.held)
+                self._back.append(ready)
+                late.setdefault(ready.route, []).append(ready.held.domain_group)
             else:
-                self._results.append((mail.tag, result))
+                self._results.append((ready, result))
+                self._lines.named(ready.route).windows.answered(ready.held.domain_group)
+        for route, groups in late.items():
+            self._lines.named(route).windows.taken_back(groups)
 
     # What became of it.
 
@@ -255,25 +314,37 @@ class _Slice:
         for ready, result, verdict in answers:
             if verdict.suppresses:
                 ends.suppress(ready.held, ends.words_of(result))
-        if answers or back:
-            ends.persist(lambda: _write(answers, back))
-            _tell(answers)
+        for route in {ready.route for ready, _, _ in answers} | {ready.route for ready in back}:
+            self._write(
+                route,
+                [answer for answer in answers if answer[0].route == route],
+                [ready.held for ready in back if ready.route == route],
+            )
+        _tell(answers)
         self._is_dry = self._is_dry and not back
         self._journal.settle(self._bodies.values())
         self._flushed_at = time.monotonic()
 
+    def _write(self, route: str, answers: Sequence[Answer], back: Sequence[Held]) -> None:
+        said = {id(answer): ends.said_of(answer) for answer in answers}
+
+        def write() -> None:
+            _give_back(back)
+            for no, found in groupby(sorted(answers, key=_mailing_of), key=_mailing_of):
+                group = list(found)
+                _end(group)
+                first = group[0][0]
+                domain = first.letter.from_domain
+                self._watch.note(first.held.workspace_id, no, domain, [said[id(answer)] for answer in group])
+            if back:
+                self._pacer.give_back(route, Counter(held.domain_group for held in back))
+            self._pacer.learn(route, list(said.values()))
+
+        ends.persist(write)
+
 
 class _Stopped(Exception):
     """The mailing does not run any more: nothing of it has begun."""
-
-
-def _begin(ready: Sequence[Ready], owner: str, now: datetime) -> None:
-    for domain, group in groupby(ready, key=lambda one: one.letter.domain):
-        if not taking.begin([one.held for one in group], owner, domain, now):
-            raise _Stopped
-
-
-_NO_LETTER: Final = Letter(None, "", "", b"", "", b"", "", needs_smtputf8=False)  # type: ignore[arg-type]  # never sent
 
 
 def _mail(ready: Ready, good_until: float) -> Mail:
@@ -289,28 +360,30 @@ def _mail(ready: Ready, good_until: float) -> Mail:
     )
 
 
-def _write(answers: Sequence[Answer], back: Sequence[Held]) -> None:
-    now = clock.now()
-    mailing = attrgetter("head.no")
-    for _, group in groupby(sorted(back, key=mailing), key=mailing):
+def _mailing_of(answer: Answer) -> int:
+    return answer[0].held.head.no
+
+
+def _give_back(back: Sequence[Held]) -> None:
+    for _, group in groupby(sorted(back, key=lambda held: held.head.no), key=lambda held: held.head.no):
         outbox.give_back(list(group))
+
+
+def _end(answers: Sequence[Answer]) -> None:
+    """Write the ends of one mailing's messages."""
+    now = clock.now()
     pairs = [(ready.held, ends.end_of(ready, result, verdict, now)) for ready, result, verdict in answers]
-    pairs.sort(key=lambda pair: pair[0].head.no)
-    for _, found in groupby(pairs, key=lambda pair: pair[0].head.no):
-        ended = list(found)
-        sent = [pair for pair in ended if pair[1].state is MessageState.SENT]
-        if sent:
-            outbox.sent_all(sent)
-        outbox.finish_all([pair for pair in ended if pair[1].state is not MessageState.SENT])
+    sent = [pair for pair in pairs if pair[1].state is MessageState.SENT]
+    if sent:
+        outbox.sent_all(sent)
+    outbox.finish_all([pair for pair in pairs if pair[1].state is not MessageState.SENT])
 
 
 def _tell(answers: Sequence[Answer]) -> None:
     """One line for all that went well, one for each that did not."""
-    sent = 0
+    sent = Counter(ready.held.head.no for ready, _, verdict in answers if verdict.outcome is Outcome.SENT)
+    for no, count in sent.items():
+        log.info("mailing %s: %s messages were sent", no, count)
     for ready, result, verdict in answers:
-        if verdict.outcome is Outcome.SENT:
-            sent += 1
-        else:
+        if verdict.outcome is not Outcome.SENT:
             log.info("message %s: %s at %s (%s)", ready.held.number, verdict.outcome, result.verb, result.code)
-    if sent:
-        log.info("%s messages of mailing %s and others were sent", sent, answers[0][0].held.head.no)

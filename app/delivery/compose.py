@@ -11,7 +11,8 @@ from app.accounts import queries as accounts
 from app.consent.queries import Ground
 from app.contacts.queries import ReaderRow
 from app.content import service as content
-from app.delivery import letters, mails, outlets
+from app.delivery import dkim_keys, letters, mails, outlets
+from app.delivery.dkim import Signer
 from app.delivery.editions import Edition, bounce_domain, return_path_key, sender_of
 from app.delivery.identity import Purpose, message_id, return_path
 from app.delivery.mime import MailParts, build, list_unsubscribe
@@ -27,6 +28,7 @@ class Draft:
     Attributes:
         write: renders it; needs no database.
         headers: further (name, value) pairs.
+        signer: of DKIM; None: not switched on.
     """
 
     to: str
@@ -36,14 +38,16 @@ class Draft:
     write: Callable[[], Content]
     headers: tuple[tuple[str, str], ...]
     unsubscribe_url: str | None
+    signer: Signer | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Letter:
     """A mail ready for the wire.
 
     Attributes:
-        domain: of the sender; the first attempt's, for ever.
+        domain: of Message-ID and return path; the first attempt's sender's, for ever.
+        from_domain: of the sender now.
         needs_smtputf8: an address has a local part beyond ASCII.
         is_sound: made from a sheet, and so beyond what the wire could misread.
     """
@@ -55,6 +59,7 @@ class Letter:
     message_id: str
     mime_sha256: bytes
     domain: str
+    from_domain: str
     needs_smtputf8: bool
     is_sound: bool = False
 
@@ -64,7 +69,8 @@ def draft_letter(edition: Edition, held: Held, person: ReaderRow, ground: Ground
     letter = letters.draft(edition, held, person, ground)
     headers = edition.list_headers(ground.interest_id, ground.interest_name)
     return Draft(
-        person.address, person.name, edition.sender, edition.route, letter.write, headers, letter.unsubscribe_url
+        person.address, person.name, edition.sender, edition.route, letter.write, headers, letter.unsubscribe_url,
+        edition.signer,
     )
 
 
@@ -97,6 +103,8 @@ def draft(held: Held) -> Draft | Skip:
         partial(_write_system, prepared, brand.accent),
         (*headers, *prepared.extra_headers),
         prepared.unsubscribe_url,
+        # From's domain, not the first attempt's: receivers compare the signature with From.
+        dkim_keys.signer_for(held.workspace_id, sender.domain),
     )
 
 
@@ -133,6 +141,9 @@ def write(held: Held, draft: Draft) -> Letter:
             headers=_headers(held, draft, domain),
         )
     )
+    if draft.signer is not None:
+        head, _, body = data.partition(b"\r\n\r\n")
+        data = draft.signer.sign(head + b"\r\n", body) + data
     return Letter(
         route=draft.route,
         envelope_from=_mailbox(held, domain, "b"),
@@ -141,6 +152,7 @@ def write(held: Held, draft: Draft) -> Letter:
         message_id=name,
         mime_sha256=hashlib.sha256(data).digest(),
         domain=domain,
+        from_domain=sender.domain,
         needs_smtputf8=not (draft.to + sender.address + sender.reply_to).isascii(),
     )
 

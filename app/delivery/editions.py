@@ -9,7 +9,8 @@ from uuid import UUID
 from app.accounts import queries as accounts
 from app.accounts.rules.brand import Brand
 from app.content import queries as versions
-from app.delivery import outlets, queries
+from app.delivery import dkim_keys, outlets, queries
+from app.delivery.dkim import Signer
 from app.delivery.outbox import Head
 from app.delivery.rules import Sender
 from app.delivery.transports.settings import SmtpSettings
@@ -33,13 +34,14 @@ class NoSender(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """A mailing with its letter, its sender, and the way out."""
+    """A mailing with its letter, its sender, the way out, and who signs its mails."""
 
     head: Head
     version: LetterVersion
     brand: Brand
     sender: Sender
     route: SmtpSettings
+    signer: Signer | None
 
     def list_headers(self, interest_id: UUID, interest_name: str) -> tuple[tuple[str, str], ...]:
         """The fields that say which list a letter belongs to."""
@@ -65,6 +67,7 @@ def edition_of(head: Head) -> Edition:
         accounts.brand(head.workspace_id),
         sender,
         outlets.route_of(sender.transport_id),
+        dkim_keys.signer_for(head.workspace_id, sender.domain),
     )
 
 

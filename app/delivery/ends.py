@@ -19,6 +19,7 @@ from app.delivery import outbox, retries
 from app.delivery.compose import Letter
 from app.delivery.editions import NoSender
 from app.delivery.outbox import End, Held
+from app.delivery.pacing.rules import Said
 from app.delivery.retries import Blame, Verdict
 from app.delivery.rules import RENDER_FAULTS_UNTIL_FAILED, RENDER_PAUSE, MessageState, host_pause
 from app.delivery.transports.base import Outcome, Result
@@ -41,10 +42,11 @@ _ENDS: Final = {
 
 @dataclass(slots=True, eq=False)
 class Ready:
-    """A message with its mail."""
+    """A message with its mail, and the route that it takes (``pacing.buckets.route_key``)."""
 
     held: Held
     letter: Letter
+    route: str
 
 
 Answer = tuple[Ready, Result, Verdict]
@@ -57,6 +59,13 @@ def judge(results: Sequence[tuple[Ready, Result]]) -> list[Answer]:
         (ready, result, retries.classify(result.code, result.enhanced, result.text, result.verb))
         for ready, result in results
     ]
+
+
+def said_of(answer: Answer) -> Said:
+    """An answer as pacing hears it."""
+    ready, result, verdict = answer
+    words = "" if verdict.outcome is Outcome.SENT else words_of(result)
+    return Said(ready.held.domain_group, verdict, result.verb, result.code, result.enhanced, words)
 
 
 def end_of(ready: Ready, result: Result, verdict: Verdict, now: datetime) -> End:

@@ -49,8 +49,9 @@ class Step(IntEnum):
     """What a record says about its message."""
 
     RENDERING = 1
-    """Its content is being made."""
+    """Its content is being made; that of the one before it was."""
     RENDERED = 2
+    """So was that of the last one."""
     BODY = 3
     """The first byte of its body goes out next."""
     ANSWER = 4
@@ -143,6 +144,11 @@ class Journal:
         _REST.pack_into(kept, at + 1, mailing_no, n >> 32, n & 0xFFFFFFFF, fence & 0xFFFFFFFF, code & 0xFFFF)
         kept[at] = step
         self._length += 1
+
+    def hint(self, step: Step, mailing_no: int, n: int, fence: int, code: int = 0) -> None:
+        """Write a record whose loss leaves more doubt and no double: where it is full, none."""
+        if self._length < CAPACITY:
+            self.note(step, mailing_no, n, fence, code)
 
     def settle(self, still_open: Iterable[Record] = ()) -> None:
         """The database knows everything but this: forget the other records."""

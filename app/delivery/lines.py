@@ -15,6 +15,7 @@ from app.delivery.transports.base import NotOpen, Result
 from app.delivery.transports.exchange import Ended, Exchange, Mail
 from app.delivery.transports.settings import SmtpSettings
 from app.delivery.transports.smtp import SmtpTransport
+from app.delivery.windows import Windows
 
 PER_LINE: Final = 20
 """So many may have begun on one line: at most so many are in flight after a veto."""
@@ -22,8 +23,6 @@ BEGIN_FOR_SECONDS: Final = 0.8
 """So much sending is begun at once, by the pace of the last mails: a slow server gets few at a time."""
 GOODBYE_SECONDS: Final = 1.0
 CHECK_SECONDS: Final = 0.5
-STUCK_SECONDS: Final = 1.0
-"""A line whose server is silent for longer does not count as one that could take more."""
 
 BeforeBody = Callable[[Mail], None]
 AfterAnswer = Callable[[Mail, Result], None]
@@ -93,18 +92,32 @@ class Line:
 class Route:
     """The lines of one way out: one at first, twice as many as long as there is work for all, up to a limit."""
 
-    def __init__(self, settings: SmtpSettings, lines: Lines) -> None:
+    def __init__(self, name: str, settings: SmtpSettings, lines: Lines) -> None:
+        self.name = name
         self.settings = settings
+        self.windows = Windows(PER_LINE)
         self.open: list[Line] = []
         self.opening = 0
         self.away: Result | None = None
-        """Why it could not be opened; it is not tried again in the same slice."""
+        """Why no line could be opened."""
         self._lines = lines
 
     @property
     def room(self) -> int:
         """How many mails may begin on its lines now."""
         return sum(line.room for line in self.open)
+
+    @property
+    def count(self) -> int:
+        """Lines that are open or being opened."""
+        return len(self.open) + self.opening
+
+    def keep_to(self, cap: int) -> None:
+        """Let the newest lines end with what they have in hand, where there are more than ``cap``."""
+        working = [line for line in self.open if not line.is_ending]
+        for line in working[max(cap, 0) :]:
+            line.limit = line.exchange.taken + line.exchange.waits
+            line.has_heir = True
 
     def grow(self, cap: int) -> None:
         """Open more lines, at most ``cap`` in all; once the pace of those that are open is known."""
@@ -121,7 +134,8 @@ class Route:
         Returns:
             The lines that got some.
         """
-        waiting, fed = deque(mails), []
+        # In runs of one group, so that a slow receiver holds few lines.
+        waiting, fed = deque(sorted(mails, key=_group_of)), []
         for line in sorted(self.open, key=lambda line: -line.room):
             share = [waiting.popleft() for _ in range(min(line.room, len(waiting)))]
             if share:
@@ -131,13 +145,18 @@ class Route:
         return fed
 
 
+def _group_of(mail: Mail) -> str:
+    group: str = mail.tag.held.domain_group
+    return group
+
+
 class Lines:
     """All lines of one slice. Not shared between threads, but for the opening."""
 
     def __init__(self, before_body: BeforeBody, after_answer: AfterAnswer) -> None:
         self._before_body = before_body
         self._after_answer = after_answer
-        self._routes: dict[SmtpSettings, Route] = {}
+        self._routes: dict[str, Route] = {}
         self._by_number: dict[int, tuple[Route, Line]] = {}
         self._poll = select.epoll()
         self._ear, self._mouth = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -147,14 +166,20 @@ class Lines:
         """Their line was looked at and the dot may follow."""
         self._checked_at = time.monotonic()
         self._lock = threading.Lock()
+        self._begun = self._size = 0
+        """Mails that have begun and not ended, and how many may, over all lines at the last feeding."""
         self._is_closed = False
 
-    def route(self, settings: SmtpSettings) -> Route:
+    def route(self, name: str, settings: SmtpSettings) -> Route:
         """The lines of a way out."""
-        known = self._routes.get(settings)
+        known = self._routes.get(name)
         if known is None:
-            known = self._routes[settings] = Route(settings, self)
+            known = self._routes[name] = Route(name, settings, self)
         return known
+
+    def named(self, name: str) -> Route:
+        """One that is known already."""
+        return self._routes[name]
 
     @property
     def is_opening(self) -> bool:
@@ -174,8 +199,7 @@ class Lines:
     @property
     def has_room(self) -> bool:
         """Whether half of what may have begun over all of them may begin now."""
-        lines = [line for _, line in self._by_number.values() if not line.is_ending]
-        return 2 * sum(line.room for line in lines) >= sum(line.size for line in lines)
+        return 2 * self._begun <= self._size
 
     def open_aside(self, route: Route) -> None:
         """Open a line in a thread of its own: greeting and signing in may take long, and the loop may not wait."""
@@ -184,8 +208,10 @@ class Lines:
     def feed(self, route: Route, mails: list[Mail]) -> list[Ended]:
         """Give the route's lines mails that have begun."""
         ended: list[Ended] = []
+        self._begun += len(mails)
         for line in route.hand_out(mails):
             ended += self._after(line)
+        self._measure()
         return ended
 
     def wait(self, seconds: float) -> list[Ended]:
@@ -217,7 +243,11 @@ class Lines:
         for _, line in self._by_number.values():
             line.exchange.return_waiting()
             ended += line.take_ended()
+        self._begun -= len(ended)
         return ended
+
+    def _measure(self) -> None:
+        self._size = sum(line.size for _, line in self._by_number.values() if not line.is_ending)
 
     def close(self) -> None:
         """Say goodbye to every server; what is still in flight is cut off."""
@@ -269,12 +299,14 @@ class Lines:
                 line.pace_seconds = sum(other.pace_seconds for other in route.open) / len(route.open)
             route.open.append(line)
             self._by_number[line.fileno] = (route, line)
+            self._size += line.size
             self._poll.register(line.fileno, select.EPOLLIN)
 
     def _after(self, line: Line) -> list[Ended]:
         """Put right what the poller should know of a line, after something happened to it."""
         exchange = line.exchange
         ended = line.take_ended()
+        self._begun -= len(ended)
         if line.is_spent:
             self._let_go(line)
             return ended
@@ -310,11 +342,12 @@ class Lines:
         if now - self._checked_at < CHECK_SECONDS:
             return []
         self._checked_at = now
+        self._measure()
         ended: list[Ended] = []
         for number, (_, line) in list(self._by_number.items()):
             if number not in heard:
                 line.exchange.check_time(now)
-                ended += self._after(line) if line.exchange.is_broken else []
+                ended += self._after(line)
         return ended
 
 

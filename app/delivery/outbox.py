@@ -17,9 +17,11 @@ from sqlalchemy import Row, TextClause, text
 
 from app.consent import queries as consent
 from app.delivery.events import Finished, FinishedMessage, MessagesFinished
+from app.delivery.pacing import tallies
+from app.delivery.pacing.buckets import route_sql
 from app.delivery.rules import CRASHES_UNTIL_POISON, UNKNOWN_PAUSE, Kind, Lane, MessageState, Sender
 from app.kernel import clock
-from app.kernel.db import session
+from app.kernel.db import array_of, session, text_array_of
 from app.kernel.events import publish
 
 log = logging.getLogger(__name__)
@@ -88,7 +90,7 @@ class Held:
         return f"{self.head.no}-{self.n}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class End:
     """What became of a held message.
 
@@ -119,10 +121,11 @@ class End:
 
 # Which running mailing is next: the one that has had least for its weight, then the one with the oldest row.
 _CHOOSE = text(
-    "SELECT g.no FROM mailings g CROSS JOIN LATERAL ("
+    "SELECT g.no FROM mailings g CROSS JOIN LATERAL ("  # noqa: S608  no input in it
     " SELECT m.due_at FROM messages m WHERE m.mailing_no = g.no AND m.state = 'pending' AND m.due_at <= :now"
     " ORDER BY m.due_at LIMIT 1) AS first"
-    " WHERE g.lane = :lane AND g.state = 'running' ORDER BY g.vtime, first.due_at LIMIT :candidates"
+    f" WHERE g.lane = :lane AND g.state = 'running' AND {route_sql('g')} <> ALL(CAST(:shut AS text[]))"
+    " ORDER BY g.vtime, first.due_at LIMIT :candidates"
 )
 HEAD: Final = "g.no, g.workspace_id, g.kind, g.name, g.lane, g.sender, g.content_version_id"
 """The columns of ``Head``, in its order."""
@@ -142,12 +145,14 @@ _CLAIM = text(
 _PACE = text("UPDATE mailings SET vtime = vtime + CAST(:taken AS double precision) / weight WHERE no = :no")
 
 
-def claim(lane: Lane, owner: str, size: int) -> list[Held]:
-    """Take up to ``size`` due messages of one mailing; rows that another session holds are passed over."""
+def claim(lane: Lane, owner: str, size: int, shut: Sequence[str] = ()) -> list[Held]:
+    """Take up to ``size`` due messages of one mailing; rows that another session holds are passed over.
+
+    Mailings whose route is ``shut`` get nothing.
+    """
     now = clock.now()
-    candidates = (
-        session().execute(_CHOOSE, {"now": now, "lane": lane, "candidates": CANDIDATES}).scalars().all()
-    )
+    values = {"now": now, "lane": lane, "candidates": CANDIDATES, "shut": list(shut)}
+    candidates = session().execute(_CHOOSE, values).scalars().all()
     for no in candidates:
         values = {"no": no, "now": now, "size": size, "owner": owner, "lease_until": now + CLAIM_LEASE}
         taken = [_held(row) for row in session().execute(_CLAIM, values)]
@@ -193,7 +198,9 @@ def _sender(snapshot: Mapping[str, Any] | None) -> Sender | None:
 # row again and leaves the message out. The mailing's row is not locked, or a pause would starve; its state is read
 # with this statement's own snapshot.
 _HELD = "m.mailing_no = :no AND m.n = taken.n AND m.fence = taken.fence AND m.state = 'claimed'"
-_TAKEN = "unnest(CAST(:ns AS bigint[]), CAST(:fences AS bigint[])) AS taken (n, fence)"
+_TAKEN = (
+    "unnest(CAST(CAST(:ns AS text) AS bigint[]), CAST(CAST(:fences AS text) AS bigint[])) AS taken (n, fence)"
+)
 _BULK_JOIN = " JOIN permissions p ON p.id = m.permission_id JOIN reach r ON r.id = m.reach_id"
 _GATES: Final = {
     # who: (joined rows, the gate, which rows are locked)
@@ -282,8 +289,8 @@ def begin(batch: Sequence[Held], domain: str) -> list[Held]:
 def _taken(batch: Sequence[Held]) -> dict[str, Any]:
     return {
         "no": batch[0].mailing_no,
-        "ns": [held.n for held in batch],
-        "fences": [held.fence for held in batch],
+        "ns": array_of([held.n for held in batch]),
+        "fences": array_of([held.fence for held in batch]),
     }
 
 
@@ -362,8 +369,9 @@ def finish_all(
 _SENT = text(
     "UPDATE messages m SET state = 'sent', done_at = :now, lease_owner = NULL, lease_until = NULL, host_faults = 0,"
     " render_faults = 0, reply_code = e.code, reply_status = e.status, reply_text = e.reply"
-    " FROM unnest(CAST(:ns AS bigint[]), CAST(:fences AS bigint[]), CAST(:codes AS smallint[]),"
-    " CAST(:statuses AS text[]), CAST(:replies AS text[])) AS e (n, fence, code, status, reply)"
+    " FROM unnest(CAST(CAST(:ns AS text) AS bigint[]), CAST(CAST(:fences AS text) AS bigint[]),"
+    " CAST(CAST(:codes AS text) AS smallint[]), CAST(CAST(:statuses AS text) AS text[]),"
+    " CAST(CAST(:replies AS text) AS text[])) AS e (n, fence, code, status, reply)"
     " WHERE m.ctid = ANY(CAST(CAST(:places AS text) AS tid[])) AND m.mailing_no + 0 = :no AND m.n = e.n"
     " AND m.fence = e.fence AND m.state || '' = 'attempting' RETURNING m.n"
 )
@@ -381,11 +389,11 @@ def sent_all(ends: Sequence[tuple[Held, End]]) -> set[int]:
     values = _taken(batch) | {
         "now": now,
         "places": places_of(batch),
-        "codes": [end.code for _, end in ends],
-        "statuses": [end.status for _, end in ends],
-        "replies": [end.reply for _, end in ends],
+        "codes": array_of([end.code or "NULL" for _, end in ends]),
+        "statuses": text_array_of([end.status for _, end in ends]),
+        "replies": text_array_of([end.reply for _, end in ends]),
     }
-    written = set(session().execute(_SENT, values).scalars())
+    written = {row[0] for row in session().execute(_SENT, values).all()}
     _tell(ends[0][0], [(held, end) for held, end in ends if held.n in written], now)
     return written | finish_all([(held, end) for held, end in ends if held.n not in written])
 
@@ -423,7 +431,7 @@ _BLAME = text(
 def blame(mailing_no: int, n: int, fence: int, words: str) -> None:
     """A worker ended while it made the mail of this message, which was taken and not begun."""
     values = {
-        "no": mailing_no, "ns": [n], "fences": [fence], "limit": CRASHES_UNTIL_POISON, "now": clock.now(), "words": words,
+        "no": mailing_no, "ns": array_of([n]), "fences": array_of([fence]), "limit": CRASHES_UNTIL_POISON, "now": clock.now(), "words": words,
     }  # fmt: skip
     for row in session().execute(_BLAME, values):
         log.error("message %s-%s: a worker ended while making it; it is %s now", mailing_no, row.n, row.state)
@@ -484,6 +492,7 @@ def reap() -> int:
     for row in over:
         level = logging.ERROR if row.state == MessageState.POISON else logging.WARNING
         log.log(level, "message %s-%s: its worker ended, it is %s now", row.mailing_no, row.n, row.state)
+    tallies.add(tallies.LEASES_OVER, len(over))
     values = {"now": now, "before": now - UNKNOWN_PAUSE, "size": REAP_LIMIT}
     again = session().execute(_ONCE_MORE, values).all()
     for row in again:

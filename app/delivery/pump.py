@@ -15,7 +15,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from psycopg.errors import DeadlockDetected, LockNotAvailable
@@ -27,6 +27,8 @@ from app.delivery.ends import Ready
 from app.delivery.journal import Journal, Step
 from app.delivery.outbox import End, Held
 from app.delivery.outlets import Outlets
+from app.delivery.pacing.buckets import route_key
+from app.delivery.pacing.pacer import Pacer
 from app.delivery.rules import Lane, MessageState, Skip
 from app.delivery.transports.base import NotOpen, Outcome, Result, Transport, Verb
 from app.kernel import clock
@@ -37,6 +39,7 @@ log = logging.getLogger(__name__)
 MAIL_WITHIN_SECONDS: Final = 1.0
 """A MAIL FROM follows its begin by no more than this; otherwise it goes back."""
 GIVE_BACK_SECONDS: Final = 20.0
+TURN_PAUSE: Final = timedelta(seconds=2)
 _slices = itertools.count(1)
 _process = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
@@ -91,6 +94,7 @@ class _Slice:
         self._owner = owner
         self._outlets = Outlets()
         self._journal = Journal(owner)
+        self._pacer = Pacer()
         self._is_settled = True
         self._has_begun = False
 
@@ -104,7 +108,8 @@ class _Slice:
         self._journal.open()
         self._is_settled = False
         with transaction():
-            claimed = outbox.claim(self._lane, self._owner, 1)
+            limits = self._pacer.look()
+            claimed = outbox.claim(self._lane, self._owner, 1, limits.shut_routes())
         release()
         for held in claimed:
             self._bring_to_end(held)
@@ -143,7 +148,7 @@ class _Slice:
                 self._note(Step.RENDERING, held)
                 letter = compose.write(held, draft)
                 self._note(Step.RENDERED, held)
-                return Ready(held, letter)
+                return Ready(held, letter, route_key(draft.sender.transport_id))
             except Exception as fault:  # noqa: BLE001  whatever a template or a header does, it is this message's fault
                 draft = fault
         return ends.without_content(held, draft)
@@ -157,10 +162,40 @@ class _Slice:
         except NotOpen as fault:
             self._end(ready, fault.result, was=MessageState.CLAIMED)
             return
-        if not _begin(ready.held, ready.letter.domain):
+        try:
+            if not self._begin(ready):
+                return
+        except _Unready:
+            decide = _wait_for_turn
+            ends.persist(lambda: outbox.finish(ready.held, decide(clock.now()), was=MessageState.CLAIMED))
             return
         self._has_begun = True
         self._end(ready, self._hand_over(ready, transport, time.monotonic() + MAIL_WITHIN_SECONDS))
+
+    def _begin(self, ready: Ready) -> bool:
+        """Whether it may be sent now; when a lock is held for too long it is given back.
+
+        Raises:
+            _Unready: see there.
+        """
+        held = ready.held
+        try:
+            with transaction():
+                if not outbox.begin([held], ready.letter.domain):
+                    return False
+                group = held.domain_group
+                if not self._pacer.grant(ready.route, {group: 1}, lane=self._lane).get(group):
+                    raise _Unready
+                return True
+        except DBAPIError as fault:
+            if not isinstance(fault.orig, LockNotAvailable | DeadlockDetected):
+                raise
+            log.info("message %s: somebody holds its permission, it is given back", held.number)
+            with transaction():
+                outbox.give_back([held])
+            return False
+        finally:
+            release()
 
     def _hand_over(self, ready: Ready, transport: Transport, good_until: float) -> Result:
         held, letter = ready.held, ready.letter
@@ -197,11 +232,13 @@ class _Slice:
         log.info("message %s: %s at %s (%s)", ready.held.number, verdict.outcome, result.verb, result.code)
         if verdict.suppresses:
             ends.suppress(ready.held, ends.words_of(result))
-        ends.persist(
-            lambda: outbox.finish(
-                ready.held, ends.end_of(ready, result, verdict, clock.now()), was=was
-            )
-        )
+        said = ends.said_of((ready, result, verdict))
+
+        def write() -> None:
+            outbox.finish(ready.held, ends.end_of(ready, result, verdict, clock.now()), was=was)
+            self._pacer.learn(ready.route, [said])
+
+        ends.persist(write)
 
 
 def _draft(held: Held) -> Draft | Skip | Exception:
@@ -217,19 +254,9 @@ def _draft(held: Held) -> Draft | Skip | Exception:
         release()
 
 
-def _begin(held: Held, domain: str) -> bool:
-    """Whether it may be sent now; when a lock is held for too long it is given back."""
-    try:
-        with transaction():
-            return bool(outbox.begin([held], domain))
-    except DBAPIError as fault:
-        if not isinstance(fault.orig, LockNotAvailable | DeadlockDetected):
-            raise
-        log.info("message %s: somebody holds its permission, it is given back", held.number)
-        with transaction():
-            outbox.give_back([held])
-        return False
-    finally:
-        release()
+class _Unready(Exception):
+    """Pacing does not let it begin now."""
 
 
+def _wait_for_turn(now: datetime) -> End:
+    return End(MessageState.PENDING, "the receiver asked for patience", due_at=now + TURN_PAUSE)

@@ -12,6 +12,7 @@ from app.delivery import journal, outbox, retries
 from app.delivery.identity import message_id
 from app.delivery.journal import Left, Record, Step
 from app.delivery.outbox import End, Held
+from app.delivery.pacing import slots
 from app.delivery.rules import CRASHES_UNTIL_POISON, MessageState
 from app.delivery.transports.base import Outcome, Verb
 from app.kernel import clock
@@ -38,24 +39,34 @@ def replay() -> None:
 
 
 def _apply(left: Left) -> None:
+    # Its lines have ended with it.
+    slots.release(left.owner)
     last = {(record.mailing_no, record.n): record for record in left.records}
+    culprit = _being_made(left.records) if left.is_believed else None
     owned = outbox.held_by(left.owner)
     for _, group in groupby(owned, key=lambda item: item[0].mailing_no):
         rows = list(group)
-        _return_claimed([held for held, state in rows if state is MessageState.CLAIMED], last)
+        claimed = [held for held, state in rows if state is MessageState.CLAIMED]
+        _return_claimed(claimed, culprit)
         begun = [held for held, state in rows if state is MessageState.ATTEMPTING]
         _end_begun(begun, last, is_believed=left.is_believed)
     if left.is_believed:
         _tell_sent(left.owner, last)
-        _blame(owned, last)
+        _blame(owned, culprit)
     if owned:
         log.warning("a worker ended with %s messages in hand; its journal has put them right", len(owned))
 
 
-def _return_claimed(claimed: Sequence[Held], last: dict[tuple[int, int], Record]) -> None:
+def _being_made(records: Sequence[Record]) -> Record | None:
+    """The message whose content was being made at the end."""
+    made = [record for record in records if record.step in {Step.RENDERING, Step.RENDERED}]
+    return made[-1] if made and made[-1].step is Step.RENDERING else None
+
+
+def _return_claimed(claimed: Sequence[Held], culprit: Record | None) -> None:
     """Nothing was begun; only the one whose content was being made may be what ended the worker."""
     now = clock.now()
-    culprits = [held for held in claimed if _step(held, last) is Step.RENDERING]
+    culprits = [held for held in claimed if culprit is not None and _is_of(culprit, held)]
     outbox.give_back([held for held in claimed if held not in culprits])
     outbox.finish_all([(held, _crashed(held, now)) for held in culprits], was=MessageState.CLAIMED)
 
@@ -101,12 +112,14 @@ def _answered(held: Held, code: int, now: datetime) -> End:
     return End(waiting, f"{code} ({ANSWERED})", code=code, due_at=due_at, counts=verdict.counts)
 
 
-def _blame(owned: Sequence[tuple[Held, MessageState]], last: dict[tuple[int, int], Record]) -> None:
-    """The one message whose mail was being made, where it was not the owner's yet: bulk begins what it has made."""
-    known = {(held.mailing_no, held.n) for held, _ in owned}
-    for number, record in last.items():
-        if record.step is Step.RENDERING and number not in known:
-            outbox.blame(record.mailing_no, record.n, record.fence, POISON)
+def _blame(owned: Sequence[tuple[Held, MessageState]], culprit: Record | None) -> None:
+    """The message whose mail was being made, where it was not the owner's yet: bulk begins what it has made."""
+    if culprit is not None and not any(_is_of(culprit, held) for held, _ in owned):
+        outbox.blame(culprit.mailing_no, culprit.n, culprit.fence, POISON)
+
+
+def _is_of(record: Record, held: Held) -> bool:
+    return (record.mailing_no, record.n, record.fence) == (held.mailing_no, held.n, held.fence)
 
 
 def _tell_sent(owner: str, last: dict[tuple[int, int], Record]) -> None:

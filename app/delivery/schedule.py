@@ -11,6 +11,7 @@ from sqlalchemy import Row, text
 from app.consent import queries as consent
 from app.delivery.events import MailingFinished
 from app.delivery.models import LEAST_SERVED
+from app.delivery.pacing.groups import group_sql
 from app.delivery.rules import LATE, TOO_LATE, Lane, MailingState
 from app.kernel import clock, jobs
 from app.kernel.db import release, session, transaction
@@ -107,7 +108,7 @@ def _freeze(mailing: Row[tuple[int, UUID, list[str]]]) -> int:
         "INSERT INTO messages (mailing_no, n, workspace_id, contact_id, permission_id, reach_id, dedupe_key,"  # noqa: S608  no input in it
         " domain_group, state, created_at, due_at)"
         " SELECT :no, row_number() OVER (ORDER BY a.contact_id), :workspace_id, a.contact_id, a.permission_id,"
-        " a.reach_id, a.contact_id, ad.domain, 'pending', :now, :now"
+        " a.reach_id, a.contact_id, " + group_sql("ad.domain") + ", 'pending', :now, :now"
         f" FROM ({audience}) AS a"
         " JOIN addresses ad ON ad.contact_id = a.contact_id AND ad.channel = 'email'"
     )

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from app.content.service import Blank, Parts, Skeleton, one_line
+from app.delivery.dkim import Signer
 from app.delivery.headers import address_field, text_field
 from app.delivery.mime import MailParts, boundary_of, content_type, head, multipart
 from app.delivery.quoting import Hole, Quoter, quote, split, with_marks
@@ -52,7 +53,7 @@ class Sheet:
         needs_why: whether the copy names the page that says why.
     """
 
-    __slots__ = ("_body", "_fillers", "_fixed", "_head", "_marks", "_subject", "needs_why")
+    __slots__ = ("_body", "_fillers", "_fixed", "_has_own_subject", "_head", "_marks", "_subject", "_whole", "needs_why")
 
     def __init__(self, skeleton: Skeleton, parts: MailParts, marks: Marks) -> None:
         """Encode it.
@@ -80,19 +81,22 @@ class Sheet:
             part = {b"\0text": skeleton.text, b"\0html": skeleton.html}.get(piece)
             encoded += _encoded(part, known) if part is not None else [piece]
         self._body = _Frame(encoded, ())
+        self._whole = _Frame([*self._head.pieces, b"\r\n", *self._body.pieces], ())
         self._fillers = [_Filler(blank) for blank in self._body.blanks]
+        self._has_own_subject = has_own_subject
         self.needs_why = self._head.has(marks.why) or self._body.has(marks.why)
 
     def fill(
-        self, words: Mapping[str, str], to: str, to_name: str, values: Mapping[str, Any]
-    ) -> tuple[bytes, bytes]:
-        """One reader's head (without the empty line) and body.
+        self, words: Mapping[str, str], to: str, to_name: str, values: Mapping[str, Any], signer: Signer | None
+    ) -> bytes:
+        """One reader's mail.
 
         Args:
             words: each mark's own word; ASCII.
             to: mailbox of the reader.
             to_name: display name, or empty.
             values: ``contact`` and ``permission`` of the merge tags.
+            signer: of DKIM.
 
         Raises:
             NeedsWhole: see there.
@@ -103,9 +107,12 @@ class Sheet:
         for filler in self._fillers:
             own[filler.blank] = filler.octets(values, words)
         own[TO] = _to_field(to, to_name)
-        if self._head.has(SUBJECT):
+        if self._has_own_subject:
             own[SUBJECT] = text_field("Subject", _one_line(self._subject, values, words))
-        return self._head.fill(own), self._body.fill(own)
+        if signer is None:
+            return self._whole.fill(own)
+        head, body = self._head.fill(own), self._body.fill(own)
+        return b"".join((signer.sign(head, body, is_canonical_body=True), head, b"\r\n", body))
 
 
 class _Filler:
@@ -146,19 +153,15 @@ class _Filler:
 class _Frame:
     """Octets in their order, and where the holes are."""
 
-    __slots__ = ("_holes", "_pieces", "blanks")
+    __slots__ = ("_holes", "_pieces", "blanks", "pieces")
 
     def __init__(self, pieces: Iterable[bytes | Hole], marks: Iterable[str]) -> None:
-        self._pieces: list[bytes] = []
-        self._holes: list[tuple[int, object]] = []
+        self.pieces: list[bytes | Hole] = []
         marks = list(marks)
         for piece in pieces:
-            for part in split(piece, marks) if isinstance(piece, bytes) and marks else [piece]:
-                if isinstance(part, Hole):
-                    self._holes.append((len(self._pieces), part.name))
-                    self._pieces.append(b"")
-                else:
-                    self._pieces.append(part)
+            self.pieces += split(piece, marks) if isinstance(piece, bytes) and marks else [piece]
+        self._pieces = [b"" if isinstance(piece, Hole) else piece for piece in self.pieces]
+        self._holes = [(n, piece.name) for n, piece in enumerate(self.pieces) if isinstance(piece, Hole)]
         self.blanks = [name for _, name in self._holes if isinstance(name, Blank)]
 
     def has(self, name: object) -> bool:

@@ -20,6 +20,7 @@ from sqlalchemy import text
 from app.consent import queries as consent
 from app.delivery import outbox
 from app.delivery.outbox import COLUMNS, HEAD, Head, Held
+from app.delivery.pacing.buckets import route_sql
 from app.delivery.rules import Lane
 from app.kernel.db import session
 
@@ -28,17 +29,32 @@ TAKE: Final = 320
 """So many are taken at once at most."""
 
 _CHOOSE = text(
-    f"SELECT {HEAD} FROM mailings g CROSS JOIN LATERAL ("  # noqa: S608  no input in it
+    f"SELECT {HEAD}, {route_sql('g')} FROM mailings g CROSS JOIN LATERAL ("  # noqa: S608  no input in it
     " SELECT m.due_at FROM messages m WHERE m.mailing_no = g.no AND m.state = 'pending' AND m.due_at <= :now"
     " ORDER BY m.due_at LIMIT 1) AS first"
-    " WHERE g.lane = :lane AND g.state = 'running' ORDER BY g.vtime, first.due_at LIMIT :candidates"
+    f" WHERE g.lane = :lane AND g.state = 'running' AND {route_sql('g')} <> ALL(CAST(:shut AS text[]))"
+    " ORDER BY g.vtime, first.due_at LIMIT :candidates"
 )
 
 
-def choose(lane: Lane, now: datetime) -> list[Head]:
-    """Running mailings with something due: the one first that has had least for its weight."""
-    rows = session().execute(_CHOOSE, {"now": now, "lane": lane, "candidates": CANDIDATES})
-    return [outbox.head_of(row) for row in rows]
+def choose(lane: Lane, now: datetime, shut: Sequence[str] = ()) -> list[tuple[Head, str]]:
+    """Running mailings with something due, each with its route: the one first that has had least for its weight.
+
+    Args:
+        lane: whose.
+        now: the database's clock.
+        shut: routes that rest.
+    """
+    values = {"now": now, "lane": lane, "candidates": CANDIDATES, "shut": list(shut)}
+    return [(outbox.head_of(row), row[-1]) for row in session().execute(_CHOOSE, values)]
+
+
+_HOLD = text("SELECT FROM mailings WHERE no = :no FOR NO KEY UPDATE")
+
+
+def hold(head: Head) -> None:
+    """Lock the mailing before its pacing: who pauses it for what servers said locks in that order."""
+    session().execute(_HOLD, {"no": head.no})
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +75,7 @@ def _take_sql(which: str) -> str:
     return (
         f"WITH due AS MATERIALIZED (SELECT {COLUMNS}, m.ctid AS place FROM messages m WHERE m.mailing_no = :no"  # noqa: S608
         f" AND m.state = 'pending' AND m.due_at <= :now AND {which}"
-        " AND (CAST(:resting AS text[]) IS NULL OR m.domain_group <> ALL(CAST(:resting AS text[])))"
+        " AND (CAST(:resting AS text[]) IS NULL OR m.domain_group IS NULL OR m.domain_group <> ALL(CAST(:resting AS text[])))"
         " ORDER BY m.due_at LIMIT :size FOR UPDATE SKIP LOCKED)"
         f" SELECT m.*, CASE WHEN {consent.gate_sql()} THEN '' ELSE {outbox.BULK_REASON} END"
         " FROM due m JOIN permissions p ON p.id = m.permission_id JOIN reach r ON r.id = m.reach_id"
@@ -126,7 +142,7 @@ def begin(batch: Sequence[Held], owner: str, domain: str, now: datetime) -> bool
         "no": batch[0].mailing_no, "places": outbox.places_of(batch), "taken": len(batch), "owner": owner,
         "domain": domain, "now": now, "lease_until": now + outbox.ATTEMPT_LEASE,
     }  # fmt: skip
-    places = {n: place for n, place in session().execute(_BEGIN, values)}  # noqa: C416  rows, not pairs
+    places = {row[0]: row[1] for row in session().execute(_BEGIN, values).all()}
     for held in batch:
         held.fence += 1
         held.place = places.get(held.n, "")

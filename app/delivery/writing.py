@@ -44,7 +44,7 @@ class Writer:
 
     def __init__(self) -> None:
         self._editions: dict[int, Edition] = {}
-        self._routes: dict[int, SmtpSettings] = {}
+        self._servers: dict[str, SmtpSettings] = {}
         self._sheets: dict[tuple[int, UUID, Level, str], tuple[Sheet, Marks] | None] = {}
 
     def edition(self, head: Head) -> Edition:
@@ -58,32 +58,32 @@ class Writer:
             known = self._editions[head.no] = edition_of(head)
         return known
 
-    def route(self, head: Head) -> SmtpSettings:
-        """The way out that the mailing's mails take; inside a transaction.
+    def server(self, route: str, head: Head) -> SmtpSettings:
+        """The mail server of the route that the mailing's mails take; inside a transaction.
 
         Raises:
             NoSender: as ``edition``.
         """
-        known = self._routes.get(head.no)
+        known = self._servers.get(route)
         if known is None:
-            known = self._routes[head.no] = outlets.route_of(sender_of(head).transport_id)
+            known = self._servers[route] = outlets.route_of(sender_of(head).transport_id)
         return known
 
     def write(
-        self, head: Head, batch: Sequence[Held], around: Callable[[Held, bool], None]
+        self, head: Head, batch: Sequence[Held], before: Callable[[Held], None]
     ) -> list[tuple[Held, Made]]:
         """The mails of messages of one mailing; inside a transaction, writes nothing.
 
         Args:
             head: the mailing.
             batch: its messages.
-            around: told before (False) and after (True) each mail is made.
+            before: told before each mail is made.
 
         Raises:
             sqlalchemy.exc.OperationalError: the database is away.
         """
         if head.version_id is None:
-            return [(held, _by_itself(held, around)) for held in batch]
+            return [(held, _by_itself(held, before)) for held in batch]
         edition = self.edition(head)
         people = contacts.find_readers(head.workspace_id, [held.contact_id for held in batch if held.contact_id])
         grounds = consent.find_grounds(
@@ -91,14 +91,13 @@ class Writer:
         )
         made: list[tuple[Held, Made]] = []
         for held in batch:
-            around(held, False)
+            before(held)
             try:
                 made.append((held, self._one(edition, held, people, grounds)))
             except (OperationalError, InterfaceError):
                 raise
             except Exception as fault:  # noqa: BLE001  whatever a template or a header does, it is this message's fault
                 made.append((held, fault))
-            around(held, True)
         return made
 
     def _one(
@@ -190,23 +189,23 @@ def _filled(
         permission_at=ground.said_at,
         language=edition.version.language,
     )
-    head, body = sheet.fill(words, person.address, person.name, values)
     return Letter(
         route=edition.route,
         envelope_from=mailboxes.make(held.n, "b"),
         to=person.address,
-        data=b"%b\r\n%b" % (head, body),
+        data=sheet.fill(words, person.address, person.name, values, edition.signer),
         message_id=message_id(held.head.no, held.n, domain),
         mime_sha256=b"",
         domain=domain,
+        from_domain=edition.sender.domain,
         needs_smtputf8=not (person.address + edition.sender.address + edition.sender.reply_to).isascii(),
         is_sound=True,
     )
 
 
-def _by_itself(held: Held, around: Callable[[Held, bool], None]) -> Made:
+def _by_itself(held: Held, before: Callable[[Held], None]) -> Made:
     """A mail whose content a room of its own makes."""
-    around(held, False)
+    before(held)
     try:
         draft = compose.draft(held)
         return compose.write(held, draft) if isinstance(draft, compose.Draft) else draft
@@ -214,8 +213,6 @@ def _by_itself(held: Held, around: Callable[[Held, bool], None]) -> Made:
         raise
     except Exception as fault:  # noqa: BLE001  as above
         return fault
-    finally:
-        around(held, True)
 
 
 def _word(url: str) -> str:

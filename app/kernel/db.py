@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from typing import Any
@@ -78,6 +78,25 @@ def transaction() -> Iterator[Session]:
         current.info.pop("in_transaction", None)
         current.info.pop("now", None)
     jobs.ring_all(current.info)
+
+
+def array_of(values: Iterable[object]) -> str:
+    """Numbers or UUIDs as PostgreSQL reads an array from text; psycopg takes ten times as long for a list of them.
+
+    Bind it as ``CAST(CAST(:name AS text) AS bigint[])``.
+    """
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def text_array_of(values: Iterable[str | None]) -> str:
+    """The same for text."""
+    return "{" + ",".join([_quoted(value) for value in values]) + "}"
+
+
+def _quoted(value: str | None) -> str:
+    if value is None:
+        return "NULL"
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def aside() -> AbstractContextManager[Connection]:

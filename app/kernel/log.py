@@ -14,6 +14,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 def clean(message: str) -> str:
     """The message with addresses and link tokens masked and control characters spelled out."""
+    if "@" not in message and "/" not in message and message.isprintable():
+        return message
     masked = _TOKEN.sub(r"\1…", _ADDRESS.sub("(address)", message))
     return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", masked)
 

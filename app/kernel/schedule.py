@@ -37,13 +37,13 @@ _CLAIM = text(
 _FINISH = text("UPDATE job_runs SET finished_at = clock_timestamp(), error = :error WHERE name = :name")
 
 
-def due() -> list[str]:
-    """Names of the periodic jobs whose time has come."""
+def due(late_seconds: float = 0) -> list[str]:
+    """Names of the periodic jobs whose time has come, or came so long ago that every bell has forgotten them."""
     ages = {name: float(age) for name, age in session().execute(_DUE)}
     return [
         job.name
         for job in jobs.all_jobs()
-        if job.every_seconds and ages.get(job.name, 1e9) >= job.every_seconds
+        if job.every_seconds and ages.get(job.name, 1e9) >= job.every_seconds + late_seconds
     ]
 
 

@@ -18,6 +18,7 @@ from app.kernel.errors import NotFound
 from app.kernel.macs import hmac_sha256
 
 MAC_BYTES = 16
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _keys: tuple[bytes, ...] = ()
 
 
@@ -119,7 +120,7 @@ def _mac(key: bytes, purpose: str, body: bytes, size: int) -> bytes:
 
 def encode(raw: bytes) -> str:
     """URL-safe base64 without padding."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def decode(token: str, *, longest: int = 512) -> bytes:

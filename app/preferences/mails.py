@@ -30,10 +30,11 @@ def _url(path: str) -> str:
 
 def links_of(permission_id: UUID, reach_id: UUID) -> ReaderLinks:
     """Where the reader of a letter leaves, chooses, and learns why: the pages of this room."""
+    url = current_app.config["NOD"].url
     return ReaderLinks(
-        unsubscribe=_url(f"/u/{links.unsubscribe(links.Kind.PERMISSION, permission_id)}"),
-        preferences=_url(f"/p/{links.preferences(reach_id)}"),
-        why=_url(f"/w/{links.why(permission_id)}"),
+        unsubscribe=f"{url}/u/{links.unsubscribe(links.Kind.PERMISSION, permission_id)}",
+        preferences=f"{url}/p/{links.preferences(reach_id)}",
+        why=f"{url}/w/{links.why(permission_id)}",
     )
 
 

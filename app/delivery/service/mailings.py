@@ -157,6 +157,10 @@ def cancel(workspace_id: UUID, mailing_no: int) -> None:
         NotFound: no mailing of this workspace.
         Conflict: it has ended.
     """
+    queries.get_mailing(workspace_id, mailing_no)
+    # The messages first, as senders do who then count their turn on the mailing: whoever takes it the other way
+    # round and a sender would wait for each other. What is given back or made meanwhile the job calls off.
+    session().execute(_CANCEL_WAITING, {"no": mailing_no, "now": clock.now()})
     open_states = (
         MailingState.DRAFT,
         MailingState.SCHEDULED,
@@ -171,7 +175,6 @@ def cancel(workspace_id: UUID, mailing_no: int) -> None:
         {"state": MailingState.CANCELLED, "pause_reason": None},
         "This mailing has ended; there is nothing left to cancel.",
     )
-    session().execute(_CANCEL_WAITING, {"no": mailing_no, "now": clock.now()})
     jobs.ring_job(SCHEDULE)
 
 

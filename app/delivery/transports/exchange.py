@@ -176,7 +176,9 @@ class Exchange:
         self._say(b".\r\n" + self._next_envelope() if self._is_overlapping else b".\r\n")
 
     def check_time(self, now: float) -> None:
-        """Give the server up when it has been silent for too long."""
+        """Give the server up when it has been silent for too long, and take back what comes too late behind it."""
+        if self._waiting and now > self._waiting[0].good_until:
+            self.return_waiting()
         if not self.is_idle and now > self._since + self._patience():
             is_body = self._body is not None
             self._break("The server took no more of the mail." if is_body else "The server did not answer in time.")

@@ -1,0 +1,96 @@
+"""G6: the line to the mail server is cut at ten points; only after the final dot is there doubt."""
+
+from __future__ import annotations
+
+from app.delivery import service
+from app.kernel.db import transaction
+from tests.faults.checker import Outcome, check
+from tests.faults.script import POINTS, Rule
+from tests.faults.site import Site
+from tests.support import mailing
+from tests.support.outbox import wish
+from tests.support.workers import until
+
+NAME = "G6"
+SHORT = {"people": 140, "cuts": 3, "rounds": 1}
+LONG = {"people": 3_000, "cuts": 50, "rounds": 5}
+LATER = {"NOD_CLOCK_SHIFT_SECONDS": str(16 * 60)}
+SERVER = {"login": "nod:secret", "tls": True}
+"""The mail server asks for a name and a password, and offers TLS."""
+OPENING, IN_A_MAIL = POINTS[:5], POINTS[5:]
+
+
+def run(site: Site, people: int, cuts: int, rounds: int) -> Outcome:
+    """Cut before there is a mail, then within mails, then a system mail; then a person sends what is in doubt."""
+    site.start_all()
+    asked = _cut_a_question(site)
+    numbers = _cut_openings(site, rounds)
+    place = site.place(people)
+    done = site.seen.cuts["DOT"]
+    site.mail.behave(*(Rule(point, is_drop=True, times=cuts, share=0.3) for point in IN_A_MAIL))
+    number = place.launch()
+    until(
+        lambda: all(site.seen.cuts[point] >= cuts + done * (point == "DOT") for point in IN_A_MAIL),
+        60,
+        lambda: site.seen.cuts,
+    )
+    _a_quarter_later(site)
+    site.until_ended(number, *numbers, seconds=90)
+    # Where all of a mail fits into buffers, a client cannot know how much of it the server read after its 354.
+    outcome = check(site, [number, *numbers], doubt=3 * cuts, is_shifted=True)
+    outcome.demand(
+        outcome.unknown >= cuts, f"{outcome.unknown} unknown after {cuts} cuts behind the final dot"
+    )
+    outcome.add(_send_again(site, [number, *numbers]))
+    until(lambda: asked.state == "sent", 30, site.logs)
+    question = check(site, [asked.row().mailing_no], bound=1, doubt=0, is_shifted=True)
+    outcome.demand(question.duplicates == 1, "a question in doubt was not asked once more")
+    outcome.add(question)
+    for point in POINTS:
+        outcome.with_figure(f"cuts_at_{point.lower()}", site.seen.cuts[point])
+        outcome.demand(site.seen.cuts[point] > 0, f"nothing was cut at {point}")
+    return outcome
+
+
+def _cut_openings(site: Site, rounds: int) -> list[int]:
+    """One small mailing after the other, each of which meets a cut before its first mail."""
+    numbers, place = [], site.place(5)
+    for point in OPENING * rounds:
+        site.mail.behave(Rule(point, is_drop=True))
+        known = site.seen.cuts[point]
+        numbers.append(place.launch())
+        until(lambda point=point, known=known: site.seen.cuts[point] > known, 60, site.logs)
+    site.mail.behave()
+    return numbers
+
+
+def _cut_a_question(site: Site):
+    """A system mail that is cut off behind the final dot."""
+    place = mailing.setting()
+    site.mail.behave(Rule("DOT", "asked.example", is_drop=True, times=1))
+    asked = wish(place.where, "mara@asked.example")
+    until(lambda: asked.state == "unknown", 30, site.logs)
+    return asked
+
+
+def _a_quarter_later(site: Site) -> None:
+    """Pauses are over by the clock, and a system mail in doubt may go out once more."""
+    site.mail.behave()
+    site.stop("bulk1", "bulk2", "senders")
+    site.start("senders", **LATER)
+    site.start("bulk1", "bulk", **LATER)
+
+
+def _send_again(site: Site, numbers: list[int]) -> Outcome:
+    """A person sends what is in doubt: each may arrive a second time, under the Message-ID of the first."""
+    doubtful = site.query(
+        "SELECT DISTINCT workspace_id, mailing_no FROM messages WHERE mailing_no = ANY(%s) AND state = 'unknown'",
+        numbers,
+    )
+    count = 0
+    for workspace_id, number in doubtful:
+        with transaction():
+            count += service.send_unknown(workspace_id, number)
+    site.until_ended(*numbers)
+    again = check(site, numbers, bound=count, doubt=0, is_shifted=True)
+    return Outcome(duplicates=again.duplicates, bound=count, broken=again.broken)

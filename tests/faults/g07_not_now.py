@@ -1,0 +1,75 @@
+"""G7: for half an hour everybody gets a 451, then each recipient is greylisted; all get it in the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.faults.checker import Outcome, check, number_in
+from tests.faults.script import Rule, greylist
+from tests.faults.site import Site
+from tests.support import mailing
+from tests.support.workers import until
+
+NAME = "G7"
+SHORT = {"people": 60, "minutes": (0, 12)}
+LONG = {"people": 1_000, "minutes": (0, 12, 30, 60)}
+MOST_ATTEMPTS = 6
+GREY_SECONDS = 2.0
+WATCH_SECONDS = 1.5
+MOST_CONNECTIONS = 1.0
+"""In a second, while the domain cools down."""
+
+
+def run(site: Site, people: int, minutes: tuple[int, ...]) -> Outcome:
+    """Minutes of the workers' clock pass between one try and the next.
+
+    Args:
+        site: where.
+        people: how many.
+        minutes: by the clock, at which workers are started; only the last ones meet a willing server.
+    """
+    place = site.place(people, ("busy.example", "grey.example"))
+    site.start_all(workers=0)
+    number = place.launch()
+    busy = 0.0
+    for step, minute in enumerate(minutes):
+        is_last = step == len(minutes) - 1
+        busy_now = [] if is_last else [Rule("RCPT", "busy.example", reply="451 4.2.0 not now")]
+        site.mail.behave(*busy_now, greylist(GREY_SECONDS, "grey.example"))
+        tried = len(site.seen.mails)
+        site.start("bulk1", "bulk", NOD_CLOCK_SHIFT_SECONDS=str(minute * 60))
+        if is_last:
+            site.until_ended(number, seconds=60)
+        else:
+            least = people if step == 0 else people // 2
+            until(lambda tried=tried, least=least: len(site.seen.mails) >= tried + least, 60, site.logs)
+            until(lambda minute=minute: not _due(site, number, minute), 60, site.logs)
+            busy = max(busy, _connections_while_cooling(site))
+        site.stop("bulk1")
+    outcome = check(site, [number], is_shifted=True)
+    tries = Counter(mail.sender for mail in site.seen.mails)
+    most = max(
+        tries[copy.sender] for copy in site.seen.copies if (number_in(copy.message_id) or (0,))[0] == number
+    )
+    outcome.with_figure("most_attempts", most)
+    outcome.with_figure("connections_a_second_while_cooling", busy)
+    outcome.demand(most <= MOST_ATTEMPTS, f"{most} attempts for one message")
+    outcome.demand(busy <= MOST_CONNECTIONS, f"{busy:.1f} connections a second to a domain that says not now")
+    outcome.demand(mailing.states(number) == {"sent": people}, "not everybody got it")
+    return outcome
+
+
+def _due(site: Site, number: int, minute: int) -> int:
+    """How many wait for a worker by whose clock so many minutes have passed, or are in its hands."""
+    query = (
+        "SELECT count(*) FROM messages WHERE mailing_no = %s AND (state IN ('claimed', 'attempting')"
+        " OR state = 'pending' AND due_at <= now() + make_interval(mins => %s))"
+    )
+    return site.query(query, number, minute)[0][0]
+
+
+def _connections_while_cooling(site: Site) -> float:
+    """New connections in a second, once everybody was told to wait."""
+    before = len(site.seen.opened)
+    site.has_waited(lambda: False, WATCH_SECONDS)
+    return (len(site.seen.opened) - before) / WATCH_SECONDS

@@ -1,0 +1,61 @@
+"""G24: one person's mail ends the process that makes it; that one is set aside, the others get theirs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from app.contacts import service as contacts
+from app.kernel.db import transaction
+from tests.faults import readers
+from tests.faults.checker import Outcome, check
+from tests.faults.site import Site
+from tests.support import letters
+from tests.support.mailing import Setting
+
+NAME = "G24"
+SHORT = {"people": 50, "workers": 1}
+LONG = {"people": 1_000, "workers": 2}
+MOST_DEATHS = 3
+POISON = "Poison"
+LETTER = (
+    '<mj-text>Hello {{ contact.first_name|upper }}, <a href="https://ostkai.example/new">look</a></mj-text>'
+)
+HOOK = {"PYTHONPATH": str(Path(__file__).with_name("hooks")), "FAULTS_POISON": POISON}
+
+
+def run(site: Site, people: int, workers: int) -> Outcome:
+    """A worker that dies is started again, as whoever looks after it would."""
+    made = site.place(people)
+    place = Setting(made.where, letters.version(made.id, LETTER).id)
+    who, _ = site.nemesis.chance.choice(readers.permissions(site, place.id))
+    with transaction():
+        contacts.update_profile(place.id, who, first_name=POISON)
+    site.stop("bulk1", "bulk2")
+    site.start_all(workers=0)
+    site.mail.behave()
+    number = place.launch()
+    names = [f"frail{number}" for number in range(workers)]
+    deaths = -workers
+    deadline = time.monotonic() + 60 + people / 20
+    while not site.is_over(number) and time.monotonic() < deadline:
+        for name in names:
+            if name not in site.processes or not site.processes[name].is_alive:
+                deaths += 1
+                site.start(name, "bulk", **HOOK)
+        time.sleep(0.05)
+    site.stop(*names)
+    outcome = check(site, [number], kills=deaths)
+    rows = dict(
+        site.query("SELECT state, count(*) FROM messages WHERE mailing_no = %s GROUP BY state", number)
+    )
+    outcome.demand(rows == {"sent": people - 1, "poison": 1}, f"it ended as {rows}")
+    said = site.query(
+        "SELECT reply_text FROM messages WHERE mailing_no = %s AND contact_id = %s AND state = 'poison'",
+        number,
+        who,
+    )
+    outcome.demand(bool(said and said[0][0]), "nothing says why it was set aside")
+    outcome.demand(0 < deaths <= MOST_DEATHS, f"{deaths} workers ended")
+    outcome.with_figure("workers_ended", deaths)
+    return outcome
