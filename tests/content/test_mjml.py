@@ -210,9 +210,10 @@ def test_a_mail_that_grows_too_large_in_compiling_is_refused(monkeypatch: pytest
 
 
 LIMITED = """
-import compiler, resource, sys
-compiler.main()
-for name, act in (("memory", lambda: bytearray(compiler.MEMORY_OCTETS)), ("file", lambda: open(sys.argv[1], "w").write("x"))):
+import resource, runpy, sys
+compiler = runpy.run_path(sys.argv[1])
+compiler["main"]()
+for name, act in (("memory", lambda: bytearray(compiler["MEMORY_OCTETS"])), ("file", lambda: open(sys.argv[2], "wb", 0).write(b"x"))):
     try:
         act()
     except (MemoryError, OSError):
@@ -223,10 +224,9 @@ print(resource.getrlimit(resource.RLIMIT_CPU)[0], file=sys.stderr)
 
 def test_the_compilers_process_gets_no_more_than_its_share(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-B", "-c", LIMITED, str(tmp_path / "new")],
+        [sys.executable, "-I", "-B", "-W", "ignore", "-c", LIMITED, compiler.__file__, str(tmp_path / "new")],
         input=json.dumps({"source": mail("<mj-text>a</mj-text>")}).encode(),
         capture_output=True,
-        env={"PYTHONPATH": str(Path(compiler.__file__).parent)},
         check=False,
     )
     assert json.loads(done.stdout)["html"]
