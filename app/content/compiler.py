@@ -243,6 +243,7 @@ def _line_of(source: str, name: str, given: dict[str, Any]) -> int:
 def main() -> None:
     """Read one source from standard input, write the result to standard output."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_OCTETS, MEMORY_OCTETS))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     source = json.loads(sys.stdin.buffer.read())["source"]
     html, problems = compile_source(source)

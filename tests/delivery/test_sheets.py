@@ -135,8 +135,11 @@ LETTERS = {
     "story in a line": Words(f"<mj-text>{LINK}</mj-text>", text=f"It goes: {{{{ contact.fields.story }}}}.{ENDS}"),
     "way out in an if": Words('<mj-text>{% if contact.first_name %}<a href="{{ links.preferences }}">Choose</a>{% else %}'
                               '<a href="{{ links.why }}">Why?</a>{% endif %}</mj-text>'),
-    "filtered way out": Words("<mj-text>{{ links.preferences|upper }} {{ links.unsubscribe|truncate(60) }}</mj-text>"),
-    "way out in the subject": Words(f"<mj-text>{LINK}</mj-text>", "Leave at {{ links.unsubscribe }}"),
+    "filtered way out": Words("<mj-text>{{ links.preferences|upper }}</mj-text>", is_shared=False),
+    "filtered in an if": Words("<mj-text>{% if contact.first_name %}{{ links.why|truncate(60) }}{% endif %}</mj-text>", is_shared=False),
+    "compared way out": Words('<mj-text>{% if "x" in links.unsubscribe %}x{% endif %}</mj-text>', is_shared=False),
+    "way out in the subject": Words(f"<mj-text>{LINK}</mj-text>", "Leave at {{ links.unsubscribe }}", is_shared=False),
+    "way out with a default": Words('<mj-text>{{ links.preferences|default("x") }} {{ links.web_view|urlencode }}</mj-text>'),
     "odd text": Words("<mj-text>a  b&nbsp;c\t.<br/>.dot<br/> = =3D &lt;p&gt; 😀</mj-text>", text="  .\n..\n\ttab  two \n=20\n.end " + ENDS),
     "runaway": Words("<mj-text>" + "{{ contact.fields.story }} " * 3_000 + "</mj-text>", is_shared=False),
     "own link": Words(f"<mj-text>{OWN_LINK}</mj-text>", is_shared=False),
@@ -145,11 +148,9 @@ LETTERS = {
 
 LONG = "a value of 76 letters, or two tags side by side, give a line of more than 76"
 GAPS = "what merging does to empty lines and edges of the text depends on the value"
-MARKS = "a mark that a filter or an encoded header changed is not found"
 DIFFERS = {
     **dict.fromkeys(("plain", "choices", "neighbours", "own text"), LONG),
     **dict.fromkeys(("field", "begins with a tag", "ends with a tag", "story in a line"), GAPS),
-    **dict.fromkeys(("filtered way out", "way out in the subject"), MARKS),
 }
 SHARED = [
     pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=DIFFERS[name])] if name in DIFFERS else [])
@@ -293,7 +294,10 @@ def test_a_copy_that_would_grow_over_two_megabytes_is_stopped_on_both_ways(desk:
     assert isinstance(quick, str)
 
 
-@pytest.mark.parametrize("desk", ["own link"], indirect=True)
-def test_a_letter_with_links_of_each_readers_own_has_no_sheet(desk: Desk) -> None:
+WHOLE = ["own link", "filtered way out", "filtered in an if", "compared way out", "way out in the subject"]
+
+
+@pytest.mark.parametrize("desk", WHOLE, indirect=True)
+def test_a_letter_whose_addresses_cannot_be_put_in_afterwards_has_no_sheet(desk: Desk) -> None:
     ground = Ground(uuid7(), "News", SOON, Level.NONE)
     assert desk.writer._sheet(desk.edition, desk.held, ground, "ostkai.example") is None
