@@ -13,6 +13,7 @@ from app.campaigns.pages import sending
 from app.campaigns.rules import State
 from app.consent import service as consent
 from app.consent.rules import By, Level, Proof
+from app.content import mjml
 from app.delivery import pump, schedule
 from app.delivery.rules import Word
 from app.kernel.db import db, session, transaction
@@ -176,6 +177,17 @@ def test_it_goes_out_and_the_report_shows_people_beside_machines(staff, made, re
     assert "reader0@example.org" in people
     assert "reader1@example.org" not in people
     assert re.search(r'data-label="Clicked">1 \(25\.0%\)', staff.get("/campaigns").text)
+
+
+def test_from_the_review_to_the_last_copy_the_letter_is_compiled_once(staff, made, smtp, monkeypatch):
+    compiled = []
+    real = mjml._run
+    monkeypatch.setattr(mjml, "_results", mjml._Results())
+    monkeypatch.setattr(mjml, "_run", lambda source: compiled.append(source) or real(source))
+    assert staff.get(f"{made.path}/review").status_code == 200
+    go(made, smtp)
+    assert len(smtp.messages) == 4
+    assert len(compiled) == 1
 
 
 def test_the_brands_website_is_one_link_for_everybody_and_told_at_each_level(
