@@ -60,6 +60,8 @@ _OWN: Final = (
     Variable("nod.pixel", Kind.URL, "", "The picture that tells of an opening"),
     Variable("nod.hidden", Kind.URL, "", "The link that no person sees"),
 )
+_PERSONAL: Final = frozenset({"links.unsubscribe", "links.preferences", "links.why"})
+"""Addresses that are each reader's own."""
 _WAY_OUT: Final = "https://nod.invalid/u/way-out"
 _POSTAL: Final = "Nod Postal Street 12345"
 
@@ -333,10 +335,10 @@ class Prepared:
     ) -> Skeleton | None:
         """The letter with what all its readers share, as ``merge`` would write it for each of them.
 
-        None: it must be merged reader by reader, because what may be missing for one of them hangs on a tag, or a
-        link leads elsewhere for each.
+        None: it must be merged reader by reader, because what may be missing for one of them hangs on a tag, a
+        link leads elsewhere for each, or a personal address stands where it cannot be found again.
         """
-        if not self._addresses.are_shared:
+        if not self._addresses.are_shared or self._hides_addresses:
             return None
         values = {**fixed, "nod": self._own(fixed, links, pixel_url, hidden_url)}
         page = fold(self._html, values, self._language)
@@ -344,6 +346,12 @@ class Prepared:
         if text is None or not self._is_complete(fixed, page, text):
             return None
         return Skeleton(fold(self._subject, values, self._language), page, text, values)
+
+    @property
+    def _hides_addresses(self) -> bool:
+        """Whether an address of one reader is changed by a filter, compared, or encoded in the subject."""
+        changed = self._html.changed | self._text.changed | self._subject.names
+        return any(name in _PERSONAL or name.startswith("nod.") for name in changed)
 
     def _own(
         self, values: Mapping[str, Any], links: Links | None, pixel_url: str | None, hidden_url: str | None

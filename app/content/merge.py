@@ -121,7 +121,7 @@ def prepare(source: str, target: Target, declared: Iterable[Variable]) -> Templa
         ) from error
     if reader.errors:
         raise MergeRefused(sorted(set(reader.errors)))
-    return Template(pieces, target, frozenset(reader.needed))
+    return Template(pieces, target, frozenset(reader.needed), frozenset(reader.changed))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,14 +170,23 @@ class Template:
     Attributes:
         pieces: its parts in their order.
         needed: the names that it shows whatever happens, without a default and outside any ``if``.
+        changed: the names whose values do not stand in it as they are, because of a filter or a comparison.
     """
 
-    __slots__ = ("_target", "needed", "pieces")
+    __slots__ = ("_target", "changed", "needed", "pieces")
 
-    def __init__(self, pieces: Sequence[Piece], target: Target, needed: frozenset[str]) -> None:
+    def __init__(
+        self, pieces: Sequence[Piece], target: Target, needed: frozenset[str], changed: frozenset[str]
+    ) -> None:
         self.pieces = tuple(pieces)
         self._target = target
         self.needed = needed
+        self.changed = changed
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The dotted names that decide what it says."""
+        return frozenset[str]().union(*(piece.names for piece in self.pieces))
 
     def missing(self, values: Mapping[str, Any]) -> list[str]:
         """Which of the needed names have no value at all; an empty text is a value."""
@@ -254,6 +263,7 @@ class _Reader:
         self._names: set[str] = set()
         self.errors: list[MergeError] = []
         self.needed: set[str] = set()
+        self.changed: set[str] = set()
 
     def at(self, line: int | None, word: str, message: str) -> MergeError:
         """An error at the first place of the line that holds the word, else at its first tag."""
@@ -414,8 +424,10 @@ class _Reader:
         if isinstance(node, nodes.Name | nodes.Getattr):
             return self._look_up(node, names)
         if isinstance(node, nodes.Filter):
+            self.changed.update(_names_in(node) if node.name != "default" else ())
             return self._filter(node, names)
         if isinstance(node, nodes.Compare):
+            self.changed.update(_names_in(node))
             return Kind.TEXT, self._compare(node, names)
         if isinstance(node, nodes.And | nodes.Or | nodes.Not):
             return Kind.TEXT, self._logic(node, names)
@@ -539,6 +551,10 @@ def _dotted(node: nodes.Node) -> str:
     if not isinstance(node, nodes.Name):
         return ""
     return ".".join([node.name, *reversed(names)])
+
+
+def _names_in(node: nodes.Node) -> Iterable[str]:
+    return (_dotted(found) for found in node.find_all(nodes.Getattr))
 
 
 def _word(node: nodes.Node) -> str:

@@ -15,6 +15,7 @@ from app.campaigns import queries, service
 from app.campaigns.rules import State
 from app.content import queries as letters
 from app.content import service as content
+from app.content.mjml import EMAILS
 from app.delivery.models import Mailing, Message
 from app.kernel import clock
 from app.kernel.db import session, transaction
@@ -41,7 +42,9 @@ def test_an_empty_list_teaches_the_first_step(staff):
 
 
 def test_a_new_campaign_begins_with_a_design_and_leads_through_the_steps(staff, where, readers):
-    assert staff.get("/campaigns/new").text.count('name="design"') >= 3
+    offered = re.findall(r'name="design" value="([a-z-]+)"', staff.get("/campaigns/new").text)
+    assert offered == [design.name for design in content.designs()]
+    assert set(offered) == {path.parent.name for path in EMAILS.glob("newsletters/*/mail.mjml")}
     answer = staff.post("/campaigns/new", page="/campaigns/new", name="Winter roast", design="plain-letter")
     assert answer.status_code == 303
     path = answer.headers["Location"].removesuffix("/write")

@@ -13,6 +13,7 @@ from app.campaigns.pages import sending
 from app.campaigns.rules import State
 from app.consent import service as consent
 from app.consent.rules import By, Level, Proof
+from app.content import mjml
 from app.delivery import moves, pump, schedule
 from app.delivery import service as delivery
 from app.delivery.rules import Word
@@ -166,12 +167,29 @@ def test_it_goes_out_and_the_report_shows_people_beside_machines(staff, made, re
     tracking_jobs.ingest()
     page = staff.get(f"{made.path}/report").text
     assert re.search(r"Clicked by hand</dt><dd><a[^>]*>1</a>", page)
-    assert re.search(r"Clicks over time: 1 by people, \d+ by machines", page)
+    machines = int(re.search(r"Clicks over time: 1 by people, (\d+) by machines, 0 not sure", page)[1])
+    assert machines >= 1
+    table = re.search(r"The same over time.*?</table>", page, re.DOTALL)[0]
+    rows = [[int(found) for found in re.findall(r"<td[^>]*>([\d,]+)</td>", row)] for row in table.split("<tr>")[2:]]
+    assert [sum(column) for column in zip(*rows, strict=True)] == [1, machines, 0], "the table says what the chart shows"
+    assert re.search(rf'<th scope="row">Clicks</th><td class="n">1</td><td class="n muted">{machines}</td>', page)
+    assert re.search(r'/guji</small>.*?<td class="n">1</td>', page, re.DOTALL)
     assert "/guji" in page
     people = staff.get(f"{made.path}/people?word=clicked").text
     assert "reader0@example.org" in people
     assert "reader1@example.org" not in people
     assert re.search(r'data-label="Clicked">1 \(25\.0%\)', staff.get("/campaigns").text)
+
+
+def test_from_the_review_to_the_last_copy_the_letter_is_compiled_once(staff, made, smtp, monkeypatch):
+    compiled = []
+    real = mjml._run
+    monkeypatch.setattr(mjml, "_results", mjml._Results())
+    monkeypatch.setattr(mjml, "_run", lambda source: compiled.append(source) or real(source))
+    assert staff.get(f"{made.path}/review").status_code == 200
+    go(made, smtp)
+    assert len(smtp.messages) == 4
+    assert len(compiled) == 1
 
 
 def test_the_brands_website_is_one_link_for_everybody_and_told_at_each_level(

@@ -255,6 +255,15 @@ def test_a_draft_that_cannot_be_shown_says_where_it_is_broken(inside, place, mad
     assert "sandbox" in shown.headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("name", [one.name for one in service.designs()])
+def test_every_design_can_be_seen_and_has_all_its_pictures(inside, name):
+    shown = inside.get(f"/letters/designs/{name}/preview")
+    assert shown.status_code == 200
+    for picture in set(re.findall(r'src="[^"]*(/letters/designs/pictures/[^"]+)"', shown.text)):
+        assert inside.get(picture).content_type == "image/png"
+    assert "{{" not in shown.text
+
+
 def test_designs_can_be_seen_before_one_is_chosen(inside):
     shown = inside.get("/letters/designs/announcement/preview")
     assert "Three neighbours" in shown.text

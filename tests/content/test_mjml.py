@@ -1,10 +1,14 @@
 """The wrapper around the compiler: faults bridged, limits kept, every problem on its line."""
 
+import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from app.content import compiler
 from app.content import mjml as wrapper
 from app.content.colours import Colours
 from app.content.compiler import DEPTH, ENDING_TAGS, TAGS
@@ -194,6 +198,39 @@ def test_limits_answer_with_words() -> None:
     assert any("deep" in message for _, message in errors(compile_mjml(mail(deep))))
     many = "<mj-text>" + "<b></b>" * (TAGS + 1) + "</mj-text>"
     assert any("tags" in message for _, message in errors(compile_mjml(mail(many))))
+
+
+def test_a_mail_that_grows_too_large_in_compiling_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    html, problems = compiler.compile_source(mail("<mj-text>a</mj-text>"))
+    assert html
+    monkeypatch.setattr(compiler, "OUTPUT_CHARACTERS", len(html) - 1)
+    html, problems = compiler.compile_source(mail("<mj-text>a</mj-text>"))
+    assert not html
+    assert [problem["message"] for problem in problems] == ["The compiled mail is larger than 4 MB."]
+
+
+LIMITED = """
+import resource, runpy, sys
+compiler = runpy.run_path(sys.argv[1])
+compiler["main"]()
+for name, act in (("memory", lambda: bytearray(compiler["MEMORY_OCTETS"])), ("file", lambda: open(sys.argv[2], "wb", 0).write(b"x"))):
+    try:
+        act()
+    except (MemoryError, OSError):
+        print(name, file=sys.stderr)
+print(resource.getrlimit(resource.RLIMIT_CPU)[0], file=sys.stderr)
+"""
+
+
+def test_the_compilers_process_gets_no_more_than_its_share(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", "-W", "ignore", "-c", LIMITED, compiler.__file__, str(tmp_path / "new")],
+        input=json.dumps({"source": mail("<mj-text>a</mj-text>")}).encode(),
+        capture_output=True,
+        check=False,
+    )
+    assert json.loads(done.stdout)["html"]
+    assert done.stderr.decode().split() == ["memory", "file", str(compiler.CPU_SECONDS)]
 
 
 def test_a_compile_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from app.delivery.identity import message_id, read_return_path, return_path
 from app.delivery.mime import MailParts, build, list_unsubscribe
 from app.kernel.errors import BadInput
 from tests.delivery.nasty import NASTY
+from tests.delivery.wire import check_wire
 
 PLAIN = MailParts(
     from_address="news@ostkai.example",
@@ -49,28 +50,6 @@ def read(octets: bytes) -> EmailMessage:
     found = BytesParser(policy=policy.default).parsebytes(octets)
     assert isinstance(found, EmailMessage)
     return found
-
-
-def check_wire(octets: bytes) -> None:
-    """Requirements of the wire format, on the raw octets."""
-    assert not re.search(rb"(?<!\r)\n|\r(?!\n)", octets), "only CRLF ends a line"
-    assert octets.endswith(b"\r\n")
-    assert b"\x00" not in octets
-    head, _, body = octets.partition(b"\r\n\r\n")
-    for line in head.split(b"\r\n"):
-        assert line.strip(), "no fold leaves an empty line"
-        words = line.split()
-        assert len(line) <= 78 or len(words) == 1 or max(map(len, words)) > 56
-        assert len(line) <= 998
-        for word in re.findall(rb"=\?utf-8\?[bq]\?[^?]*\?=", line):
-            assert len(word) <= 75
-            assert len(line) <= 76
-    assert all(len(line) <= 76 for line in body.split(b"\r\n"))
-    names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n") if line[:1] not in b" \t"]
-    assert len(names) == len(set(names)), "one of each"
-    assert {b"date", b"from", b"to", b"subject", b"message-id", b"mime-version", b"content-type"} <= set(
-        names
-    )
 
 
 def newlines(text: str) -> str:

@@ -6,6 +6,7 @@ from email import message_from_bytes
 
 import pytest
 
+from app.consent import service as consent
 from app.contacts.addresses import AddressError, normalise
 from app.content.merge import prepare
 from app.content.variables import SYSTEM, samples
@@ -14,6 +15,7 @@ from app.delivery.transports.base import Outcome
 from app.delivery.transports.settings import SmtpSettings
 from app.delivery.transports.smtp import SmtpTransport
 from app.kernel.errors import BadInput
+from tests.support import make
 from tests.support.smtp_sink import SmtpSink
 
 MAIL = MailParts(
@@ -61,6 +63,19 @@ def test_case_20_a_header_is_refused_and_never_split(field: str, evil: str) -> N
 def test_case_20_a_custom_header_or_list_name_is_refused(name: str, evil: str) -> None:
     with pytest.raises(BadInput):
         build(replace(MAIL, headers=[(name, f"x{evil} <a.example>")]))
+
+
+@pytest.mark.parametrize("evil", [*BREAKS, "\x7f", "=?utf-8?q?=0aBcc:?="])
+def test_case_20_the_name_of_an_interest_is_refused_where_it_is_written(session: object, evil: str) -> None:
+    where = make.place()
+    for write in (
+        lambda name: consent.define_interest(where.id, name),
+        lambda name: consent.change_interest(where.id, where.interests[0].id, name),
+    ):
+        with pytest.raises(BadInput) as refused:
+            write(f"New{evil}coffees")
+        assert refused.value.status == 422
+        assert set(refused.value.fields) == {"name"}
 
 
 @pytest.mark.parametrize("evil", BREAKS)

@@ -150,6 +150,15 @@ def test_a_hit_that_comes_five_times_counts_once(letter, who, told):
     assert sum(counted(letter)[0].values()) == 1
 
 
+def test_a_hit_of_nobody_that_comes_again_counts_once_beside_a_new_one(letter, who, told):
+    first, second = a_hit(letter, who, n=0), a_hit(letter, who, n=0)
+    assert take(first).stored == 1
+    assert take(first, second) == service.Ingested(stored=1, repeated=1, dropped=0)
+    assert reading.count_signals() == 2
+    assert [len(event.signals) for event in told] == [1, 1]
+    assert sum(counted(letter)[0].values()) == 2
+
+
 def test_signals_are_told_once_with_their_verdict(letter, who, told):
     take(a_hit(letter, who), a_hit(letter, who, program="curl/8"), a_hit(letter, who, n=0))
     (event,) = told

@@ -14,13 +14,14 @@ from sqlalchemy import text
 from app.delivery import service
 from app.delivery.editions import RETURN_PATH
 from app.delivery.identity import read_return_path
+from app.delivery.pacing import slots
 from app.kernel import redis, tokens
 from app.kernel.db import db, session, transaction
 from tests.support import mailing
 from tests.support.mailing import Setting, crowd, states, sums
+from tests.support.smtp_sink import Copy
 from tests.support.workers import Process, bulk_worker, clock, until
 
-THREADS = 2
 KILLS = 20
 
 
@@ -57,9 +58,14 @@ def is_over(number: int) -> bool:
 
 def copies(smtp) -> Counter[int]:
     """How often each message of a mailing reached the server, by its number."""
-    keys = tokens.purpose_keys(RETURN_PATH)
-    found = [read_return_path(copy.mail_from, keys) for copy in smtp.copies]
-    return Counter(number[1] for number in found if number)
+    return Counter(number_of(copy) for copy in smtp.copies)
+
+
+def number_of(copy: Copy) -> int:
+    """Of the message that a copy is of."""
+    found = read_return_path(copy.mail_from, tokens.purpose_keys(RETURN_PATH))
+    assert found is not None
+    return found[1]
 
 
 def check_books(number: int, smtp, *, audience: int, doubt: int, kills: int = 0) -> None:
@@ -81,6 +87,8 @@ def check_books(number: int, smtp, *, audience: int, doubt: int, kills: int = 0)
     assert set(arrived) - by_state["sent"] <= by_state["unknown"], (
         "what the server has is never called unsent"
     )
+    doubtful = Counter(copy.connection for copy in smtp.copies if number_of(copy) in by_state["unknown"])
+    assert set(doubtful.values()) <= {1}, "doubt is one a connection"
 
 
 @pytest.mark.slow
@@ -105,7 +113,7 @@ def test_killed_twenty_times_nobody_is_lost_and_doubt_is_one_a_connection(place,
             victim.close()
             running.append(bulk_worker(live, smtp))
         until(lambda: is_over(number), 60, lambda: (sums(number), running[-1].log[-2000:]))
-    check_books(number, smtp, audience=2000, doubt=KILLS * THREADS)
+    check_books(number, smtp, audience=2000, doubt=KILLS * slots.USUAL)
     doubt = sums(number).unknown
     if doubt:
         with transaction():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -26,6 +27,10 @@ _PURPOSES = {
     Purpose.MARKETING: ("News", "Messages about the topics that a person chose."),
     Purpose.TRACKING: ("Reading", "Seeing which messages are opened and which links are followed."),
 }
+
+# The name stands in a header of each mail about it; what that refuses would fail a whole mailing.
+_ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ENCODED_WORD = re.compile(r"=\?[^?\s]*\?[^?\s]*\?[^?]*\?=")
 
 
 def define_purposes(workspace_id: UUID) -> None:
@@ -149,8 +154,10 @@ def _interest_words(name: str, description: str, pace: str) -> dict[str, str]:
     faults = {key: "Write at most 200 characters." for key, value in values.items() if len(value) > 200}
     if not values["name"]:
         faults["name"] = "Give it the name that people read."
-    if any(ord(character) < 32 for value in values.values() for character in value):
-        faults.setdefault("name", "Write each text on one line.")
+    if any(_ODD.search(value) for value in values.values()):
+        faults.setdefault("name", "Write each text on one line, without control characters.")
+    if _ENCODED_WORD.search(values["name"]):
+        faults.setdefault("name", "Write the characters themselves instead of “=?…?=”.")
     if faults:
         raise BadInput("The interest does not fit.", fields=faults)
     return values
