@@ -42,7 +42,7 @@ def test_limits_are_set_listed_and_taken_away_at_the_shell(app, session, smtp):
     assert made.exit_code == 0
     told = run(args=["delivery", "limits"]).output
     assert f"{own}: 127.0.0.1:{smtp.port} of Ostkai Coffee Roasters, at most 3 connections" in told
-    assert "default: the mail server of this installation, at most 20 connections" in told
+    assert "default: the mail server of this installation, at most 40 connections" in told
     assert "  gmail.com: at most 90 a minute, as you have set it." in told
     run(args=["delivery", "limit", own, "--domain", "gmail.com", "--clear"])
     assert "gmail.com" not in run(args=["delivery", "limits"]).output

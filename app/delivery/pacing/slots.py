@@ -18,7 +18,7 @@ from app.kernel.db import session
 
 LEASE: Final = timedelta(seconds=20)
 RENEW_SECONDS: Final = 5.0
-USUAL: Final = 20
+USUAL: Final = 40
 """Connections to one mail server where its owner says nothing else."""
 MOST: Final = 1000
 
