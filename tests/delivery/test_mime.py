@@ -58,6 +58,8 @@ def newlines(text: str) -> str:
 
 @given(subject=nasty_text, name=nasty_text, text=nasty_text, html=nasty_text)
 @example(subject="x", name="", text="", html="x")
+@example(subject="ä" * 200, name="日本語の件名" * 20, text="a" * 5000, html="." * 80)
+@example(subject="a" * 900, name="😀" * 60, text="trailing \n.\n", html="=\n=")
 def test_any_text_is_refused_or_comes_back_equal(subject: str, name: str, text: str, html: str) -> None:
     parts = replace(PLAIN, subject=subject, from_name=name, text=text, html=html or "<p>")
     refusable = {

@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.kernel import redis
+from app.kernel import jobs, redis
+from app.kernel.bell import RedisBell
 from app.kernel.db import db, session, transaction
 from app.local.servers import OwnServers, throwaway_servers
 from app.tracking import recorder
@@ -64,6 +65,8 @@ def own_app(
         with app.app_context():
             db.engine.dispose()
     redis.configure(servers.redis_url)
+    # Whoever rings a bell on a Redis that is gone takes the other one for away too.
+    jobs.install_bell(RedisBell(servers.redis_url))
 
 
 @pytest.fixture
