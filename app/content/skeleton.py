@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from app.content.merge import Branch, Piece, Template
 
+_GAP: Final = "\n" * 3
 READERS_OWN: Final = ("contact", "permission")
 """The first words of the names that differ from reader to reader."""
 _OPEN: Final = "\ue000"
@@ -28,13 +29,24 @@ class Blank:
         write: takes the reader's values; what it gives is escaped for its part of the mail.
         names: the dotted names of the reader's own values that decide what it gives.
         holds_marks: it may give marks, which are to be replaced like those around it.
-        is_alone: in a text part: nothing else stands on its line, so it may not be empty.
+        lines: in a text part: how many line ends stand before and after it; None at an edge of the text. None in
+            other parts.
     """
 
     write: Callable[[Mapping[str, Any]], str]
     names: tuple[str, ...]
     holds_marks: bool
-    is_alone: bool = False
+    lines: tuple[int | None, int | None] | None = None
+
+    def fits(self, value: str) -> bool:
+        """Whether the text around it is as tidy with this value in its place as it is without."""
+        if self.lines is None:
+            return True
+        before, after = self.lines
+        if (before is None and value[:1].strip() == "") or (after is None and value[-1:].strip() == ""):
+            return False
+        whole = "\n" * (before or 0) + value + "\n" * (after or 0)
+        return _GAP not in whole
 
 
 Parts = tuple[str | Blank, ...]
@@ -95,15 +107,17 @@ def tidy(parts: Parts, clean: Callable[[str], str]) -> Parts | None:
         if found:
             made.append(blanks[int(number)])
         made.append(rest if found else piece)
-    return _with_loners(tuple(part for part in made if part != ""))
+    return _with_lines(tuple(part for part in made if part != ""))
 
 
-def _with_loners(parts: Parts) -> Parts:
-    def edge(index: int, *, is_before: bool) -> bool:
+def _with_lines(parts: Parts) -> Parts:
+    def ends(index: int, count: Callable[[str], int]) -> int | None:
         if not 0 <= index < len(parts):
-            return True
+            return None
         other = parts[index]
-        return isinstance(other, Blank) or (other.endswith("\n") if is_before else other.startswith("\n"))
+        if other == "\n" and index == len(parts) - 1:
+            return None
+        return len(_GAP) - 1 if isinstance(other, Blank) else count(other)
 
     return tuple(
         part
@@ -112,7 +126,10 @@ def _with_loners(parts: Parts) -> Parts:
             part.write,
             part.names,
             part.holds_marks,
-            edge(index - 1, is_before=True) and edge(index + 1, is_before=False),
+            (
+                ends(index - 1, lambda text: len(text) - len(text.rstrip("\n"))),
+                ends(index + 1, lambda text: len(text) - len(text.lstrip("\n"))),
+            ),
         )
         for index, part in enumerate(parts)
     )

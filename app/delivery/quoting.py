@@ -55,7 +55,7 @@ class Quoter:
     def hole(self, hole: Hole) -> None:
         """Leave a place."""
         if hole.width is None:
-            if self._column:
+            if self._column or self._is_after_hole:
                 self._soft()
             self._is_after_hole = True
         else:
@@ -126,7 +126,7 @@ def quote(value: str) -> bytes:
     if len(value) <= ROOM and _PLAIN.fullmatch(value):
         return value.encode()
     octets = binascii.b2a_qp(value.encode(), istext=True)
-    if _NEEDS_CARE.search(octets):
+    if _NEEDS_CARE.search(octets) or len(octets) - octets.rfind(b"\n") - 1 > ROOM:
         quoter = Quoter()
         quoter.text(value)
         return b"".join(piece for piece in quoter.end() if isinstance(piece, bytes))

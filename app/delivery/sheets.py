@@ -21,6 +21,8 @@ from app.delivery.quoting import Hole, Quoter, quote, split, with_marks
 TO: Final = "To"
 SUBJECT: Final = "Subject"
 _KEPT: Final = 4096
+LARGE: Final = 512 * 1024
+"""Who fills in more gets a copy that is merged as a whole, which bounds it."""
 
 
 class NeedsWhole(Exception):
@@ -40,10 +42,17 @@ class Marks:
     mailto: str
     """As ``number``."""
 
-    def all(self) -> list[str]:
-        """Those that occur in a letter, longest first, so that none is found inside another."""
-        found = {self.unsubscribe, self.preferences, self.why, self.tracking, self.mailto, self.number}
-        return sorted(found, key=len, reverse=True)
+    def in_body(self) -> list[str]:
+        """Those of links; longest first, so that none is found inside another."""
+        return _longest_first(self.unsubscribe, self.preferences, self.why, self.tracking)
+
+    def in_head(self) -> list[str]:
+        """Those of the head."""
+        return _longest_first(self.unsubscribe, self.mailto, self.number)
+
+
+def _longest_first(*marks: str) -> list[str]:
+    return sorted(set(marks), key=len, reverse=True)
 
 
 class Sheet:
@@ -63,7 +72,6 @@ class Sheet:
             parts: of the mail as it goes to the marks' reader; subject, text and html are the skeleton's.
             marks: what was used.
         """
-        known = marks.all()
         self._fixed = skeleton.fixed
         self._marks = marks
         self._subject = skeleton.subject
@@ -74,12 +82,12 @@ class Sheet:
             Hole(SUBJECT) if has_own_subject else text_field("Subject", _one_line(skeleton.subject, {}))
         )
         boundary = boundary_of(parts.message_id)
-        self._head = _Frame([*fields, content_type(boundary)], known)
+        self._head = _Frame([*fields, content_type(boundary)], marks.in_head())
         pieces = multipart(boundary, [b"\0text"], [b"\0html"])
         encoded: list[bytes | Hole] = []
         for piece in pieces:
             part = {b"\0text": skeleton.text, b"\0html": skeleton.html}.get(piece)
-            encoded += _encoded(part, known) if part is not None else [piece]
+            encoded += _encoded(part, marks.in_body()) if part is not None else [piece]
         self._body = _Frame(encoded, ())
         self._whole = _Frame([*self._head.pieces, b"\r\n", *self._body.pieces], ())
         self._fillers = [_Filler(blank) for blank in self._body.blanks]
@@ -106,6 +114,8 @@ class Sheet:
         own: dict[object, bytes] = {mark: word.encode() for mark, word in words.items()}
         for filler in self._fillers:
             own[filler.blank] = filler.octets(values, words)
+        if sum(map(len, own.values())) > LARGE:
+            raise NeedsWhole
         own[TO] = _to_field(to, to_name)
         if self._has_own_subject:
             own[SUBJECT] = text_field("Subject", _one_line(self._subject, values, words))
@@ -191,7 +201,7 @@ def _encoded(parts: Parts, marks: Iterable[str]) -> list[bytes | Hole]:
 
 def _merged(blank: Blank, values: Mapping[str, Any], words: Mapping[str, str]) -> str:
     value = blank.write(values)
-    if blank.is_alone and (not value.strip() or "\n" in value):
+    if not blank.fits(value):
         raise NeedsWhole
     if blank.holds_marks:
         for mark, word in words.items():

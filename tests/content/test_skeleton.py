@@ -157,21 +157,21 @@ def test_gaps_are_closed_around_blanks_and_not_across_them():
 
 
 @pytest.mark.parametrize(
-    ("source", "alone"),
+    ("source", "fits", "not_"),
     [
-        ("a\n{{ contact.first_name }}\nb", [True]),
-        ("{{ contact.first_name }}\nb", [True]),
-        ("a\n{{ contact.first_name }}", [True]),
-        ("a {{ contact.first_name }}\nb", [False]),
-        ("a\n{{ contact.first_name }} b", [False]),
-        ("a\n{{ contact.first_name }}{{ contact.last_name }}\nb", [True, True]),
-        ("a\n{{ contact.first_name }} {{ contact.last_name }}\nb", [False, False]),
+        ("a\n{{ contact.first_name }}\nb", ["", "x", "x\n\ny"], ["\n", "x\n\n", "x\n\n\ny"]),
+        ("a\n\n{{ contact.first_name }}\n\nb", ["x", "x\ny"], ["", "\nx", "x\n"]),
+        ("{{ contact.first_name }} b", ["x", "x "], ["", " x", "\nx"]),
+        ("a {{ contact.first_name }}", ["x", " x"], ["", "x ", "x\n"]),
+        ("a {{ contact.first_name }} b", ["", " ", "\n", "x\n\ny"], ["\n\n\n"]),
+        ("a\n{{ contact.first_name }}{{ contact.last_name }}\nb", ["x"], ["", "x\n"]),
     ],
 )
-def test_a_blank_knows_whether_it_has_its_line_to_itself(source, alone):
+def test_a_blank_knows_which_values_leave_the_text_around_it_tidy(source, fits, not_):
     parts = tidy(folded(source, "text"), closed)
     assert parts is not None
-    assert [part.is_alone for part in parts if isinstance(part, Blank)] == alone
+    (blank, *_) = [part for part in parts if isinstance(part, Blank)]
+    assert [value for value in (*fits, *not_) if blank.fits(value)] == fits
 
 
 @pytest.mark.parametrize("odd", ["\ue000", "\ue001"])

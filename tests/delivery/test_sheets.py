@@ -52,7 +52,6 @@ def lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-@pytest.mark.xfail(strict=True, reason="a last line of 76 leaves no room for the soft break")
 @given(octet_text)
 @example("a" * 76)
 @example("ä " * 20 + "x" * 76)
@@ -69,7 +68,6 @@ pieces_of_text = st.lists(octet_text.map(lambda text: ("text", text)) | octet_te
                           | st.text("abcDEF012-_", min_size=1, max_size=60).map(lambda text: ("mark", text)))  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="two holes side by side share a line")
 @given(pieces_of_text)
 @example([("hole", "a" * 60), ("hole", "b" * 60)])
 @example([("text", "Dear "), ("hole", ""), ("text", "\n")])
@@ -146,17 +144,7 @@ LETTERS = {
 }  # fmt: skip
 
 
-LONG = "a value of 76 letters, or two tags side by side, give a line of more than 76"
-GAPS = "what merging does to empty lines and edges of the text depends on the value"
-DIFFERS = {
-    **dict.fromkeys(("plain", "choices", "neighbours", "own text"), LONG),
-    **dict.fromkeys(("field", "begins with a tag", "ends with a tag", "story in a line"), GAPS),
-}
-SHARED = [
-    pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=DIFFERS[name])] if name in DIFFERS else [])
-    for name, words in LETTERS.items()
-    if words.is_shared
-]
+SHARED = [name for name, words in LETTERS.items() if words.is_shared]
 
 
 @cache
@@ -285,7 +273,6 @@ def test_a_copy_from_the_sheet_is_the_letter_merged_as_a_whole(
     check_same(*both(desk, reader, ground, n))
 
 
-@pytest.mark.xfail(strict=True, reason="only each blank is bounded, not the copy")
 @pytest.mark.parametrize("desk", ["runaway"], indirect=True)
 def test_a_copy_that_would_grow_over_two_megabytes_is_stopped_on_both_ways(desk: Desk) -> None:
     reader = ReaderRow("Mara", "", {"story": "x" * 1_000}, ADDRESSES[0])
