@@ -6,13 +6,17 @@ in the order of their shares and as far as pacing lets them. Between turns only 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Final
+
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.delivery import ends, outbox, queries, schedule, taking
 from app.delivery.compose import Letter
@@ -21,6 +25,7 @@ from app.delivery.ends import Answer, Ready
 from app.delivery.journal import Journal, Record, Step
 from app.delivery.lines import Lines, Route
 from app.delivery.outbox import End, Head, Held
+from app.delivery.pacing import tallies
 from app.delivery.pacing.buckets import Limits
 from app.delivery.pacing.pacer import Pacer
 from app.delivery.pacing.rules import Said
@@ -93,6 +98,9 @@ class _Slice:
         self._linger_until = 0.0
         self._is_dry = False
         """Nothing could be taken at the last look."""
+        self._is_limited = True
+        """Whether pacing limits anything, as far as known."""
+        self._sent_count = 0
         self._has_sent = False
         self._is_settled = True
 
@@ -100,16 +108,26 @@ class _Slice:
         """Send; whether it ended because nothing was due."""
         self._journal.open()
         self._is_settled = False
+        away: Exception | None = None
         while True:
-            may_take = not stop() and time.monotonic() < until
+            may_take = away is None and not stop() and time.monotonic() < until
             if not may_take:
                 self._keep(self._lines.return_waiting())
-            self._turn(may_take=may_take)
-            if self._is_over(may_take=may_take):
+            try:
+                self._turn(may_take=may_take)
+            except (OperationalError, InterfaceError) as fault:
+                # The database is away. What is on its way is brought to its end all the same, or it would be in doubt.
+                if away is not None:
+                    raise
+                away = fault
+            if self._is_over(may_take=may_take and away is None):
                 break
             self._keep(self._lines.wait(self._patience()))
         self._flush()
         self._is_settled = True
+        if away is not None:
+            raise away
+        self._count_sent()
         if self._is_dry and self._has_sent:
             schedule.end_finished()
         return self._is_dry
@@ -125,17 +143,12 @@ class _Slice:
 
     def _turn(self, *, may_take: bool) -> None:
         now = time.monotonic()
-        wants_more = may_take and self._has_room(now)
-        if (self._results or self._back) and (
-            wants_more
-            or now - self._flushed_at > FLUSH_SECONDS
-            or len(self._results) >= FLUSH_AT
-            or self._lines.is_idle
+        if may_take and self._has_room(now):
+            self._fill()
+        elif (self._results or self._back) and (
+            now - self._flushed_at > FLUSH_SECONDS or len(self._results) >= FLUSH_AT or self._lines.is_idle
         ):
             self._flush()
-        if wants_more:
-            self._looked_at = time.monotonic()
-            self._fill()
 
     def _is_over(self, *, may_take: bool) -> bool:
         if not self._lines.is_idle or self._lines.is_opening:
@@ -156,68 +169,123 @@ class _Slice:
         return 0.02 if self._results or not self._is_dry else 0.1
 
     def _fill(self) -> None:
-        """Take messages for the room there is."""
-        with transaction():
-            limits = self._pacer.look()
-            heads = taking.choose(Lane.BULK, clock.now(), limits.shut_routes())
-            found = [(head, self._route(head, route)) for head, route in heads]
-        release()
-        self._is_dry = True
-        for head, route in found:
-            if route is not None:
-                self._fill_route(head, route, limits)
+        """Write down what is known and take messages for the room there is.
 
-    def _route(self, head: Head, name: str) -> Route | None:
+        Where all went well and nothing is limited, both are one transaction; else each route has its own, so that
+        locks are always taken in one order.
+        """
+        self._shares.renew(self._lines.counts())
+        known = self._known()
+        if not known.is_calm or self._is_limited:
+            self._settle(known)
+            known = _Known()
+        self._looked_at = time.monotonic()
+        first: _Turn | None = None
         try:
-            return self._lines.route(name, self._writer.server(name, head))
+            with transaction():
+                self._write(known)
+                limits = self._pacer.look()
+                heads = taking.choose(Lane.BULK, clock.now(), limits.shut_routes())
+                turns = [turn for head, route in heads if (turn := self._plan(head, route, limits)) is not None]
+                if turns:
+                    first = turns.pop(0)
+                    self._take(first, limits)
+        except Exception as fault:
+            # Nobody can say whether a commit that failed came through: what may have begun goes back.
+            self._settle(_Known(known.answers, [*known.back, *(first.ready if first else ())]))
+            if not isinstance(fault, _Stopped):
+                raise
+            return
+        finally:
+            release()
+        self._is_limited = bool(limits.paces)
+        self._after_writing(known)
+        self._is_dry = not known.back
+        self._hand_on(first, turns, limits)
+        self._prepare(heads)
+
+    def _hand_on(self, first: _Turn | None, others: Sequence[_Turn], limits: Limits) -> None:
+        """Give the lines what has begun, and take from the mailings behind the first."""
+        if first is not None:
+            self._feed(first)
+        for turn in others:
+            # The first one may have taken the room that this one was planned with.
+            turn.size = min(turn.size, turn.route.room)
+            if turn.size:
+                with contextlib.suppress(_Stopped):
+                    self._take_alone(turn, limits)
+
+    def _plan(self, head: Head, name: str, limits: Limits) -> _Turn | None:
+        """What may be taken of a mailing now; None: nothing."""
+        try:
+            route = self._lines.route(name, self._writer.server(name, head))
         except NoSender:
             log.warning("mailing %s: nobody has said yet who the mails come from", head.no)
             return None
+        size = 0 if route.away else limits.most(name, min(taking.TAKE, route.room))
+        return _Turn(head, route, size) if size else None
 
-    def _fill_route(self, head: Head, route: Route, limits: Limits) -> None:
-        if route.away is not None:
-            self._tell_away(route)
-            return
-        cap = self._shares.of(route.name, route.count)
-        route.keep_to(cap)
-        size = limits.most(route.name, min(taking.TAKE, route.room))
-        if not route.open:
-            route.grow(cap)
-        if not size:
-            # A line is being opened, all are busy, or a bucket is empty.
-            is_waiting = bool(route.room) or not route.open
-            self._linger_until = time.monotonic() + LINGER_SECONDS if is_waiting else self._linger_until
-            self._is_dry = self._is_dry and bool(route.room)
-            return
-        found, ready = self._take(head, route, size, limits)
-        if ready:
-            self._is_dry = False
-            self._has_sent = True
-        elif found:
-            self._linger_until = time.monotonic() + LINGER_SECONDS
-        if found >= size:
-            route.grow(cap)
-        good_until = time.monotonic() + MAIL_WITHIN_SECONDS
-        self._keep(self._lines.feed(route, [_mail(one, good_until) for one in ready]))
+    def _prepare(self, heads: Sequence[tuple[Head, str]]) -> None:
+        """Routes with something due: open the first line, tell that nobody is there, wait for a bucket."""
+        for name in dict.fromkeys(name for _, name in heads):
+            if not self._lines.knows(name):
+                continue
+            route = self._lines.named(name)
+            if route.away is not None:
+                self._tell_away(route)
+                continue
+            cap = self._shares.of(name, route.count)
+            route.keep_to(cap)
+            if not cap:
+                # All lines are others' for now. Whoever stays in line gets its part at their next asking.
+                self._linger_until = time.monotonic() + LINGER_SECONDS
+                continue
+            if not route.open:
+                route.grow(cap)
+            if not route.open or not route.room:
+                self._is_dry = False
 
-    def _take(self, head: Head, route: Route, size: int, limits: Limits) -> tuple[int, list[Ready]]:
-        """Take, make and begin messages of one mailing: how many were found, and those that have begun."""
+    def _take_alone(self, turn: _Turn, limits: Limits) -> None:
         try:
             with transaction():
-                now = clock.now()
-                self._pacer.postpone(route.name, head.no)
-                resting = {*limits.shut_groups(route.name), *route.windows.full()}
-                taken = taking.take(head, size, now, resting, is_quiet=self._lines.is_idle)
-                chosen = self._granted(head, route, [one for one in taken if not one.refusal], limits)
-                made = self._writer.write(head, chosen, self._before_content)
-                self._journal.hint(Step.RENDERED, head.no, 0, 0)
-                ready = self._begin(route.name, taken, made, now)
-        except _Stopped:
-            return 0, []
+                self._take(turn, limits)
+        except (OperationalError, InterfaceError):
+            self._back += turn.ready
+            raise
         finally:
             release()
-        route.windows.begun(one.held.domain_group for one in ready)
-        return len(taken), ready
+        self._feed(turn)
+
+    def _take(self, turn: _Turn, limits: Limits) -> None:
+        """Take, make and begin messages of one mailing.
+
+        Raises:
+            _Stopped: it does not run any more.
+        """
+        head, route, now = turn.head, turn.route, clock.now()
+        self._pacer.postpone(route.name, head.no)
+        resting = {*limits.shut_groups(route.name), *route.windows.full()}
+        taken = taking.take(head, turn.size, now, resting, is_quiet=self._lines.is_idle)
+        chosen = self._granted(head, route, [one for one in taken if not one.refusal], limits)
+        made = self._writer.write(head, chosen, self._before_content)
+        self._journal.hint(Step.RENDERED, head.no, 0, 0)
+        turn.ready = self._begin(route.name, taken, made, now)
+        turn.found = len(taken)
+
+    def _feed(self, turn: _Turn) -> None:
+        """Give the lines what has begun."""
+        route = turn.route
+        if turn.ready:
+            self._is_dry = False
+            self._has_sent = True
+        elif turn.found:
+            # Tokens come soon, or a window opens.
+            self._linger_until = time.monotonic() + LINGER_SECONDS
+        if turn.found >= turn.size:
+            route.grow(self._shares.of(route.name, route.count))
+        route.windows.begun(one.held.domain_group for one in turn.ready)
+        good_until = time.monotonic() + MAIL_WITHIN_SECONDS
+        self._keep(self._lines.feed(route, [_mail(one, good_until) for one in turn.ready]))
 
     def _granted(self, head: Head, route: Route, allowed: Sequence[Taken], limits: Limits) -> list[Held]:
         """Those whose groups have room and tokens; the others stay as they are."""
@@ -306,41 +374,103 @@ class _Slice:
 
     # What became of it.
 
-    def _flush(self) -> None:
-        """Write down what servers said; a mailbox that does not exist is never written to again."""
-        results, self._results = self._results, []
-        back, self._back = self._back, []
-        answers = ends.judge(results)
+    def _known(self) -> _Known:
+        """What was heard since the last time; a mailbox that does not exist is never written to again."""
+        answers = ends.judge(self._results)
         for ready, result, verdict in answers:
             if verdict.suppresses:
                 ends.suppress(ready.held, ends.words_of(result))
-        for route in {ready.route for ready, _, _ in answers} | {ready.route for ready in back}:
-            self._write(
-                route,
-                [answer for answer in answers if answer[0].route == route],
-                [ready.held for ready in back if ready.route == route],
-            )
-        _tell(answers)
-        self._is_dry = self._is_dry and not back
+        known = _Known(answers, self._back)
+        self._results, self._back = [], []
+        return known
+
+    def _flush(self) -> None:
+        self._settle(self._known())
+
+    def _settle(self, known: _Known) -> None:
+        """Write down what is known, each route by itself, however long the database takes to come back."""
+        left = known.routes
+        try:
+            while left:
+                one = known.of(left[0])
+                ends.persist(lambda one=one: self._write(one))  # type: ignore[misc]  # bound now
+                left.pop(0)
+        except BaseException:
+            # Still in hand, so that nobody takes the journal for settled.
+            for route in left:
+                one = known.of(route)
+                self._results += [(ready, result) for ready, result, _ in one.answers]
+                self._back += one.back
+            raise
+        self._is_dry = self._is_dry and not known.back
+        self._after_writing(known)
+
+    def _after_writing(self, known: _Known) -> None:
+        _tell(known.answers)
+        self._sent_count += sum(verdict.outcome is Outcome.SENT for _, _, verdict in known.answers)
         self._journal.settle(self._bodies.values())
         self._flushed_at = time.monotonic()
 
-    def _write(self, route: str, answers: Sequence[Answer], back: Sequence[Held]) -> None:
-        said = {id(answer): ends.said_of(answer) for answer in answers}
+    def _write(self, known: _Known) -> None:
+        """Results and what goes back of one route; inside a transaction."""
+        _give_back([ready.held for ready in known.back])
+        said: list[Said] = []
+        for no, found in groupby(sorted(known.answers, key=_mailing_of), key=_mailing_of):
+            group = list(found)
+            _end(group)
+            heard = [ends.said_of(answer) for answer in group]
+            first = group[0][0]
+            self._watch.note(first.held.workspace_id, no, first.letter.from_domain, heard)
+            said += heard
+        for route in known.routes:
+            if known.back:
+                self._pacer.give_back(route, Counter(ready.held.domain_group for ready in known.back))
+            self._pacer.learn(route, said)
 
-        def write() -> None:
-            _give_back(back)
-            for no, found in groupby(sorted(answers, key=_mailing_of), key=_mailing_of):
-                group = list(found)
-                _end(group)
-                first = group[0][0]
-                domain = first.letter.from_domain
-                self._watch.note(first.held.workspace_id, no, domain, [said[id(answer)] for answer in group])
-            if back:
-                self._pacer.give_back(route, Counter(held.domain_group for held in back))
-            self._pacer.learn(route, list(said.values()))
+    def _count_sent(self) -> None:
+        count, self._sent_count = self._sent_count, 0
+        if count:
+            ends.persist(lambda: tallies.add_sent(Lane.BULK, count))
 
-        ends.persist(write)
+
+@dataclass(slots=True)
+class _Turn:
+    """What is taken of a mailing in one turn."""
+
+    head: Head
+    route: Route
+    size: int
+    found: int = 0
+    ready: list[Ready] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was heard and is not yet written."""
+
+    answers: Sequence[Answer] = ()
+    back: Sequence[Ready] = ()
+
+    @property
+    def routes(self) -> list[str]:
+        """The ways out that it is about."""
+        return sorted({ready.route for ready, _, _ in self.answers} | {ready.route for ready in self.back})
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether it says nothing but that all went well, over one route."""
+        return (
+            not self.back
+            and all(verdict.outcome is Outcome.SENT for _, _, verdict in self.answers)
+            and len(self.routes) <= 1
+        )
+
+    def of(self, route: str) -> _Known:
+        """The part of one route."""
+        return _Known(
+            [answer for answer in self.answers if answer[0].route == route],
+            [ready for ready in self.back if ready.route == route],
+        )
 
 
 class _Stopped(Exception):

@@ -177,6 +177,14 @@ class Lines:
             known = self._routes[name] = Route(name, settings, self)
         return known
 
+    def knows(self, name: str) -> bool:
+        """Whether it was asked for before."""
+        return name in self._routes
+
+    def counts(self) -> dict[str, int]:
+        """Lines that are open or being opened, by route."""
+        return {name: route.count for name, route in self._routes.items()}
+
     def named(self, name: str) -> Route:
         """One that is known already."""
         return self._routes[name]

@@ -27,6 +27,7 @@ from app.delivery.ends import Ready
 from app.delivery.journal import Journal, Step
 from app.delivery.outbox import End, Held
 from app.delivery.outlets import Outlets
+from app.delivery.pacing import tallies
 from app.delivery.pacing.buckets import route_key
 from app.delivery.pacing.pacer import Pacer
 from app.delivery.rules import Lane, MessageState, Skip
@@ -237,6 +238,7 @@ class _Slice:
         def write() -> None:
             outbox.finish(ready.held, ends.end_of(ready, result, verdict, clock.now()), was=was)
             self._pacer.learn(ready.route, [said])
+            tallies.add_sent(self._lane, int(verdict.outcome is Outcome.SENT))
 
         ends.persist(write)
 

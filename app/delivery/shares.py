@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from app.delivery.pacing import slots
@@ -14,7 +15,7 @@ WANTED: Final = 1000
 
 
 class Shares:
-    """Asks every few seconds; see ``pacing.slots``."""
+    """Asks every second; see ``pacing.slots``."""
 
     def __init__(self, owner: str) -> None:
         self._owner = owner
@@ -22,22 +23,37 @@ class Shares:
         self._asked_at: dict[str, float] = {}
 
     def of(self, route: str, held: int) -> int:
-        """How many may be open. 0 for a moment where this slice could not ask in time: its part is another's by now.
+        """How many may be open; asks where nobody knows yet or there was none.
 
         Args:
             route: its name.
             held: how many are open.
         """
-        now = time.monotonic()
-        since = now - self._asked_at.get(route, 0.0)
-        if route in self._asked_at and since > slots.LEASE.total_seconds() and held:
-            return 0
-        if route not in self._asked_at or since > slots.RENEW_SECONDS or self._shares[route] == 0:
-            with transaction():
-                self._shares |= slots.renew(self._owner, {route: Ask(held, WANTED)})
-            release()
-            self._asked_at[route] = now
+        if not self._shares.get(route):
+            self._ask({route: held})
         return self._shares[route]
+
+    def renew(self, held: Mapping[str, int]) -> None:
+        """Ask again every second; outside a transaction.
+
+        Who could not ask in time must begin anew: its part is another's by now, so it has none for this moment.
+
+        Args:
+            held: how many lines are open, by route.
+        """
+        now = time.monotonic()
+        since = {route: now - self._asked_at.get(route, 0.0) for route in held}
+        if any(seconds > slots.LEASE.total_seconds() and held[route] for route, seconds in since.items()):
+            self._shares.update(dict.fromkeys(held, 0))
+        elif any(seconds > slots.RENEW_SECONDS for seconds in since.values()):
+            self._ask(held)
+
+    def _ask(self, held: Mapping[str, int]) -> None:
+        with transaction():
+            self._shares |= slots.renew(self._owner, {route: Ask(n, WANTED) for route, n in held.items()})
+        release()
+        now = time.monotonic()
+        self._asked_at |= dict.fromkeys(held, now)
 
     def release(self) -> None:
         """Give everything back; after the lines are closed."""

@@ -14,12 +14,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import text
 
 from app.consent import queries as consent
 from app.delivery import outbox
-from app.delivery.outbox import COLUMNS, HEAD, Head, Held
+from app.delivery.outbox import HEAD, Head, Held
 from app.delivery.pacing.buckets import route_sql
 from app.delivery.rules import Lane
 from app.kernel.db import session
@@ -69,11 +70,19 @@ class Taken:
     refusal: str
 
 
+# Of bulk, nobody has data of their own, and what makes a message unique is whom it goes to.
+_COLUMNS: Final = (
+    "m.n, m.fence, m.contact_id, m.permission_id, m.reach_id, m.domain_group, m.created_at, m.attempts, m.host_faults,"
+    " m.render_faults, m.crash_count, m.first_at, m.from_domain, m.ctid"
+)
+_NO_DATA: Final[dict[str, Any]] = {}
+
+
 # All three rows are locked, and none is waited for: who is saying no right now is passed over and asked again at
 # the next turn. A row that changed since the statement began is read again once it is locked, gate included.
 def _take_sql(which: str) -> str:
     return (
-        f"WITH due AS MATERIALIZED (SELECT {COLUMNS}, m.ctid AS place FROM messages m WHERE m.mailing_no = :no"  # noqa: S608
+        f"WITH due AS MATERIALIZED (SELECT {_COLUMNS} FROM messages m WHERE m.mailing_no = :no"  # noqa: S608
         f" AND m.state = 'pending' AND m.due_at <= :now AND {which}"
         " AND (CAST(:resting AS text[]) IS NULL OR m.domain_group IS NULL OR m.domain_group <> ALL(CAST(:resting AS text[])))"
         " ORDER BY m.due_at LIMIT :size FOR UPDATE SKIP LOCKED)"
@@ -106,12 +115,19 @@ def take(
     rows = session().execute(_TAKE, values).all()
     if not rows and is_quiet:
         rows = session().execute(_TAKE_ALONE, values | {"size": 1}).all()
-    taken = []
-    for row in rows:
-        held = outbox.held_of(head, row[:-2])
-        held.place = row[-2]
-        taken.append(Taken(held, row[-1]))
-    return taken
+    return [_taken(head, *row) for row in rows]
+
+
+def _taken(
+    head: Head, n: int, fence: int, contact_id: UUID, permission_id: UUID, reach_id: UUID, group: str | None,
+    created_at: datetime, attempts: int, host_faults: int, render_faults: int, crash_count: int,
+    first_at: datetime | None, from_domain: str | None, place: str, refusal: str,
+) -> Taken:  # fmt: skip
+    held = Held(
+        head, n, fence, contact_id, None, permission_id, reach_id, contact_id, group or "", _NO_DATA, created_at,
+        attempts, host_faults, render_faults, crash_count, first_at, from_domain, place,
+    )  # fmt: skip
+    return Taken(held, refusal)
 
 
 # The mailing's row is locked for the rest of this transaction, so that a pause comes before or after a whole turn. The

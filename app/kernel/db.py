@@ -85,7 +85,7 @@ def array_of(values: Iterable[object]) -> str:
 
     Bind it as ``CAST(CAST(:name AS text) AS bigint[])``.
     """
-    return "{" + ",".join(map(str, values)) + "}"
+    return "{" + ",".join([value.hex if isinstance(value, UUID) else str(value) for value in values]) + "}"
 
 
 def text_array_of(values: Iterable[str | None]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import dramatiq
 import redis
+from dramatiq.broker import Consumer
 from dramatiq.brokers.redis import RedisBroker
 
 log = logging.getLogger(__name__)
@@ -21,10 +22,16 @@ log = logging.getLogger(__name__)
 MAX_OCTETS = 4096
 MAX_WORD = 100
 ID = "redis_message_id"
+LOOK_MS = 100
+"""An idle worker looks at its queues at least so often."""
 
 
 class Broker(RedisBroker):
     """Dramatiq's broker, which drops what is not a ring, and rings of which it has one in hand."""
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        """As Dramatiq's, which lets an idle worker sleep for up to a second: somebody waits before an inbox."""
+        return super().consume(queue_name, prefetch, min(timeout, LOOK_MS))
 
     def do_fetch(self, queue_name: str, count: int) -> list[bytes]:
         """Messages of a queue as clean bytes; the rest is taken out of Redis.

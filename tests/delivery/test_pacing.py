@@ -444,6 +444,7 @@ def renew(owner: str, held: int, wanted: int, moment: datetime = NOW) -> int:
 
 
 def test_a_newcomer_gets_its_share_once_the_other_has_closed_some(session):
+    at(NOW, service.set_connections, R, 20)
     assert renew("a", 0, 50) == 20
     assert renew("b", 0, 50) == 0, "all are open"
     assert renew("a", 20, 50) == 10
@@ -456,6 +457,7 @@ def test_a_newcomer_gets_its_share_once_the_other_has_closed_some(session):
 
 
 def test_a_dead_owners_connections_are_free_when_its_lease_ends(session):
+    at(NOW, service.set_connections, R, 20)
     assert renew("a", 0, 50) == 20
     assert renew("b", 0, 5, after(19)) == 0
     assert renew("b", 0, 5, after(20)) == 5

@@ -1,6 +1,6 @@
 """Connections, shared: a route has so many in all workers together, and each lease frees its own when it ends.
 
-An owner asks every few seconds (``RENEW_SECONDS``). One that could not ask for ``LEASE`` must close what it has open
+An owner asks every second (``RENEW_SECONDS``). One that could not ask for ``LEASE`` must close what it has open
 before it sends anything: its part may be somebody else's by then.
 """
 
@@ -17,7 +17,7 @@ from app.kernel import clock
 from app.kernel.db import session
 
 LEASE: Final = timedelta(seconds=20)
-RENEW_SECONDS: Final = 5.0
+RENEW_SECONDS: Final = 1.0
 USUAL: Final = 40
 """Connections to one mail server where its owner says nothing else."""
 MOST: Final = 1000
