@@ -4,8 +4,8 @@ Between the two statements of the first transaction the mails are made, so a fau
 rows of those who may say no stay locked: whoever says no meanwhile waits for these milliseconds, and what they say
 counts for the next turn.
 
-Compared on two cores (Python 3.11, PostgreSQL 18; ``make bench-send``) with claiming first and beginning later, which
-writes each row three times: see the figures at ``TAKE``.
+Claiming first and beginning later wrote each row three times: PostgreSQL took 0.050 s of CPU for 1,000 messages in
+batches of 500, and takes 0.033 s in this way (PostgreSQL 18, two cores).
 """
 
 from __future__ import annotations
