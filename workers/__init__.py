@@ -13,11 +13,11 @@ from dramatiq.middleware import TimeLimit
 from app import create_app
 from app.config import Settings
 from app.kernel.bell import make_broker
-from workers.middleware import AppContext, Threads
+from workers.middleware import AppContext, Memory, Threads
 
 settings = Settings.from_env()
 app = create_app(settings)
-broker = make_broker(settings.redis_url, [AppContext(app), TimeLimit(), Threads(app)])
+broker = make_broker(settings.redis_url, [AppContext(app), TimeLimit(), Memory(), Threads(app)])
 dramatiq.set_broker(broker)
 
 from workers import actors  # noqa: E402, F401  the actors declare themselves on this broker

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -64,6 +65,20 @@ class AppContext(dramatiq.Middleware):
         self._local.context = None
         if context is not None:
             context.pop()
+
+
+class Memory(dramatiq.Middleware):
+    """The garbage collector leaves alone what a process keeps for ever, and looks less often.
+
+    Sending makes hundreds of thousands of objects a second that end by themselves, and each full search walked over
+    the whole application: a sixth of a sender's time (0.145 s of CPU instead of 0.174 for 1,000 mails).
+    """
+
+    def after_process_boot(self, broker: Broker) -> None:
+        """Everything that is here now is here to stay."""
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 100)
 
 
 class Threads(dramatiq.Middleware):
