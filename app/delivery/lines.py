@@ -206,8 +206,8 @@ class Lines:
 
     @property
     def has_room(self) -> bool:
-        """Whether half of what may have begun over all of them may begin now."""
-        return 2 * self._begun <= self._size
+        """Whether two thirds of what may have begun over all of them may begin now: what is left lasts for a turn."""
+        return 3 * self._begun <= self._size
 
     def open_aside(self, route: Route) -> None:
         """Open a line in a thread of its own: greeting and signing in may take long, and the loop may not wait."""

@@ -26,7 +26,7 @@ from app.delivery.rules import Lane
 from app.kernel.db import session
 
 CANDIDATES: Final = 16
-TAKE: Final = 320
+TAKE: Final = 500
 """So many are taken at once at most."""
 
 _CHOOSE = text(

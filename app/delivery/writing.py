@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -39,13 +40,22 @@ _NUMBER: Final = 2**62 + 1
 """The number of a message that never is, in place of others'."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Printed:
+    """A sheet with what fills it."""
+
+    sheet: Sheet
+    marks: Marks
+    mailboxes: Mailboxes
+
+
 class Writer:
     """Makes the mails of one slice of work; what it has read and encoded is kept until the slice ends."""
 
     def __init__(self) -> None:
         self._editions: dict[int, Edition] = {}
         self._servers: dict[str, SmtpSettings] = {}
-        self._sheets: dict[tuple[int, UUID, Level, str], tuple[Sheet, Marks] | None] = {}
+        self._sheets: dict[tuple[int, UUID, Level, str], _Printed | None] = {}
 
     def edition(self, head: Head) -> Edition:
         """What all mails of the mailing share; inside a transaction.
@@ -110,14 +120,14 @@ class Writer:
         found = self._sheet(edition, held, ground, domain)
         if found is not None:
             try:
-                return _filled(*found, edition, held, person, ground, domain)
+                return _filled(found, edition, held, person, ground, domain)
             except NeedsWhole:
                 pass
         return compose.write(held, compose.draft_letter(edition, held, person, ground))
 
     def _sheet(
         self, edition: Edition, held: Held, ground: Ground, domain: str
-    ) -> tuple[Sheet, Marks] | None:
+    ) -> _Printed | None:
         key = (edition.head.no, ground.interest_id, ground.tracking, domain)
         if key not in self._sheets:
             self._sheets[key] = _make_sheet(edition, held, ground, domain)
@@ -126,10 +136,11 @@ class Writer:
         return self._sheets[key]
 
 
-def _make_sheet(edition: Edition, held: Held, ground: Ground, domain: str) -> tuple[Sheet, Marks] | None:
+def _make_sheet(edition: Edition, held: Held, ground: Ground, domain: str) -> _Printed | None:
     no, level, version = edition.head.no, ground.tracking, edition.version
     pages = letters.pages_of(uuid7(), uuid7())
-    mailbox = Mailboxes(no, return_path_key(), bounce_domain(domain)).make(_NUMBER, "u")
+    mailboxes = Mailboxes(no, return_path_key(), bounce_domain(domain))
+    mailbox = mailboxes.make(_NUMBER, "u")
     marks = Marks(
         unsubscribe=_word(pages.unsubscribe),
         preferences=_word(pages.preferences),
@@ -164,16 +175,16 @@ def _make_sheet(edition: Edition, held: Held, ground: Ground, domain: str) -> tu
             *list_unsubscribe(pages.unsubscribe, mailbox),
         ),
     )
-    return Sheet(skeleton, parts, marks), marks
+    return _Printed(Sheet(skeleton, parts, marks), marks, mailboxes)
 
 
 def _filled(
-    sheet: Sheet, marks: Marks, edition: Edition, held: Held, person: ReaderRow, ground: Ground, domain: str
+    printed: _Printed, edition: Edition, held: Held, person: ReaderRow, ground: Ground, domain: str
 ) -> Letter:
     assert held.permission_id is not None
     assert held.reach_id is not None
     pages = letters.pages_of(held.permission_id, held.reach_id)
-    mailboxes = Mailboxes(held.head.no, return_path_key(), bounce_domain(domain))
+    marks, mailboxes = printed.marks, printed.mailboxes
     words = {
         marks.unsubscribe: _word(pages.unsubscribe),
         marks.preferences: _word(pages.preferences),
@@ -193,7 +204,7 @@ def _filled(
         route=edition.route,
         envelope_from=mailboxes.make(held.n, "b"),
         to=person.address,
-        data=sheet.fill(words, person.address, person.name, values, edition.signer),
+        data=printed.sheet.fill(words, person.address, person.name, values, edition.signer),
         message_id=message_id(held.head.no, held.n, domain),
         mime_sha256=b"",
         domain=domain,

@@ -223,7 +223,7 @@ def both(desk: Desk, reader: ReaderRow, ground: Ground, n: int) -> tuple[Letter 
         found = desk.writer._sheet(desk.edition, held, ground, domain)
         assert found is not None
         try:
-            return _filled(*found, desk.edition, held, reader, ground, domain)
+            return _filled(found, desk.edition, held, reader, ground, domain)
         except NeedsWhole:
             return whole()
 
