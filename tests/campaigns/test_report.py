@@ -317,7 +317,7 @@ def test_the_stream_tells_of_change_ends_by_itself_and_holds_no_connection(
     staff, made, smtp, monkeypatch, live
 ):
     monkeypatch.setattr(sending, "PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(sending, "LONGEST_SECONDS", 1.0)
+    monkeypatch.setattr(sending, "LONGEST_SECONDS", 4.0)
     use_sink(smtp)
     number = freeze(made)
     session().rollback()

@@ -27,6 +27,7 @@ from app.consent.service import RequestOver
 from app.contacts import queries as contacts
 from app.delivery import pump, service, taking
 from app.delivery.journal import Journal, Step
+from app.delivery.pacing import slots
 from app.kernel import clock
 from app.kernel.db import session, transaction
 from app.kernel.errors import Conflict
@@ -203,6 +204,8 @@ class Machine(RuleBasedStateMachine):
             close(journal, is_settled=is_settled)
             if is_machine_down and not is_settled:
                 path.unlink(missing_ok=True)
+                with transaction():
+                    slots.release(journal._owner)  # as their leases end, some seconds later
 
         Journal.note, Journal.close = dying, closing  # type: ignore[method-assign]
         try:

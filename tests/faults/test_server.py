@@ -109,4 +109,4 @@ def test_what_it_wrote_down_survives_its_death(server):
 def test_without_pipelining_it_offers_none(tmp_path):
     with MailServer(tmp_path, 1, pipelining=False) as server, client(server) as transport:
         transport.open()
-        assert "PIPELINING" not in transport._offers
+        assert "PIPELINING" not in transport.connection.offers
