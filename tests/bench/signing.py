@@ -6,29 +6,23 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from uuid import UUID
 
 import click
 
+from app.accounts.rules import acts
+from app.delivery import service
+from app.kernel.db import transaction
+
 SECONDS = 3
 
 
-make_keys: Callable[[UUID, str], None] | None = None
-"""Makes the keys of a workspace's sending domain, so that its mails are signed from now on; None: Nod makes none."""
-
-
-def require() -> Callable[[UUID, str], None]:
-    """What makes the keys.
-
-    Raises:
-        click.ClickException: this Nod makes none, so there is nothing to measure.
-    """
-    if make_keys is None:
-        raise click.ClickException(
-            "--dkim: this Nod makes no keys for sending domains, so no mail is signed."
-        )
-    return make_keys
+def make_keys(workspace_id: UUID, domain: str) -> None:
+    """Make the keys of a workspace's sending domain and switch them on: its mails are signed from now on."""
+    with transaction():
+        pair = service.make_keys(workspace_id, domain, by=acts.COMMAND)
+        service.set_published(workspace_id, pair.id, "owner", by=acts.COMMAND)
+        service.switch_on(workspace_id, pair.id, by=acts.COMMAND)
 
 
 def limit() -> float:
