@@ -14,7 +14,7 @@ help:
 	@echo "make doctor      say in plain words what is wrong with this installation"
 	@echo "make flask do='accounts create-owner --help'   one of Nod's commands, with this machine's servers"
 	@echo "make test        set up, check, run the tests"
-	@echo "make faults      kill, cut and starve everything that sends, at length (25 minutes; FAULTS='G1 G3' for some)"
+	@echo "make faults      kill, cut and starve everything that sends, at length (FAULTS='G1 G3' for some)"
 	@echo "make check       ruff, mypy, import contracts"
 	@echo "make bench       measure everything; make bench-send do='--help' is one of: $(BENCHES)"
 	@echo "make setup       what run needs, without starting"
