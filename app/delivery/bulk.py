@@ -32,6 +32,7 @@ from app.delivery.pacing.rules import Said
 from app.delivery.pacing.watch import Watch
 from app.delivery.retries import classify
 from app.delivery.rules import Lane, MessageState, Skip
+from app.delivery.service.mailings import pause
 from app.delivery.shares import Shares
 from app.delivery.taking import Taken
 from app.delivery.transports.base import Outcome, Result, Verb
@@ -39,6 +40,7 @@ from app.delivery.transports.exchange import Ended, Mail
 from app.delivery.writing import Made, Writer
 from app.kernel import clock
 from app.kernel.db import release, transaction
+from app.kernel.errors import Conflict, Problem
 
 log = logging.getLogger(__name__)
 
@@ -219,8 +221,15 @@ class _Slice:
         """What may be taken of a mailing now; None: nothing."""
         try:
             route = self._lines.route(name, self._writer.server(name, head))
+            self._writer.prepare(head)
         except NoSender:
             log.warning("mailing %s: nobody has said yet who the mails come from", head.no)
+            return None
+        except Problem as fault:
+            # One workspace's lost password keeps nobody else waiting, and somebody can act on it.
+            log.error("mailing %s is paused: %s", head.no, fault.detail)  # noqa: TRY400  it says all there is
+            with contextlib.suppress(Conflict):
+                pause(head.workspace_id, head.no, fault.detail)
             return None
         size = 0 if route.away else limits.most(name, min(taking.TAKE, route.room))
         return _Turn(head, route, size) if size else None

@@ -79,6 +79,16 @@ class Writer:
             known = self._servers[route] = outlets.route_of(sender_of(head).transport_id)
         return known
 
+    def prepare(self, head: Head) -> None:
+        """Read what all mails of the mailing share; inside a transaction.
+
+        Raises:
+            NoSender: as ``edition``.
+            Problem: it cannot be had, in words for people: the mail server's password or the signing keys are lost.
+        """
+        if head.version_id is not None:
+            self.edition(head)
+
     def write(
         self, head: Head, batch: Sequence[Held], before: Callable[[Held], None]
     ) -> list[tuple[Held, Made]]:

@@ -650,3 +650,18 @@ def test_a_mail_server_that_is_away_costs_nobody_anything(place, smtp):
     clock.set_shift(60)
     send()
     assert states(number) == {"sent": 30}
+
+
+def test_a_workspace_whose_password_is_lost_waits_for_its_owner_and_keeps_nobody_else_waiting(place, smtp):
+    other = mailing.setting()
+    with transaction():
+        service.set_transport(other.id, "127.0.0.1", smtp.port, "opportunistic", "mara", "secret")
+    crowd(other, 2)
+    crowd(place, 3)
+    stuck, goes = running(other), running(place)
+    with transaction():
+        session().execute(text("UPDATE transports SET secret = 'lost'"))
+    send()
+    assert states(goes) == {"sent": 3}
+    assert (states(stuck), mailing.state(stuck)) == ({"pending": 2}, "paused")
+    assert "password" in str(queries.progress(stuck).pause_reason)
