@@ -280,6 +280,8 @@ class _Slice:
         self._journal.hint(Step.RENDERED, head.no, 0, 0)
         turn.ready = self._begin(route.name, taken, made, now)
         turn.found = len(taken)
+        # Before the commit: whatever stops this process afterwards, a no that comes next is not overtaken.
+        turn.good_until = time.monotonic() + MAIL_WITHIN_SECONDS
 
     def _feed(self, turn: _Turn) -> None:
         """Give the lines what has begun."""
@@ -293,8 +295,7 @@ class _Slice:
         if turn.found >= turn.size:
             route.grow(self._shares.of(route.name, route.count))
         route.windows.begun(one.held.domain_group for one in turn.ready)
-        good_until = time.monotonic() + MAIL_WITHIN_SECONDS
-        self._keep(self._lines.feed(route, [_mail(one, good_until) for one in turn.ready]))
+        self._keep(self._lines.feed(route, [_mail(one, turn.good_until) for one in turn.ready]))
 
     def _granted(self, head: Head, route: Route, allowed: Sequence[Taken], limits: Limits) -> list[Held]:
         """Those whose groups have room and tokens; the others stay as they are."""
@@ -450,6 +451,7 @@ class _Turn:
     route: Route
     size: int
     found: int = 0
+    good_until: float = 0.0
     ready: list[Ready] = field(default_factory=list)
 
 

@@ -98,6 +98,8 @@ class _Slice:
         self._pacer = Pacer()
         self._is_settled = True
         self._has_begun = False
+        self._good_until = 0.0
+        """Of the message in hand: its MAIL may leave until then (monotonic)."""
 
     def close(self) -> None:
         """End the slice; a journal that the database does not know yet stays for whoever comes next."""
@@ -171,7 +173,7 @@ class _Slice:
             ends.persist(lambda: outbox.finish(ready.held, decide(clock.now()), was=MessageState.CLAIMED))
             return
         self._has_begun = True
-        self._end(ready, self._hand_over(ready, transport, time.monotonic() + MAIL_WITHIN_SECONDS))
+        self._end(ready, self._hand_over(ready, transport, self._good_until))
 
     def _begin(self, ready: Ready) -> bool:
         """Whether it may be sent now; when a lock is held for too long it is given back.
@@ -187,6 +189,8 @@ class _Slice:
                 group = held.domain_group
                 if not self._pacer.grant(ready.route, {group: 1}, lane=self._lane).get(group):
                     raise _Unready
+                # Before the commit: whatever stops this process afterwards, a no that comes next is not overtaken.
+                self._good_until = time.monotonic() + MAIL_WITHIN_SECONDS
                 return True
         except DBAPIError as fault:
             if not isinstance(fault.orig, LockNotAvailable | DeadlockDetected):

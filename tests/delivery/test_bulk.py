@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app.accounts.models import Workspace
 from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
-from app.delivery import pump, queries, schedule, service, taking, timeline
+from app.delivery import bulk, pump, queries, schedule, service, taking, timeline
 from app.delivery.events import MailingFinished, MessagesFinished
 from app.delivery.rules import TOO_LATE, Word
 from app.delivery.writing import Writer
@@ -665,3 +665,28 @@ def test_a_workspace_whose_password_is_lost_waits_for_its_owner_and_keeps_nobody
     assert states(goes) == {"sent": 3}
     assert (states(stuck), mailing.state(stuck)) == ({"pending": 2}, "paused")
     assert "password" in str(queries.progress(stuck).pause_reason)
+
+
+def test_a_worker_that_is_stopped_after_its_begin_sends_no_late_mail(place, smtp, monkeypatch):
+    crowd(place, 5)
+    number = running(place)
+    begun_at: dict[int, float] = {}
+    begin, hand_on = taking.begin, bulk._Slice._hand_on
+    pauses = [1.3]
+
+    def noting(batch, *more):
+        begun_at.update({held.n: time.monotonic() for held in batch})
+        return begin(batch, *more)
+
+    def stopped(self, first, *more):
+        if first is not None and pauses:
+            time.sleep(pauses.pop())
+        hand_on(self, first, *more)
+
+    monkeypatch.setattr(taking, "begin", noting)
+    monkeypatch.setattr(bulk._Slice, "_hand_on", stopped)
+    send()
+    assert states(number) == {"sent": 5}
+    assert pauses == []
+    late = [copy.mail_seen_at - begun_at[int(copy.message_id[3:].split(".")[1].split("@")[0])] for copy in smtp.messages]
+    assert max(late) < 1.1, late
