@@ -364,22 +364,24 @@ def finish_all(
 
 
 # Most messages end like this, so it is spared the detour over JSON, and its row is found where its begin has put it.
-# Whoever moved it meanwhile (a lease that ended, a person erased) sends us the long way, over its key. The "+ 0" and
-# "|| ''" keep the planner from indexes of which it may have a wrong idea.
+# Whoever moved it meanwhile (a lease that ended, a person erased) sends us the long way, over its key. Each place comes
+# with its message: the planner, who takes conditions for rarer than they are, would else compare all with all (45 ms
+# instead of 4 for 430). The "+ 0" and "|| ''" keep it from indexes of which it may have a wrong idea.
 _SENT = text(
     "UPDATE messages m SET state = 'sent', done_at = :now, lease_owner = NULL, lease_until = NULL, host_faults = 0,"
     " render_faults = 0, reply_code = e.code, reply_status = e.status, reply_text = e.reply"
-    " FROM unnest(CAST(CAST(:ns AS text) AS bigint[]), CAST(CAST(:fences AS text) AS bigint[]),"
-    " CAST(CAST(:codes AS text) AS smallint[]), CAST(CAST(:statuses AS text) AS text[]),"
-    " CAST(CAST(:replies AS text) AS text[])) AS e (n, fence, code, status, reply)"
-    " WHERE m.ctid = ANY(CAST(CAST(:places AS text) AS tid[])) AND m.mailing_no + 0 = :no AND m.n = e.n"
+    " FROM unnest(CAST(CAST(:places AS text) AS tid[]), CAST(CAST(:ns AS text) AS bigint[]),"
+    " CAST(CAST(:fences AS text) AS bigint[]), CAST(CAST(:codes AS text) AS smallint[]),"
+    " CAST(CAST(:statuses AS text) AS text[]), CAST(CAST(:replies AS text) AS text[]))"
+    " AS e (place, n, fence, code, status, reply)"
+    " WHERE m.ctid = e.place AND m.mailing_no + 0 = :no AND m.n + 0 = e.n"
     " AND m.fence = e.fence AND m.state || '' = 'attempting' RETURNING m.n"
 )
 
 
 def places_of(batch: Sequence[Held]) -> str:
-    """Where the rows lie, as PostgreSQL reads an array of ``tid``."""
-    return "{" + ",".join([f'"{held.place}"' for held in batch if held.place]) + "}"
+    """Where the rows lie, as PostgreSQL reads an array of ``tid``; NULL where that is not known."""
+    return "{" + ",".join([f'"{held.place}"' if held.place else "NULL" for held in batch]) + "}"
 
 
 def sent_all(ends: Sequence[tuple[Held, End]]) -> set[int]:
