@@ -38,7 +38,7 @@ from app.delivery.taking import Taken
 from app.delivery.transports.base import Outcome, Result, Verb
 from app.delivery.transports.exchange import Ended, Mail
 from app.delivery.writing import Made, Writer
-from app.kernel import clock
+from app.kernel import clock, jobs
 from app.kernel.db import release, transaction
 from app.kernel.errors import Conflict, Problem
 
@@ -104,6 +104,8 @@ class _Slice:
         """Whether pacing limits anything, as far as known."""
         self._sent_count = 0
         self._has_sent = False
+        self._has_called = False
+        """Others were told that there is more than one worker can take."""
         self._is_settled = True
 
     def run(self, until: float, stop: Callable[[], bool]) -> bool:
@@ -122,6 +124,8 @@ class _Slice:
                 if away is not None:
                     raise
                 away = fault
+            if away is None:
+                self._end_finished()
             if self._is_over(may_take=may_take and away is None):
                 break
             self._keep(self._lines.wait(self._patience()))
@@ -130,8 +134,6 @@ class _Slice:
         if away is not None:
             raise away
         self._count_sent()
-        if self._is_dry and self._has_sent:
-            schedule.end_finished()
         return self._is_dry
 
     def close(self) -> None:
@@ -156,6 +158,12 @@ class _Slice:
         if not self._lines.is_idle or self._lines.is_opening:
             return False
         return not may_take or (self._is_dry and time.monotonic() >= self._linger_until)
+
+    def _end_finished(self) -> None:
+        """Say of a mailing that it has ended as soon as its last message has; who lingers does so for others."""
+        if self._is_dry and self._has_sent and self._lines.is_idle and not (self._results or self._back):
+            schedule.end_finished()
+            self._has_sent = False
 
     def _has_room(self, now: float) -> bool:
         """Whether to ask for more: nothing is out, or enough has ended since the last time."""
@@ -280,6 +288,9 @@ class _Slice:
         self._journal.hint(Step.RENDERED, head.no, 0, 0)
         turn.ready = self._begin(route.name, taken, made, now)
         turn.found = len(taken)
+        if turn.found >= turn.size and not self._has_called:
+            jobs.ring_lane(Lane.BULK)
+            self._has_called = True
         # Before the commit: whatever stops this process afterwards, a no that comes next is not overtaken.
         turn.good_until = time.monotonic() + MAIL_WITHIN_SECONDS
 

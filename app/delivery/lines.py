@@ -21,6 +21,8 @@ PER_LINE: Final = 20
 """So many may have begun on one line: at most so many are in flight after a veto."""
 BEGIN_FOR_SECONDS: Final = 0.8
 """So much sending is begun at once, by the pace of the last mails: a slow server gets few at a time."""
+WAITS_FROM: Final = 0.1
+"""More lines are opened while at least so much of the time goes by in waiting for servers."""
 GOODBYE_SECONDS: Final = 1.0
 CHECK_SECONDS: Final = 0.5
 
@@ -120,8 +122,13 @@ class Route:
             line.has_heir = True
 
     def grow(self, cap: int) -> None:
-        """Open more lines, at most ``cap`` in all; once the pace of those that are open is known."""
+        """Open more lines, at most ``cap`` in all; once the pace of those that are open is known.
+
+        Who never waits for a server gains nothing from another line, and another worker may.
+        """
         if self.away is not None or not all(line.has_ended for line in self.open):
+            return
+        if self.open and not self._lines.is_waiting:
             return
         wanted = min(cap, max(1, 2 * len(self.open))) - len(self.open) - self.opening
         for _ in range(max(0, wanted)):
@@ -169,6 +176,11 @@ class Lines:
         self._begun = self._size = 0
         """Mails that have begun and not ended, and how many may, over all lines at the last feeding."""
         self._is_closed = False
+        self._fed_at = time.monotonic()
+        self._waited = 0.0
+        """Seconds since the last feeding in which nothing but waiting was to be done."""
+        self.is_waiting = True
+        """Whether much of the time before the last feeding went by in waiting for servers."""
 
     def route(self, name: str, settings: SmtpSettings) -> Route:
         """The lines of a way out."""
@@ -216,6 +228,9 @@ class Lines:
     def feed(self, route: Route, mails: list[Mail]) -> list[Ended]:
         """Give the route's lines mails that have begun."""
         ended: list[Ended] = []
+        now = time.monotonic()
+        self.is_waiting = self._waited > WAITS_FROM * (now - self._fed_at)
+        self._fed_at, self._waited = now, 0.0
         self._begun += len(mails)
         for line in route.hand_out(mails):
             ended += self._after(line)
@@ -225,7 +240,9 @@ class Lines:
     def wait(self, seconds: float) -> list[Ended]:
         """Let servers speak, for so long at most, and go on with each; what has come to an end."""
         cleared, self._cleared = self._cleared, []
+        since = time.monotonic()
         events = self._poll.poll(0 if cleared else seconds)
+        self._waited += time.monotonic() - since
         ended: list[Ended] = []
         heard: set[int] = set()
         for number, what in events:

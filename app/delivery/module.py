@@ -52,7 +52,7 @@ MODULE = Module(
     jobs=(
         Job("delivery.reap", pump.reap, every_seconds=10),
         Job("delivery.sweep", _sweep, every_seconds=600),
-        Job(service.SCHEDULE, schedule.run, every_seconds=1),
+        Job(service.SCHEDULE, schedule.run, every_seconds=1, is_rung=True),
     ),
     system_mails=(trials.LETTER_TEST,),
     timeline_sources=(TimelineSource("mail", "Mails", timeline.entries),),

@@ -10,8 +10,10 @@ from app.delivery.pacing import slots
 from app.delivery.pacing.slots import Ask
 from app.kernel.db import release, transaction
 
-WANTED: Final = 1000
-"""As many as there are: the route's own number is the limit."""
+FIRST: Final = 8
+"""So many are asked for at first, then twice as many as are open: what nobody uses is free for others."""
+MORE_SECONDS: Final = 0.25
+"""Who has opened its share and could use more asks again so soon."""
 
 
 class Shares:
@@ -23,13 +25,14 @@ class Shares:
         self._asked_at: dict[str, float] = {}
 
     def of(self, route: str, held: int) -> int:
-        """How many may be open; asks where nobody knows yet or there was none.
+        """How many may be open; asks where nobody knows yet, there was none, or all are open.
 
         Args:
             route: its name.
             held: how many are open.
         """
-        if not self._shares.get(route):
+        share = self._shares.get(route, 0)
+        if not share or (held >= share and time.monotonic() - self._asked_at[route] > MORE_SECONDS):
             self._ask({route: held})
         return self._shares[route]
 
@@ -50,7 +53,8 @@ class Shares:
 
     def _ask(self, held: Mapping[str, int]) -> None:
         with transaction():
-            self._shares |= slots.renew(self._owner, {route: Ask(n, WANTED) for route, n in held.items()})
+            asks = {route: Ask(n, max(FIRST, 2 * n)) for route, n in held.items()}
+            self._shares |= slots.renew(self._owner, asks)
         release()
         now = time.monotonic()
         self._asked_at |= dict.fromkeys(held, now)

@@ -41,7 +41,7 @@ MODULE = Module(
         TrackingChanged: (bindings.on_tracking,),
         SignalsReclassified: (bindings.on_reclassified,),
     },
-    jobs=(Job(service.RECOUNT, jobs.recount, every_seconds=2),),
+    jobs=(Job(service.RECOUNT, jobs.recount, every_seconds=2, is_rung=True),),
     person_panels=(PersonPanel("engagement", "engagement/panel.html", _panel, column="side", order=20),),
     personal_data=(PersonalData("engagement", ("engagement_scores",), _export, service.forget),),
 )

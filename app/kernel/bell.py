@@ -14,6 +14,8 @@ from app.kernel.rings import Broker
 
 log = logging.getLogger(__name__)
 NAMESPACE = "nod"
+ENOUGH = 100
+"""With so many rings unheard, one more tells nobody anything that the clock will not say again."""
 
 
 def make_broker(redis_url: str, middleware: list[dramatiq.Middleware] | None = None) -> Broker:
@@ -43,7 +45,8 @@ class RedisBell:
 
         def enqueue(_: object) -> bool:
             self._broker.declare_queue(queue)
-            self._broker.enqueue(message)
+            if self._broker.client.llen(f"{NAMESPACE}:{queue}") < ENOUGH:
+                self._broker.enqueue(message)
             return True
 
         if kernel_redis.attempt(enqueue) is None:

@@ -22,11 +22,13 @@ class Job:
         name: ``domain.verb``.
         run: does what is due now, in its own transactions, and may be called at any time.
         every_seconds: how often the scheduler asks for it; None: only when rung.
+        is_rung: people's acts ring for it too, and somebody waits for what it does.
     """
 
     name: str
     run: Callable[[], None]
     every_seconds: int | None = None
+    is_rung: bool = False
 
 
 class Bell(Protocol):

@@ -30,8 +30,11 @@ class Broker(RedisBroker):
     """Dramatiq's broker, which drops what is not a ring, and rings of which it has one in hand."""
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
-        """As Dramatiq's, which lets an idle worker sleep for up to a second: somebody waits before an inbox."""
-        return super().consume(queue_name, prefetch, min(timeout, LOOK_MS))
+        """As Dramatiq's, which lets an idle worker sleep for up to a second: somebody waits before an inbox.
+
+        It would also have each process hold two rings for each thread, half of them unheard while others are idle.
+        """
+        return super().consume(queue_name, max(1, prefetch // 2), min(timeout, LOOK_MS))
 
     def do_fetch(self, queue_name: str, count: int) -> list[bytes]:
         """Messages of a queue as clean bytes; the rest is taken out of Redis.

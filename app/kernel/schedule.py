@@ -13,6 +13,8 @@ from app.kernel.db import Base, session, transaction
 
 log = logging.getLogger(__name__)
 STUCK_SECONDS = 120
+RUNG_SECONDS = 0.2
+"""A job that people's acts ring for starts at once, but not sooner than this after its last start."""
 
 
 class JobRun(Base):
@@ -59,13 +61,13 @@ def run(name: str, *, forced: bool = False) -> bool:
 
     Args:
         name: the job; an unknown one is logged and left alone.
-        forced: rung by somebody: do not wait for its interval.
+        forced: do not wait for its interval.
     """
     job = jobs.get(name)
     if job is None:
         log.warning("no job is named %s", name)
         return False
-    every = 0 if forced or not job.every_seconds else job.every_seconds
+    every = 0.0 if forced else (RUNG_SECONDS if job.is_rung else job.every_seconds) or 0.0
     with transaction():
         claimed = (
             session()
