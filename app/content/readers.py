@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel.core import UnknownLocaleError
@@ -16,7 +16,7 @@ from app.accounts.rules.brand import Brand
 from app.content.variables import NEWSLETTER, samples
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reader:
     """Somebody who gets a letter; ``fields`` are the workspace's own, by key, as they are stored."""
 
@@ -47,7 +47,7 @@ def reader_values(
     """
     return {
         **shared_values(brand, topic=topic, links=links),
-        **own_values(reader, brand, permission_at=permission_at, language=language),
+        **Own(reader, brand, permission_at, language).tree(),
     }
 
 
@@ -56,19 +56,65 @@ def shared_values(brand: Brand, *, topic: str, links: Mapping[str, str]) -> dict
     return {"brand": _brand(brand), "topic": {"name": topic}, "links": links}
 
 
-def own_values(
-    reader: Reader, brand: Brand, *, permission_at: datetime | None, language: str = "en"
-) -> dict[str, Any]:
-    """Those of ``reader_values`` that are one reader's own."""
-    return {
-        "contact": {
-            "first_name": reader.first_name,
-            "last_name": reader.last_name,
-            "email": reader.email,
-            "fields": {key: _plain(value) for key, value in reader.fields.items()},
-        },
-        "permission": _moment(permission_at, brand.time_zone, language) if permission_at else {},
-    }
+class Own:
+    """The values that are one reader's own, each worked out when a tag asks for it: thousands are made each second.
+
+    Attributes:
+        first_name, last_name, email: the reader's.
+        fields: the workspace's own, by key, as they are stored.
+    """
+
+    __slots__ = ("_brand", "_known", "_language", "_said_at", "email", "fields", "first_name", "last_name")
+
+    def __init__(self, reader: Reader, brand: Brand, permission_at: datetime | None, language: str) -> None:
+        self.first_name = reader.first_name
+        self.last_name = reader.last_name
+        self.email = reader.email
+        self.fields = reader.fields
+        self._brand = brand
+        self._said_at = permission_at
+        self._language = language
+        self._known: dict[str, str] | None = None
+
+    @property
+    def day(self) -> str:
+        """Of the yes."""
+        return self._moment["date"]
+
+    @property
+    def minute(self) -> str:
+        """Of the yes."""
+        return self._moment["time"]
+
+    @property
+    def _moment(self) -> dict[str, str]:
+        if self._known is None:
+            said_at = self._said_at
+            self._known = _moment(said_at, self._brand.time_zone, self._language) if said_at else _NO_MOMENT
+        return self._known
+
+    def tree(self) -> dict[str, Any]:
+        """As merge tags name them."""
+        return {
+            "contact": {
+                "first_name": self.first_name,
+                "last_name": self.last_name,
+                "email": self.email,
+                "fields": {key: _plain(value) for key, value in self.fields.items()},
+            },
+            "permission": self._moment if self._said_at else {},
+        }
+
+
+_NO_MOMENT: Final = {"date": "", "time": ""}
+OWN_NAMES: Final = {
+    "contact.first_name": "first_name",
+    "contact.last_name": "last_name",
+    "contact.email": "email",
+    "permission.date": "day",
+    "permission.time": "minute",
+}
+"""Merge tags' names of text in ``Own``, and what it is called there."""
 
 
 def sample_values(brand: Brand, links: Mapping[str, str]) -> dict[str, Any]:

@@ -128,7 +128,7 @@ class _Slice:
                 self._end_finished()
             if self._is_over(may_take=may_take and away is None):
                 break
-            self._keep(self._lines.wait(self._patience()))
+            self._keep(self._lines.serve(self._patience()))
         self._flush()
         self._is_settled = True
         if away is not None:

@@ -26,6 +26,9 @@ _ADDRESS = re.compile(
     r"(?!.*=\?.*\?=)[^\x00-\x20\x7f-\xa0()<>\[\]:;@\\,\".]+(?:\.[^\x00-\x20\x7f-\xa0()<>\[\]:;@\\,\".]+)*"
     r"@[a-z0-9-]+(?:\.[a-z0-9-]+)*",
 )
+# What most people are called, which needs no other look.
+_USUAL_ADDRESS: Final = re.compile(r"[A-Za-z0-9+_-]+(?:\.[A-Za-z0-9+_-]+)*@[a-z0-9-]+(?:\.[a-z0-9-]+)*")
+_USUAL_LABEL: Final = re.compile(r"(?:[A-Za-z0-9_-]{1,40}(?: [A-Za-z0-9_-]{1,40}){0,3})?")
 _Q_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 _Q: Final = [chr(o) if o in _Q_SAFE else "_" if o == 0x20 else f"={o:02X}" for o in range(256)]
 
@@ -46,6 +49,10 @@ def address_field(name: str, address: str, label: str = "") -> bytes:
     Raises:
         BadInput: for a label or an address that cannot be written safely.
     """
+    if _USUAL_ADDRESS.fullmatch(address) and _USUAL_LABEL.fullmatch(label):
+        octets = f"{name}: {label} <{address}>\r\n" if label else f"{name}: {address}\r\n"
+        if len(octets) <= LINE + 2:
+            return octets.encode()
     _check(name, address)
     _check(name, label)
     if not _ADDRESS.fullmatch(address):

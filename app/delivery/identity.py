@@ -18,6 +18,7 @@ Purpose = Literal["b", "u"]
 
 _DIGITS: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _MAC_BYTES: Final = 10
+_PARTS: Final[dict[Purpose, slice]] = {"b": slice(_MAC_BYTES), "u": slice(_MAC_BYTES, 2 * _MAC_BYTES)}
 _PAIRS: Final = [first + second for first in _DIGITS for second in _DIGITS]
 _SHIFTS: Final = range(_MAC_BYTES * 8 - 10, -1, -10)
 _LOCAL = re.compile(r"([bu])-([a-z2-7]{1,13})-([a-z2-7]{1,13})-([a-z2-7]{16})")
@@ -38,7 +39,8 @@ def return_path(mailing_no: int, n: int, key: bytes, domain: str, *, purpose: Pu
         domain: a subdomain of From's domain, so that SPF aligns.
         purpose: which mailbox.
     """
-    return Mailboxes(mailing_no, key, domain).make(n, purpose)
+    bounces, mailto = Mailboxes(mailing_no, key, domain).make(n)
+    return bounces if purpose == "b" else f"{mailto}@{domain}"
 
 
 class Mailboxes:
@@ -51,10 +53,11 @@ class Mailboxes:
         self._key = key
         self._domain = domain
 
-    def make(self, n: int, purpose: Purpose = "b") -> str:
-        """The mailbox of one message."""
-        name = f"{purpose}-{self._mailing}-{_base32(n)}"
-        return f"{name}-{_mac(name, self._key)}@{self._domain}"
+    def make(self, n: int) -> tuple[str, str]:
+        """Where bounces of one message go, and the local part of its List-Unsubscribe's mailto."""
+        name = f"{self._mailing}-{_base32(n)}"
+        digest = hmac_sha256(self._key, name.encode())
+        return f"b-{name}-{_mac(digest, 'b')}@{self._domain}", f"u-{name}-{_mac(digest, 'u')}"
 
 
 def read_return_path(
@@ -64,14 +67,15 @@ def read_return_path(
     found = _LOCAL.fullmatch(address.partition("@")[0].lower())
     if found is None or found[1] != purpose:
         return None
-    name, mac = found[0][:-17], found[4]
-    if not any(hmac.compare_digest(_mac(name, key), mac) for key in keys):
+    name, mac = found[0][2:-17].encode(), found[4]
+    if not any(hmac.compare_digest(_mac(hmac_sha256(key, name), purpose), mac) for key in keys):
         return None
     return _number(found[2]), _number(found[3])
 
 
-def _mac(name: str, key: bytes) -> str:
-    number = int.from_bytes(hmac_sha256(key, name.encode())[:_MAC_BYTES], "big")
+def _mac(digest: bytes, purpose: Purpose) -> str:
+    """Each purpose has its own part of the digest."""
+    number = int.from_bytes(digest[_PARTS[purpose]], "big")
     return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 

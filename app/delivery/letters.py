@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from app.consent.queries import Ground
@@ -15,7 +15,7 @@ from app.content import service as content
 from app.content.service import Reader
 from app.delivery.editions import Edition
 from app.delivery.outbox import Held
-from app.delivery.rules import Content, ReaderLinks, Skip
+from app.delivery.rules import Content, ReaderLinks, ReaderTokens, Skip
 from app.tracking import service as tracking
 
 if TYPE_CHECKING:
@@ -23,8 +23,18 @@ if TYPE_CHECKING:
 
 LinksOf = Callable[[UUID, UUID], ReaderLinks]
 """Takes a permission and its reach."""
+
+
+class TokensOf(Protocol):
+    """Takes a permission and its reach, and whether the token of "why" is wanted."""
+
+    def __call__(self, permission_id: UUID, reach_id: UUID, *, with_why: bool) -> ReaderTokens:
+        """The tokens."""
+
+
 ERASED = Skip("erased")
 _links_of: LinksOf | None = None
+_tokens_of: TokensOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +50,10 @@ class Draft:
     unsubscribe_url: str
 
 
-def set_links(links_of: LinksOf) -> None:
+def set_links(links_of: LinksOf, tokens_of: TokensOf) -> None:
     """Whoever keeps the readers' pages tells here where they are."""
-    global _links_of
-    _links_of = links_of
+    global _links_of, _tokens_of
+    _links_of, _tokens_of = links_of, tokens_of
 
 
 def pages_of(permission_id: UUID, reach_id: UUID) -> ReaderLinks:
@@ -51,6 +61,12 @@ def pages_of(permission_id: UUID, reach_id: UUID) -> ReaderLinks:
     if _links_of is None:
         raise RuntimeError("No room has told where readers leave.")
     return _links_of(permission_id, reach_id)
+
+
+def tokens_of(permission_id: UUID, reach_id: UUID, *, with_why: bool) -> ReaderTokens:
+    """What is the reader's own in these addresses."""
+    assert _tokens_of is not None
+    return _tokens_of(permission_id, reach_id, with_why=with_why)
 
 
 def links_in(pages: ReaderLinks, level: Level, version_id: UUID) -> dict[str, str]:

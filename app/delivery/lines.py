@@ -233,34 +233,47 @@ class Lines:
         self._fed_at, self._waited = now, 0.0
         self._begun += len(mails)
         for line in route.hand_out(mails):
-            ended += self._after(line)
+            self._after(line, ended)
         self._measure()
         return ended
 
-    def wait(self, seconds: float) -> list[Ended]:
-        """Let servers speak, for so long at most, and go on with each; what has come to an end."""
+    def serve(self, seconds: float) -> list[Ended]:
+        """Let servers speak and go on with each, until time is up or none says anything; what has come to an end."""
+        until = time.monotonic() + seconds
+        ended: list[Ended] = []
+        heard: set[int] = set()
+        while True:
+            left = until - time.monotonic()
+            if left <= 0 and not self._cleared:
+                break
+            if not self._hear(max(left, 0.0), heard, ended):
+                break
+        return ended + self._check(heard)
+
+    def _hear(self, seconds: float, heard: set[int], ended: list[Ended]) -> bool:
+        """One look at all lines; whether anything happened."""
         cleared, self._cleared = self._cleared, []
         since = time.monotonic()
         events = self._poll.poll(0 if cleared else seconds)
         self._waited += time.monotonic() - since
-        ended: list[Ended] = []
-        heard: set[int] = set()
+        spoke: set[int] = set()
         for number, what in events:
             if number == self._ear:
                 self._welcome()
                 continue
-            heard.add(number)
+            spoke.add(number)
             _, line = self._by_number[number]
             if what & ~select.EPOLLOUT:
                 line.exchange.on_readable()
             if what & select.EPOLLOUT and not line.exchange.is_broken:
                 line.exchange.on_writable()
-            ended += self._after(line)
+            self._after(line, ended)
         for line in cleared:
-            if line.fileno not in heard:
+            if line.fileno not in spoke:
                 line.exchange.proceed()
-                ended += self._after(line)
-        return ended + self._check(heard)
+                self._after(line, ended)
+        heard |= spoke
+        return bool(events or cleared)
 
     def return_waiting(self) -> list[Ended]:
         """Take back what has begun and not yet left."""
@@ -327,27 +340,28 @@ class Lines:
             self._size += line.size
             self._poll.register(line.fileno, select.EPOLLIN)
 
-    def _after(self, line: Line) -> list[Ended]:
+    def _after(self, line: Line, ended: list[Ended]) -> None:
         """Put right what the poller should know of a line, after something happened to it."""
         exchange = line.exchange
-        ended = line.take_ended()
-        self._begun -= len(ended)
-        if line.is_spent:
+        if exchange.has_ended:
+            found = line.take_ended()
+            self._begun -= len(found)
+            ended += found
+        if exchange.is_ready:
+            self._cleared.append(line)
+        elif line.is_spent:
             self._let_go(line)
-            return ended
+            return
         if line.is_ending and not line.has_heir:
             # Its successor is greeted while it still works.
             line.has_heir = True
             route, _ = self._by_number[line.fileno]
             route.opening += 1
             self.open_aside(route)
-        if exchange.is_ready:
-            self._cleared.append(line)
         if exchange.is_blocked is not line.is_watched_for_room:
             line.is_watched_for_room = exchange.is_blocked
             what = select.EPOLLIN | select.EPOLLOUT if exchange.is_blocked else select.EPOLLIN
             self._poll.modify(line.fileno, what)
-        return ended
 
     def _let_go(self, line: Line) -> None:
         found = self._by_number.pop(line.fileno, None)
@@ -372,7 +386,7 @@ class Lines:
         for number, (_, line) in list(self._by_number.items()):
             if number not in heard:
                 line.exchange.check_time(now)
-                ended += self._after(line)
+                self._after(line, ended)
         return ended
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.delivery.retries import cool_down
@@ -236,6 +236,14 @@ class Sums:
 @dataclass(frozen=True, slots=True)
 class ReaderLinks:
     """Where a reader leaves, chooses, and learns why: addresses of one permission."""
+
+    unsubscribe: str
+    preferences: str
+    why: str
+
+
+class ReaderTokens(NamedTuple):
+    """The words of these addresses that are the reader's own; ``why`` is empty where nobody asked for it."""
 
     unsubscribe: str
     preferences: str

@@ -7,12 +7,12 @@ can fill. Filling a sheet gives the mail that ``compose.write`` would make of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
-from app.content.service import Blank, Parts, Skeleton, one_line
+from app.content.service import OWN_NAMES, Blank, Own, Parts, Skeleton, one_line
 from app.delivery.dkim import Signer
 from app.delivery.headers import address_field, text_field
 from app.delivery.mime import MailParts, boundary_of, content_type, head, multipart
@@ -21,6 +21,7 @@ from app.delivery.quoting import Hole, Quoter, quote, split, with_marks
 TO: Final = "To"
 SUBJECT: Final = "Subject"
 _KEPT: Final = 4096
+_FIELD: Final = "contact.fields."
 LARGE: Final = 512 * 1024
 """Who fills in more gets a copy that is merged as a whole, which bounds it."""
 
@@ -62,7 +63,7 @@ class Sheet:
         needs_why: whether the copy names the page that says why.
     """
 
-    __slots__ = ("_body", "_fillers", "_fixed", "_has_own_subject", "_head", "_marks", "_subject", "_whole", "needs_why")
+    __slots__ = ("_body", "_fillers", "_fixed", "_has_own_subject", "_head", "_subject", "_whole", "needs_why")
 
     def __init__(self, skeleton: Skeleton, parts: MailParts, marks: Marks) -> None:
         """Encode it.
@@ -73,13 +74,12 @@ class Sheet:
             marks: what was used.
         """
         self._fixed = skeleton.fixed
-        self._marks = marks
         self._subject = skeleton.subject
         has_own_subject = any(isinstance(part, Blank) for part in skeleton.subject)
         fields: list[bytes | Hole] = [*head(parts)]
         fields[2] = Hole(TO)
         fields[3] = (
-            Hole(SUBJECT) if has_own_subject else text_field("Subject", _one_line(skeleton.subject, {}))
+            Hole(SUBJECT) if has_own_subject else text_field("Subject", one_line("".join(map(str, skeleton.subject))))
         )
         boundary = boundary_of(parts.message_id)
         self._head = _Frame([*fields, content_type(boundary)], marks.in_head())
@@ -92,95 +92,151 @@ class Sheet:
         self._whole = _Frame([*self._head.pieces, b"\r\n", *self._body.pieces], ())
         self._fillers = [_Filler(blank) for blank in self._body.blanks]
         self._has_own_subject = has_own_subject
-        self.needs_why = self._head.has(marks.why) or self._body.has(marks.why)
+        blanks = [*self._body.blanks, *(part for part in skeleton.subject if isinstance(part, Blank))]
+        self.needs_why = self._body.has(marks.why) or any(blank.holds_marks for blank in blanks)
 
-    def fill(
-        self, words: Mapping[str, str], to: str, to_name: str, values: Mapping[str, Any], signer: Signer | None
-    ) -> bytes:
+    def fill(self, words: Mapping[str, str], to: str, to_name: str, own: Own, signer: Signer | None) -> bytes:
         """One reader's mail.
 
         Args:
             words: each mark's own word; ASCII.
             to: mailbox of the reader.
             to_name: display name, or empty.
-            values: ``contact`` and ``permission`` of the merge tags.
+            own: the reader's values of the merge tags.
             signer: of DKIM.
 
         Raises:
             NeedsWhole: see there.
             BadInput: a header that cannot be written safely.
         """
-        values = {**self._fixed, **values}
-        own: dict[object, bytes] = {mark: word.encode() for mark, word in words.items()}
+        merge = _Merge(self._fixed, own, words)
+        holes: dict[object, bytes] = {mark: word.encode() for mark, word in words.items()}
+        size = 0
         for filler in self._fillers:
-            own[filler.blank] = filler.octets(values, words)
-        if sum(map(len, own.values())) > LARGE:
+            octets = filler.octets(merge)
+            holes[filler.blank] = octets
+            size += len(octets)
+        if size > LARGE:
             raise NeedsWhole
-        own[TO] = _to_field(to, to_name)
+        holes[TO] = address_field("To", to, to_name)
         if self._has_own_subject:
-            own[SUBJECT] = text_field("Subject", _one_line(self._subject, values, words))
+            holes[SUBJECT] = text_field("Subject", one_line("".join(map(merge.text, self._subject))))
         if signer is None:
-            return self._whole.fill(own)
-        head, body = self._head.fill(own), self._body.fill(own)
+            return self._whole.fill(holes)
+        head, body = self._head.fill(holes), self._body.fill(holes)
         return b"".join((signer.sign(head, body, is_canonical_body=True), head, b"\r\n", body))
+
+
+class _Merge:
+    """One reader's copy while it is filled; the tree of values is made when a blank has to be merged."""
+
+    __slots__ = ("_fixed", "_values", "_words", "own")
+
+    def __init__(self, fixed: Mapping[str, Any], own: Own, words: Mapping[str, str]) -> None:
+        self.own = own
+        self._fixed = fixed
+        self._words = words
+        self._values: Mapping[str, Any] | None = None
+
+    def text(self, part: str | Blank) -> str:
+        """What stands there in this copy.
+
+        Raises:
+            NeedsWhole: it does not fit.
+        """
+        if isinstance(part, str):
+            return part
+        if self._values is None:
+            self._values = {**self._fixed, **self.own.tree()}
+        value = part.write(self._values)
+        if not part.fits(value):
+            raise NeedsWhole
+        if part.holds_marks:
+            for mark, word in self._words.items():
+                value = value.replace(mark, word)
+        return value
 
 
 class _Filler:
     """Fills a blank, and remembers what it gave: many readers share a first name or the day of their yes."""
 
-    __slots__ = ("_known", "_paths", "blank")
+    __slots__ = ("_key", "_known", "blank")
 
     def __init__(self, blank: Blank) -> None:
         self.blank = blank
-        self._paths = None if blank.holds_marks else [name.split(".") for name in blank.names]
-        self._known: dict[tuple[object, ...], bytes] = {}
+        self._key = _key_of(blank)
+        self._known: dict[object, bytes] = {}
 
-    def octets(self, values: Mapping[str, Any], words: Mapping[str, str]) -> bytes:
-        key = self._key(values)
+    def octets(self, merge: _Merge) -> bytes:
+        if self._key is None:
+            return quote(merge.text(self.blank))
+        key = self._key(merge.own)
         if key is None:
-            return quote(_merged(self.blank, values, words))
+            return quote(merge.text(self.blank))
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            known = self._known[key] = quote(_merged(self.blank, values, words))
+            known = self._known[key] = quote(merge.text(self.blank))
         return known
 
-    def _key(self, values: Mapping[str, Any]) -> tuple[object, ...] | None:
-        if self._paths is None:
-            return None
-        found: list[object] = []
-        for path in self._paths:
-            value: Any = values
-            for name in path:
-                value = value.get(name) if isinstance(value, dict) else None
-            if not isinstance(value, str | None):
-                return None
-            found.append(value)
-        return tuple(found)
+
+def _key_of(blank: Blank) -> Callable[[Own], object] | None:
+    """Reads of a reader what decides what the blank gives; None, or a key of None: that is not so simple."""
+    names = blank.names
+    if blank.holds_marks or not names:
+        return None
+    if all(name in OWN_NAMES for name in names):
+        return attrgetter(*(OWN_NAMES[name] for name in names))
+    if not all(name in OWN_NAMES or name.startswith(_FIELD) for name in names):
+        return None
+    reads = [_read_of(name) for name in names]
+
+    def key(own: Own) -> object:
+        found = tuple(read(own) for read in reads)
+        return found if all(isinstance(value, str | None) for value in found) else None
+
+    return key
+
+
+def _read_of(name: str) -> Callable[[Own], object]:
+    if name in OWN_NAMES:
+        return attrgetter(OWN_NAMES[name])
+    field = name.removeprefix(_FIELD)
+    return lambda own: own.fields.get(field)
 
 
 class _Frame:
-    """Octets in their order, and where the holes are."""
+    """Octets and holes in turn; it begins and ends with octets."""
 
-    __slots__ = ("_holes", "_pieces", "blanks", "pieces")
+    __slots__ = ("_names", "_pieces", "_take", "blanks", "pieces")
 
     def __init__(self, pieces: Iterable[bytes | Hole], marks: Iterable[str]) -> None:
-        self.pieces: list[bytes | Hole] = []
         marks = list(marks)
+        self.pieces: list[bytes | Hole] = []
         for piece in pieces:
             self.pieces += split(piece, marks) if isinstance(piece, bytes) and marks else [piece]
-        self._pieces = [b"" if isinstance(piece, Hole) else piece for piece in self.pieces]
-        self._holes = [(n, piece.name) for n, piece in enumerate(self.pieces) if isinstance(piece, Hole)]
-        self.blanks = [name for _, name in self._holes if isinstance(name, Blank)]
+        self._names: list[object] = []
+        self._pieces = [b""]
+        for piece in self.pieces:
+            if isinstance(piece, Hole):
+                self._names.append(piece.name)
+                self._pieces += [b"", b""]
+            else:
+                self._pieces[-1] += piece
+        self._take: Callable[[Mapping[object, bytes]], tuple[bytes, ...]] = (
+            itemgetter(*self._names)
+            if len(self._names) > 1
+            else lambda own: tuple(own[name] for name in self._names)
+        )
+        self.blanks = list(dict.fromkeys(name for name in self._names if isinstance(name, Blank)))
 
     def has(self, name: object) -> bool:
-        return any(found is name or found == name for _, found in self._holes)
+        return name in self._names
 
     def fill(self, own: Mapping[object, bytes]) -> bytes:
         pieces = self._pieces.copy()
-        for position, name in self._holes:
-            pieces[position] = own[name]
+        pieces[1::2] = self._take(own)
         return b"".join(pieces)
 
 
@@ -197,22 +253,3 @@ def _encoded(parts: Parts, marks: Iterable[str]) -> list[bytes | Hole]:
             else:
                 quoter.text(piece)
     return quoter.end()
-
-
-def _merged(blank: Blank, values: Mapping[str, Any], words: Mapping[str, str]) -> str:
-    value = blank.write(values)
-    if not blank.fits(value):
-        raise NeedsWhole
-    if blank.holds_marks:
-        for mark, word in words.items():
-            value = value.replace(mark, word)
-    return value
-
-
-def _one_line(parts: Parts, values: Mapping[str, Any], words: Mapping[str, str] | None = None) -> str:
-    return one_line("".join(part if isinstance(part, str) else _merged(part, values, words or {}) for part in parts))
-
-
-@lru_cache(maxsize=1024)
-def _to_field(address: str, name: str) -> bytes:
-    return address_field("To", address, name)

@@ -20,7 +20,7 @@ from app.consent.rules import Level
 from app.contacts import queries as contacts
 from app.contacts.queries import ReaderRow
 from app.content import service as content
-from app.content.service import Reader
+from app.content.service import Own, Reader
 from app.delivery import compose, letters, outlets
 from app.delivery.compose import Letter
 from app.delivery.editions import Edition, bounce_domain, edition_of, return_path_key, sender_of
@@ -148,16 +148,17 @@ class Writer:
 
 def _make_sheet(edition: Edition, held: Held, ground: Ground, domain: str) -> _Printed | None:
     no, level, version = edition.head.no, ground.tracking, edition.version
-    pages = letters.pages_of(uuid7(), uuid7())
+    permission, reach = uuid7(), uuid7()
+    tokens, pages = letters.tokens_of(permission, reach, with_why=True), letters.pages_of(permission, reach)
     mailboxes = Mailboxes(no, return_path_key(), bounce_domain(domain))
-    mailbox = mailboxes.make(_NUMBER, "u")
+    _, mailto = mailboxes.make(_NUMBER)
     marks = Marks(
-        unsubscribe=_word(pages.unsubscribe),
-        preferences=_word(pages.preferences),
-        why=_word(pages.why),
+        unsubscribe=tokens.unsubscribe,
+        preferences=tokens.preferences,
+        why=tokens.why,
         tracking=tracking.token(no, tracking.NOBODY),
         number=str(_NUMBER),
-        mailto=mailbox.partition("@")[0],
+        mailto=mailto,
     )
     skeleton = content.skeleton(
         version,
@@ -182,7 +183,7 @@ def _make_sheet(edition: Edition, held: Held, ground: Ground, domain: str) -> _P
         reply_to=edition.sender.reply_to,
         headers=(
             *edition.list_headers(ground.interest_id, ground.interest_name),
-            *list_unsubscribe(pages.unsubscribe, mailbox),
+            *list_unsubscribe(pages.unsubscribe, f"{mailto}@{bounce_domain(domain)}"),
         ),
     )
     return _Printed(Sheet(skeleton, parts, marks), marks, mailboxes)
@@ -193,28 +194,26 @@ def _filled(
 ) -> Letter:
     assert held.permission_id is not None
     assert held.reach_id is not None
-    pages = letters.pages_of(held.permission_id, held.reach_id)
-    marks, mailboxes = printed.marks, printed.mailboxes
+    marks, needs_why = printed.marks, printed.sheet.needs_why
+    tokens = letters.tokens_of(held.permission_id, held.reach_id, with_why=needs_why)
+    bounces, mailto = printed.mailboxes.make(held.n)
     words = {
-        marks.unsubscribe: _word(pages.unsubscribe),
-        marks.preferences: _word(pages.preferences),
-        marks.why: _word(pages.why),
+        marks.unsubscribe: tokens.unsubscribe,
+        marks.preferences: tokens.preferences,
         marks.number: str(held.n),
-        marks.mailto: mailboxes.make(held.n, "u").partition("@")[0],
+        marks.mailto: mailto,
     }
+    if needs_why:
+        words[marks.why] = tokens.why
     if ground.tracking is Level.INDIVIDUAL:
         words[marks.tracking] = tracking.token(held.head.no, held.n)
-    values = content.own_values(
-        Reader(person.first_name, person.last_name, person.address, person.fields),
-        edition.brand,
-        permission_at=ground.said_at,
-        language=edition.version.language,
-    )
+    reader = Reader(person.first_name, person.last_name, person.address, person.fields)
+    own = Own(reader, edition.brand, ground.said_at, edition.version.language)
     return Letter(
         route=edition.route,
-        envelope_from=mailboxes.make(held.n, "b"),
+        envelope_from=bounces,
         to=person.address,
-        data=printed.sheet.fill(words, person.address, person.name, values, edition.signer),
+        data=printed.sheet.fill(words, person.address, person.name, own, edition.signer),
         message_id=message_id(held.head.no, held.n, domain),
         mime_sha256=b"",
         domain=domain,
@@ -235,6 +234,3 @@ def _by_itself(held: Held, before: Callable[[Held], None]) -> Made:
     except Exception as fault:  # noqa: BLE001  as above
         return fault
 
-
-def _word(url: str) -> str:
-    return url.rpartition("/")[2]

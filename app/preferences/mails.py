@@ -13,7 +13,7 @@ from app.consent import history
 from app.consent import queries as consent
 from app.consent.rules import Kind as EventKind
 from app.consent.rules import RequestState, State
-from app.delivery.service import Prepared, ReaderLinks, Skip, SystemMail, SystemMessage
+from app.delivery.service import Prepared, ReaderLinks, ReaderTokens, Skip, SystemMail, SystemMessage
 from app.kernel import i18n
 from app.kernel.i18n import gettext as _
 from app.preferences import links, queries
@@ -30,11 +30,16 @@ def _url(path: str) -> str:
 
 def links_of(permission_id: UUID, reach_id: UUID) -> ReaderLinks:
     """Where the reader of a letter leaves, chooses, and learns why: the pages of this room."""
-    url = current_app.config["NOD"].url
-    return ReaderLinks(
-        unsubscribe=f"{url}/u/{links.unsubscribe(links.Kind.PERMISSION, permission_id)}",
-        preferences=f"{url}/p/{links.preferences(reach_id)}",
-        why=f"{url}/w/{links.why(permission_id)}",
+    url, own = current_app.config["NOD"].url, tokens_of(permission_id, reach_id)
+    return ReaderLinks(f"{url}/u/{own.unsubscribe}", f"{url}/p/{own.preferences}", f"{url}/w/{own.why}")
+
+
+def tokens_of(permission_id: UUID, reach_id: UUID, *, with_why: bool = True) -> ReaderTokens:
+    """The last words of these addresses, for those who have the rest already."""
+    return ReaderTokens(
+        links.unsubscribe(links.Kind.PERMISSION, permission_id),
+        links.preferences(reach_id),
+        links.why(permission_id) if with_why else "",
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _configure(_: Flask) -> None:
-    delivery.set_links(mails.links_of)
+    delivery.set_links(mails.links_of, mails.tokens_of)
 
 
 MODULE = Module(

@@ -5,7 +5,15 @@ from app.content.letters import Draft, Incomplete, Links, Problem, Rendered, Wri
 from app.content.merge import one_line
 from app.content.places import archive as archive_url
 from app.content.places import web_view as web_view_url
-from app.content.readers import Reader, own_values, public_values, reader_values, sample_values, shared_values
+from app.content.readers import (
+    OWN_NAMES,
+    Own,
+    Reader,
+    public_values,
+    reader_values,
+    sample_values,
+    shared_values,
+)
 from app.content.service.drafts import (
     archive_letter,
     copy_letter,
@@ -30,11 +38,13 @@ from app.content.service.versions import check, freeze_version, publish, withdra
 from app.content.skeleton import Blank, Parts, Skeleton
 
 __all__ = [
+    "OWN_NAMES",
     "Blank",
     "Design",
     "Draft",
     "Incomplete",
     "Links",
+    "Own",
     "Parts",
     "Problem",
     "Reader",
@@ -54,7 +64,6 @@ __all__ = [
     "link_targets",
     "list_designs",
     "one_line",
-    "own_values",
     "preview",
     "preview_draft",
     "public_values",

@@ -3,7 +3,7 @@
 from app.delivery.dkim_records import Record, Verdict, dmarc_record, spf_record
 from app.delivery.editions import BOUNCES
 from app.delivery.letters import set_links
-from app.delivery.rules import Prepared, ReaderLinks, Sender, Skip, SystemMail, SystemMessage
+from app.delivery.rules import Prepared, ReaderLinks, ReaderTokens, Sender, Skip, SystemMail, SystemMessage
 from app.delivery.service.domains import (
     check_domain,
     make_keys,
@@ -34,6 +34,7 @@ __all__ = [
     "SCHEDULE",
     "Prepared",
     "ReaderLinks",
+    "ReaderTokens",
     "Record",
     "Security",
     "Sender",

@@ -47,9 +47,9 @@ class Verb(StrEnum):
     """Refused by us before a byte went out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
-    """The end of one attempt.
+    """The end of one attempt. Not frozen, because thousands are made each second.
 
     Attributes:
         outcome: what became of it.

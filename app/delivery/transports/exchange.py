@@ -27,7 +27,9 @@ from app.delivery.transports.settings import Timeouts
 LINE_OCTETS: Final = 998
 NOT_YET: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _READ: Final = 64 * 1024
+_NOTHING: Final = memoryview(b"")
 _CLOSING: Final = 421
+_DONE: Final = 250
 _GO_ON: Final = 354
 _PATH = re.compile(r"[^\x00-\x20\x7f-\xa0<>\u2028\u2029]+@[A-Za-z0-9.-]+")
 
@@ -93,7 +95,7 @@ class Exchange:
         self._commands: deque[tuple[Verb, bytes, Mail]] = deque()
         """Of the envelope in hand, not yet sent."""
         self._expected: deque[tuple[Verb, Mail]] = deque()
-        self._out = memoryview(b"")
+        self._out = _NOTHING
         self._body: Mail | None = None
         """Whose octets are leaving, or have left, without the dot."""
         self._needs_reset = False
@@ -138,6 +140,11 @@ class Exchange:
         self._waiting.extend(mails)
         self._begin_envelope()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether something has come to an end since the last ``take_ended``."""
+        return bool(self._ended)
+
     def take_ended(self) -> list[Ended]:
         """What has come to an end since the last call."""
         ended, self._ended = self._ended, []
@@ -151,6 +158,7 @@ class Exchange:
                 if not octets:
                     self._break("The server closed the connection.")
                     return
+                self._since = time.monotonic()
                 for code, text in self._replies.feed(octets):
                     self._on_reply(code, text)
                     if self.is_broken:
@@ -212,24 +220,28 @@ class Exchange:
         mail = self._next_mail()
         if mail is None:
             return b""
-        commands = self._commands
-        if self._needs_reset:
-            commands.append((Verb.RSET, b"RSET\r\n", mail))
-            self._needs_reset = False
-        commands.append((Verb.MAIL, self._mail_command(mail), mail))
-        commands.append((Verb.RCPT, b"RCPT TO:<%b>\r\n" % mail.rcpt.encode(), mail))
-        commands.append((Verb.DATA, b"DATA\r\n", mail))
         self.taken += 1
         self._in_hand += 1
-        return self._next_commands()
+        envelope = [
+            (Verb.MAIL, self._mail_command(mail), mail),
+            (Verb.RCPT, b"RCPT TO:<%b>\r\n" % mail.rcpt.encode(), mail),
+            (Verb.DATA, b"DATA\r\n", mail),
+        ]
+        if self._needs_reset:
+            envelope.insert(0, (Verb.RSET, b"RSET\r\n", mail))
+            self._needs_reset = False
+        if not self._is_overlapping:
+            self._commands.extend(envelope)
+            return self._next_command()
+        if not self._expected:
+            self._since = time.monotonic()
+        self._expected.extend([(verb, mail) for verb, _, _ in envelope])
+        return b"".join([command for _, command, _ in envelope])
 
-    def _next_commands(self) -> bytes:
-        octets = b""
-        while self._commands and (self._is_overlapping or not self._expected):
-            verb, command, mail = self._commands.popleft()
-            octets += command
-            self._expect(verb, mail)
-        return octets
+    def _next_command(self) -> bytes:
+        verb, command, mail = self._commands.popleft()
+        self._expect(verb, mail)
+        return command
 
     def _next_mail(self) -> Mail | None:
         now = time.monotonic()
@@ -278,14 +290,17 @@ class Exchange:
 
     def _say(self, octets: bytes) -> None:
         self._out = memoryview(bytes(self._out) + octets) if self._out else memoryview(octets)
-        self._since = time.monotonic()
         self._send()
 
     def _send(self) -> None:
         try:
             while self._out:
-                self._out = self._out[self._line.send(self._out) :]
+                count = self._line.send(self._out)
                 self._since = time.monotonic()
+                if count == len(self._out):
+                    self._out = _NOTHING
+                    return
+                self._out = self._out[count:]
         except NOT_YET:
             return
         except OSError as error:
@@ -299,12 +314,16 @@ class Exchange:
         self._expected.append((verb, mail))
 
     def _on_reply(self, code: int, text: str) -> None:
-        self._since = time.monotonic()
-        self._is_closing = self._is_closing or code == _CLOSING
         if not self._expected:
+            self._is_closing = self._is_closing or code == _CLOSING
             self._on_interruption(code, text)
             return
         verb, mail = self._expected.popleft()
+        if code == _DONE and (verb is Verb.MAIL or verb is Verb.RCPT):
+            if self._commands:
+                self._say(self._next_command())
+            return
+        self._is_closing = self._is_closing or code == _CLOSING
         if verb is Verb.DOT:
             self._on_end(mail, code, text)
         elif verb is Verb.DATA:
@@ -328,7 +347,7 @@ class Exchange:
                 self._refuse_current(mail)
                 return
         if self._commands:
-            self._say(self._next_commands())
+            self._say(self._next_command())
 
     def _on_data(self, mail: Mail, code: int, text: str) -> None:
         if code == _GO_ON and mail.refused is None:
@@ -386,7 +405,7 @@ class Exchange:
         if self.is_broken:
             return
         self.is_broken = True
-        self._out = memoryview(b"")
+        self._out = _NOTHING
         body, self._body = self._body, None
         if body is not None:
             self._end_with_body(body, result_of(None, fault, Verb.BODY))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from app.delivery.retries import classify
@@ -15,6 +16,7 @@ TEXT_CHARACTERS: Final = 500
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
 CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _KINDS: Final = frozenset(b"2345")
+_OFTEN_OCTETS: Final = 100
 
 
 class Nonsense(Exception):
@@ -48,26 +50,36 @@ class ReplyReader:
             raise Nonsense("The server answered without an end.")
         replies: list[tuple[int, str]] = []
         for line in lines:
-            self._take(line.rstrip(b"\r"), replies)
+            code, text, is_last = _often(line) if len(line) <= _OFTEN_OCTETS else _read(line)
+            if is_last and not self._texts:
+                replies.append((code, text))
+            else:
+                self._add(code, text, replies, is_last=is_last)
         return replies
 
-    def _take(self, line: bytes, replies: list[tuple[int, str]]) -> None:
-        head = line[:3]
-        if len(head) != 3 or not head.isdigit() or head[0] not in _KINDS or line[3:4] not in (b" ", b"-", b""):
-            raise Nonsense("The server answered something that is not SMTP.")
-        code, text = int(head), line[4:].decode("utf-8", "replace")
-        if not self._texts and line[3:4] != b"-":
-            replies.append((code, text))
-            return
+    def _add(self, code: int, text: str, replies: list[tuple[int, str]], *, is_last: bool) -> None:
         if self._texts and code != self._code:
             raise Nonsense("The server answered something that is not SMTP.")
         self._code = code
         self._texts.append(text)
-        if line[3:4] != b"-":
+        if is_last:
             replies.append((code, "\n".join(self._texts)))
             self._texts = []
         elif len(self._texts) >= REPLY_LINES:
             raise Nonsense("The server answered without an end.")
+
+
+def _read(line: bytes) -> tuple[int, str, bool]:
+    """The code of a line, its text, and whether it is its reply's last."""
+    line = line.rstrip(b"\r")
+    head, mark = line[:3], line[3:4]
+    if len(head) != 3 or not head.isdigit() or head[0] not in _KINDS or mark not in (b" ", b"-", b""):
+        raise Nonsense("The server answered something that is not SMTP.")
+    return int(head), line[4:].decode("utf-8", "replace"), mark != b"-"
+
+
+_often = lru_cache(maxsize=256)(_read)
+"""Most lines are words that the server has said a thousand times."""
 
 
 def result_of(code: int | None, text: str, verb: Verb) -> Result:
@@ -83,7 +95,15 @@ def local(code: int, enhanced: str, text: str) -> Result:
 
 def sent(code: int, text: str) -> Result:
     """The answer that every mail hopes for."""
-    return Result(Outcome.SENT, code, _enhanced(code, text), clean(text), Verb.DOT)
+    enhanced, words = _said_often(code, text) if len(text) <= _OFTEN_OCTETS else _said(code, text)
+    return Result(Outcome.SENT, code, enhanced, words, Verb.DOT)
+
+
+def _said(code: int, text: str) -> tuple[str, str]:
+    return _enhanced(code, text), clean(text)
+
+
+_said_often = lru_cache(maxsize=256)(_said)
 
 
 def _enhanced(code: int, text: str) -> str:
