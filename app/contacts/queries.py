@@ -68,8 +68,9 @@ class ReaderRow:
         return f"{self.first_name} {self.last_name}".strip()
 
 
+# Most people have no fields, and an empty object takes ten times as long to read as nothing does.
 _READERS = text(
-    "SELECT c.id, c.first_name, c.last_name, c.fields, a.address FROM contacts c"
+    "SELECT c.id, c.first_name, c.last_name, nullif(c.fields, '{}'), a.address FROM contacts c"
     " JOIN addresses a ON a.contact_id = c.id AND a.channel = :channel"
     " WHERE c.workspace_id = :workspace_id AND c.id = ANY(CAST(CAST(:ids AS text) AS uuid[]))"
 )
@@ -81,7 +82,7 @@ def find_readers(
     """As ``find_recipients``, as plain rows: for hundreds at once, many times a second."""
     values = {"workspace_id": workspace_id, "ids": array_of(contact_ids), "channel": channel}
     rows = session().execute(_READERS, values).all()
-    return {row[0]: ReaderRow(row[1], row[2], row[3], row[4]) for row in rows}
+    return {row[0]: ReaderRow(row[1], row[2], row[3] or {}, row[4]) for row in rows}
 
 
 def find_by_key(workspace_id: UUID, key: str, channel: str = "email") -> Contact | None:

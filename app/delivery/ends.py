@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 NO_SENDER_PAUSE: Final = timedelta(minutes=5)
 REPLY_CHARACTERS: Final = 500
+_OFTEN_CHARACTERS: Final = 100
 PERSIST_SECONDS: Final = 600.0
 """For so long a result is kept in hand while the database is away; after that its lease is nearly over."""
 _PERSIST_PAUSE_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -102,7 +104,8 @@ def without_content(held: Held, fault: Exception) -> Callable[[datetime], End]:
 
 def words_of(result: Result) -> str:
     """An answer as it may be stored."""
-    return _words(f"{result.code or ''} {result.enhanced} {result.text}")
+    words = f"{result.code or ''} {result.enhanced} {result.text}"
+    return _often(words) if len(words) <= _OFTEN_CHARACTERS else _words(words)
 
 
 def suppress(held: Held, reply: str) -> None:
@@ -164,3 +167,6 @@ def _render_fault(held: Held, words: str, now: datetime) -> End:
 def _words(reply: str) -> str:
     """A reply as it may be stored: one line, no address, no token."""
     return clean(" ".join(reply.split()))[:REPLY_CHARACTERS]
+
+
+_often = lru_cache(maxsize=256)(_words)

@@ -123,9 +123,10 @@ class Writer:
     def _one(
         self, edition: Edition, held: Held, people: dict[UUID, ReaderRow], grounds: dict[UUID, Ground]
     ) -> Letter | Skip:
-        if held.contact_id not in people or held.permission_id not in grounds or held.reach_id is None:
+        person = people.get(held.contact_id) if held.contact_id else None
+        ground = grounds.get(held.permission_id) if held.permission_id else None
+        if person is None or ground is None or held.reach_id is None:
             return letters.ERASED
-        person, ground = people[held.contact_id], grounds[held.permission_id]
         domain = held.from_domain or edition.sender.domain
         found = self._sheet(edition, held, ground, domain)
         if found is not None:

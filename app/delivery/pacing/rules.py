@@ -63,7 +63,7 @@ class Rest(StrEnum):
     """Our own mail server does not let us send; afterwards one message tries."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Said:
     """What a server said to one attempt.
 
