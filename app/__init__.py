@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from app.config import Settings
 
 
-def create_app(settings: Settings) -> Flask:
+def create_app(settings: Settings, *, with_migrations: bool = True) -> Flask:
     """As ``app.factory.create_app``; imported at the call, so that set-up and supervisor start without the rooms."""
     from app import factory
 
-    return factory.create_app(settings)
+    return factory.create_app(settings, with_migrations=with_migrations)

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 from flask import Flask, Response, current_app, g, request
-from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import registry
@@ -22,8 +21,12 @@ MAX_FORM_FIELDS = 500
 ROOT = Path(__file__).parent.parent
 
 
-def create_app(settings: Settings) -> Flask:
+def create_app(settings: Settings, *, with_migrations: bool = True) -> Flask:
     """An application for these settings, ready to answer.
+
+    Args:
+        settings: of this installation.
+        with_migrations: whether ``flask db`` works: the tools for it take 9 MB, which a worker need not hold.
 
     Raises:
         RuntimeError: a route without a guard, or two jobs of one name.
@@ -44,12 +47,19 @@ def create_app(settings: Settings) -> Flask:
     redis.configure(settings.redis_url)
     jobs.install_bell(RedisBell(settings.redis_url))
     db.init_app(app)
-    Migrate(app, db, directory=str(ROOT / "migrations"))
+    if with_migrations:
+        _migrations(app)
     _edge(app, settings)
     module.install(app, (own.MODULE, *registry.modules()))
     app.view_functions["static"] = guards.untouched(app.view_functions["static"])
     guards.refuse_unguarded(app)
     return app
+
+
+def _migrations(app: Flask) -> None:
+    from flask_migrate import Migrate
+
+    Migrate(app, db, directory=str(ROOT / "migrations"))
 
 
 def _engine_options(settings: Settings) -> dict[str, object]:

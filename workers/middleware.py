@@ -35,6 +35,7 @@ OVERDUE_SECONDS = 5.0
 
 
 _M_TRIM_THRESHOLD = -1
+_M_ARENA_MAX = -8
 KEPT_OCTETS = 64 * 1024 * 1024
 
 
@@ -95,7 +96,10 @@ def keep_freed_memory() -> None:
     a sender's time. A library that cannot be told (musl) is left alone.
     """
     with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(_M_TRIM_THRESHOLD, KEPT_OCTETS)
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_TRIM_THRESHOLD, KEPT_OCTETS)
+        # One heap for all threads: each further one keeps its own remains, and only one thread runs at a time.
+        library.mallopt(_M_ARENA_MAX, 1)
 
 
 class Threads(dramatiq.Middleware):

@@ -383,6 +383,7 @@ class _Slice:
         late: dict[str, list[str]] = {}
         for mail, result in ended:
             ready: Ready = mail.tag
+            ready.letter.data = b""  # not needed any more, and hundreds wait for the database
             self._bodies.pop(mail, None)
             if result is None:
                 self._back.append(ready)

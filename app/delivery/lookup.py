@@ -6,10 +6,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-import dns.exception
-import dns.rdatatype
-import dns.resolver
-
 SECONDS: Final = 4.0
 THREADS: Final = 16
 Resolver = Callable[[str], list[str]]
@@ -45,6 +41,11 @@ def ask(name: str) -> list[str]:
     Raises:
         Silent: no name server of this machine answered within a few seconds.
     """
+    # Imported here: every worker knows this module, and few ever ask.
+    import dns.exception
+    import dns.rdatatype
+    import dns.resolver
+
     try:
         answer = dns.resolver.resolve(f"{name}.", dns.rdatatype.TXT, lifetime=SECONDS, search=False)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
