@@ -94,7 +94,7 @@ class _Slice:
         """Known, and not yet committed."""
         self._back: list[Ready] = []
         """Begun, and not handed over."""
-        self._bodies: dict[Mail, Record] = {}
+        self._bodies: dict[Mail, Held] = {}
         """Whose octets have begun to leave, and who have no end yet."""
         self._flushed_at = self._looked_at = time.monotonic()
         self._linger_until = 0.0
@@ -370,7 +370,7 @@ class _Slice:
         # Raises OSError when it cannot be written; then nothing of the body leaves.
         held: Held = mail.tag.held
         self._journal.note(Step.BODY, held.head.no, held.n, held.fence)
-        self._bodies[mail] = Record(Step.BODY, held.head.no, held.n, held.fence)
+        self._bodies[mail] = held
 
     def _after_answer(self, mail: Mail, result: Result) -> None:
         """A record whose loss leaves more doubt and no double."""
@@ -430,7 +430,7 @@ class _Slice:
     def _after_writing(self, known: _Known) -> None:
         _tell(known.answers)
         self._sent_count += sum(verdict.outcome is Outcome.SENT for _, _, verdict in known.answers)
-        self._journal.settle(self._bodies.values())
+        self._journal.settle(Record(Step.BODY, held.head.no, held.n, held.fence) for held in self._bodies.values())
         self._flushed_at = time.monotonic()
 
     def _write(self, known: _Known) -> None:
