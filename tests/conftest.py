@@ -12,12 +12,14 @@ from pathlib import Path
 import flask_migrate
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
 
 from app import create_app
+from app.accounts.service import passwords
 from app.config import Settings
 from app.kernel import clock, i18n, limits, redis
 from app.kernel.db import aside, db
@@ -27,6 +29,9 @@ from tests.support.smtp_sink import SmtpSink
 TEMPLATE = "nod_template"
 # A busy machine may let a whole second pass; Redis that is killed refuses at once all the same.
 redis.CONNECT_SECONDS, redis.ANSWER_SECONDS = 5.0, 10.0
+# Nearly every test has an owner who signs in: the same argon2id for less work. Processes that tests start do it all.
+EARNEST_HASHER = passwords._hasher
+passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 _numbers = itertools.count(1)
 _data = tempfile.TemporaryDirectory(prefix="nod-tests-data-")
 KEYS = {"secret_key": b"s" * 32, "hash_key": b"h" * 32, "seal_key": b"e" * 32}

@@ -11,7 +11,9 @@ from sqlalchemy import select, update
 from app.accounts import queries, service
 from app.accounts.models import AuditEntry, KnownDevice, User, UserSession
 from app.accounts.rules.roles import Role
+from app.accounts.service import passwords
 from app.kernel import clock
+from tests.conftest import EARNEST_HASHER
 from tests.support import accounts
 
 
@@ -124,13 +126,22 @@ def test_use_is_written_down_at_most_once_a_minute(client, session, count_statem
     assert len([found for found in statements if found.startswith("UPDATE sessions")]) == 1
 
 
-def test_a_password_hashed_with_weaker_parameters_is_hashed_anew(client, session):
+@pytest.fixture
+def earnest_hasher(monkeypatch):
+    """Passwords cost what they cost in a server."""
+    passwords._nobody.cache_clear()
+    monkeypatch.setattr(passwords, "_hasher", EARNEST_HASHER)
+    yield
+    passwords._nobody.cache_clear()
+
+
+def test_a_password_hashed_with_weaker_parameters_is_hashed_anew(client, session, earnest_hasher):
     owner = accounts.make_owner()
     old = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(owner.password)
     session.execute(update(User).values(password_hash=old))
     session.commit()
     assert accounts.sign_in(client, owner).status_code == 303
-    assert "m=32768" in session.execute(select(User.password_hash)).scalar_one()
+    assert "$m=32768,t=3,p=1$" in session.execute(select(User.password_hash)).scalar_one()
 
 
 def test_signing_in_is_recorded_without_addresses(client, session):
