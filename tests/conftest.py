@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import flask_migrate
-import psycopg
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
@@ -24,6 +22,7 @@ from app.config import Settings
 from app.kernel import clock, i18n, limits, redis
 from app.kernel.db import aside, db
 from app.local.servers import OwnServers, throwaway_servers
+from tests.support.databases import Copies, create
 from tests.support.smtp_sink import SmtpSink
 
 TEMPLATE = "nod_template"
@@ -32,7 +31,6 @@ redis.CONNECT_SECONDS, redis.ANSWER_SECONDS = 5.0, 10.0
 # Nearly every test has an owner who signs in: the same argon2id for less work. Processes that tests start do it all.
 EARNEST_HASHER = passwords._hasher
 passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-_numbers = itertools.count(1)
 _data = tempfile.TemporaryDirectory(prefix="nod-tests-data-")
 KEYS = {"secret_key": b"s" * 32, "hash_key": b"h" * 32, "seal_key": b"e" * 32}
 
@@ -59,20 +57,6 @@ def make_app(settings: Settings) -> Flask:
     return made
 
 
-def _database(servers: OwnServers, name: str, template: str | None = None) -> str:
-    base = servers.database_url.rpartition("/")[0]
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        suffix = f' TEMPLATE "{template}"' if template else ""
-        connection.execute(f'CREATE DATABASE "{name}"{suffix}')
-    return f"{base}/{name}"
-
-
-def _drop(servers: OwnServers, name: str) -> None:
-    # As superuser: a connection of one may not have ended yet.
-    with psycopg.connect(servers.postgres.admin_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-
 @pytest.fixture(scope="session")
 def servers() -> Iterator[OwnServers]:
     """PostgreSQL and Redis of this run."""
@@ -86,7 +70,7 @@ def servers() -> Iterator[OwnServers]:
 @pytest.fixture(scope="session")
 def template(servers: OwnServers) -> str:
     """The name of a migrated, empty database that nobody is connected to."""
-    url = _database(servers, TEMPLATE)
+    url = create(servers, TEMPLATE)
     app = make_app(settings_for(url, servers.redis_url))
     with app.app_context():
         flask_migrate.upgrade(directory=str(Path(app.root_path).parent / "migrations"))
@@ -97,7 +81,7 @@ def template(servers: OwnServers) -> str:
 @pytest.fixture(scope="session")
 def settings(servers: OwnServers, template: str) -> Settings:
     """Settings of the database that rolled-back tests share."""
-    return settings_for(_database(servers, "nod_shared", template), servers.redis_url)
+    return settings_for(create(servers, "nod_shared", template), servers.redis_url)
 
 
 @pytest.fixture(scope="session")
@@ -148,17 +132,24 @@ def client(app: Flask, session: Session) -> FlaskClient:
     return app.test_client()
 
 
+@pytest.fixture(scope="session")
+def copies(servers: OwnServers, template: str) -> Iterator[Copies]:
+    """Databases for tests that want one of their own."""
+    made = Copies(servers, template)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def live(servers: OwnServers, template: str) -> Iterator[Flask]:
+def live(servers: OwnServers, copies: Copies) -> Iterator[Flask]:
     """An application on a database of its own, with real commits, for locks, processes and several connections."""
-    name = f"nod_live_{next(_numbers)}"
-    url = _database(servers, name, template)
+    url = copies.take()
     made = make_app(settings_for(url, servers.redis_url))
     with made.app_context():
         yield made
         db.session.remove()
         db.engine.dispose()
-    _drop(servers, name)
+    copies.throw_away(url)
 
 
 @pytest.fixture
@@ -188,11 +179,11 @@ def _steady(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def other_settings(servers: OwnServers, template: str) -> Iterator[Settings]:
+def other_settings(servers: OwnServers, copies: Copies) -> Iterator[Settings]:
     """Settings of a database of its own for processes that the test starts itself."""
-    name = f"nod_live_{next(_numbers)}"
-    yield settings_for(_database(servers, name, template), servers.redis_url)
-    _drop(servers, name)
+    url = copies.take()
+    yield settings_for(url, servers.redis_url)
+    copies.throw_away(url)
 
 
 def environment_of(settings: Settings, **more: str) -> dict[str, str]:
