@@ -16,7 +16,7 @@ TEXT_CHARACTERS: Final = 500
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
 CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _KINDS: Final = frozenset(b"2345")
-_OFTEN_OCTETS: Final = 100
+_OFTEN_OCTETS: Final = 200
 
 
 class Nonsense(Exception):
@@ -44,6 +44,10 @@ class ReplyReader:
         Raises:
             Nonsense: see there.
         """
+        if self.is_empty and len(octets) <= _OFTEN_OCTETS and octets.endswith(b"\n"):
+            known = _often_together(octets)
+            if known is not None:
+                return list(known)
         lines = (self._rest + octets).split(b"\n")
         self._rest = lines.pop()
         if len(self._rest) > REPLY_OCTETS:
@@ -80,6 +84,13 @@ def _read(line: bytes) -> tuple[int, str, bool]:
 
 _often = lru_cache(maxsize=256)(_read)
 """Most lines are words that the server has said a thousand times."""
+
+
+@lru_cache(maxsize=64)
+def _often_together(octets: bytes) -> tuple[tuple[int, str], ...] | None:
+    """Whole lines of one reply each, such as those to one envelope; None: it is not so simple."""
+    read = [_read(line) for line in octets.split(b"\n")[:-1]]
+    return tuple((code, text) for code, text, _ in read) if all(is_last for _, _, is_last in read) else None
 
 
 def result_of(code: int | None, text: str, verb: Verb) -> Result:
