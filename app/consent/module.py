@@ -92,6 +92,7 @@ MODULE = Module(
             (
                 "consent_events",
                 "consent_personal",
+                "consent_mails",
                 "consent_requests",
                 "permissions",
                 "reach",

@@ -1,0 +1,233 @@
+"""The hot part of ``verify``: reads slices of the ledger by COPY and checks each event in them.
+
+A slice is some seals in a row, so that slices can be checked by several processes; all of them look at the one
+snapshot of whoever planned them. Rows come in the order of the leaves, and nothing is kept but their hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from app.consent.ledger import commitment, leaf
+from app.consent.seals import FIRST, merkle_root, seal_hash
+
+_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\x00"
+_HEAD_BYTES: Final = 19
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_COLUMNS: Final = (
+    "e.id::text, e.workspace_id::text, e.contact_id::text, e.kind, coalesce(e.request_id::text, ''), e.received_at,"
+    " e.commitment, e.body, p.salt, p.body"
+)
+_SEALED: Final = (
+    f"COPY (SELECT {_COLUMNS}, l.seal_no FROM consent_leaves l JOIN consent_events e ON e.id = l.event_id"  # noqa: S608  no input in it
+    " LEFT JOIN consent_personal p ON p.event_id = e.id"
+    " WHERE l.workspace_id = {workspace} AND l.seal_no BETWEEN {first} AND {last}"
+    " ORDER BY l.workspace_id, l.seal_no, l.position) TO STDOUT (FORMAT binary)"
+)
+_WAITING: Final = (
+    f"COPY (SELECT {_COLUMNS}, 0::bigint FROM consent_unsealed u JOIN consent_events e ON e.id = u.event_id"  # noqa: S608  no input in it
+    " LEFT JOIN consent_personal p ON p.event_id = e.id) TO STDOUT (FORMAT binary)"
+)
+_SEALS: Final = (
+    "SELECT no, count, root, prev, hash FROM consent_seals"
+    " WHERE workspace_id = %s AND no BETWEEN %s AND %s ORDER BY no"
+)
+Row = list[bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Seals of one workspace from ``first`` to ``last``; without a workspace, the events that wait for a seal."""
+
+    workspace_id: UUID | None = None
+    first: int = 0
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What every slice needs to know, read once.
+
+    Args:
+        url: of the database; ``role``: the one that reads.
+        snapshot: the planner's; empty for whatever is there now.
+        texts: SHA-256 in hexadecimal of each wording by its id.
+        erased: ids of contacts whose personal part may be missing.
+    """
+
+    url: str
+    role: str
+    snapshot: str
+    texts: dict[str, str]
+    erased: frozenset[str]
+
+
+@dataclass(slots=True)
+class Part:
+    """What a slice came to."""
+
+    events: int = 0
+    seals: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def check(known: Known, piece: Slice) -> Part:
+    """Check one slice, on a connection of its own."""
+    part = Part()
+    with _reader(known) as connection:
+        if piece.workspace_id is None:
+            for row in _rows(connection, sql.SQL(_WAITING)):
+                _check_event(row, known, part)
+        else:
+            _check_seals(connection, known, piece, part)
+    return part
+
+
+def use_cores() -> int:
+    """How many processes are worth starting."""
+    return max(1, len(os.sched_getaffinity(0)))
+
+
+@contextmanager
+def _reader(known: Known) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(known.url, autocommit=True, application_name="nod") as connection:
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(known.role)))
+        # Slices are many and small; a plan that reads all of a table for each of them would cost more than it saves.
+        connection.execute("SET enable_hashjoin = off")
+        connection.execute("SET max_parallel_workers_per_gather = 0")
+        connection.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        if known.snapshot:
+            connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(known.snapshot)))
+        yield connection
+        connection.execute("ROLLBACK")
+
+
+def _check_seals(connection: psycopg.Connection[Any], known: Known, piece: Slice, part: Part) -> None:
+    """Each seal of the slice against the one before it and the events under it."""
+    assert piece.workspace_id is not None
+    before = connection.execute(_SEALS, (piece.workspace_id, piece.first - 1, piece.first - 1)).fetchone()
+    prev = before[4] if before else FIRST
+    expected = piece.first if before else 1
+    query = sql.SQL(_SEALED).format(
+        workspace=sql.Literal(piece.workspace_id),
+        first=sql.Literal(piece.first),
+        last=sql.Literal(piece.last),
+    )
+    with connection.cursor(binary=True) as cursor:
+        seals = cursor.execute(_SEALS, (piece.workspace_id, piece.first, piece.last)).fetchall()
+    hashes: dict[int, list[bytes]] = {seal[0]: [] for seal in seals}
+    for row in _rows(connection, query):
+        hashed = _check_event(row, known, part)
+        hashes.setdefault(int.from_bytes(row[10] or b"", "big"), []).append(hashed)
+    for no, count, root, was, own in seals:
+        part.seals += 1
+        fault = _seal_fault(piece.workspace_id, (no, count, root, was, own), hashes[no], expected, prev)
+        if fault:
+            part.faults.append(f"seal {no} of workspace {piece.workspace_id}: {fault}")
+        expected, prev = no + 1, own
+
+
+def _seal_fault(
+    workspace_id: UUID,
+    seal: tuple[int, int, bytes, bytes, bytes],
+    leaves: list[bytes],
+    expected: int,
+    before: bytes,
+) -> str:
+    no, count, root, prev, own = seal
+    if no != expected:
+        return f"seal {expected} is missing"
+    if prev != before:
+        return "it does not follow the seal before it"
+    if count != len(leaves) or not leaves:
+        return f"it holds {count} events, {len(leaves)} are there"
+    if merkle_root(leaves) != root:
+        return "an event under it was changed"
+    if seal_hash(workspace_id, no, count, root, prev) != own:
+        return "its own hash was changed"
+    return ""
+
+
+def _check_event(row: Row, known: Known, part: Part) -> bytes:
+    """Check an event and give the hash of its leaf."""
+    part.events += 1
+    body = row[7] or b""
+    fault = _event_fault(row, body, known)
+    if fault:
+        part.faults.append(f"event {(row[0] or b'').decode()}: {fault}")
+    return leaf(body)
+
+
+def _event_fault(row: Row, raw: bytes, known: Known) -> str:
+    try:
+        body: dict[str, Any] = json.loads(raw)
+    except ValueError:
+        return "its body cannot be read"
+    if not _columns_agree(row, body):
+        return "a column differs from the sealed body"
+    for shown in body.get("texts") or ():
+        if known.texts.get(shown["id"]) != shown["sha256"]:
+            return f"the text {shown['id']} is not the one that was shown"
+    committed, salt, personal = row[6], row[8], row[9]
+    if committed is None:
+        return "a personal record was added" if personal is not None else ""
+    if personal is None or salt is None:
+        is_erased = body["contact"] in known.erased
+        return "" if is_erased else "its personal record is missing, and nothing says that it was erased"
+    return "" if commitment(salt, personal) == committed else "its personal record was changed"
+
+
+def _columns_agree(row: Row, body: dict[str, Any]) -> bool:
+    event_id, workspace, contact, kind, request, received_at, committed = row[:7]
+    try:
+        moment = datetime.fromisoformat(body["received_at"])
+        return (
+            event_id == body["id"].encode()
+            and workspace == body["workspace"].encode()
+            and contact == body["contact"].encode()
+            and kind == body["kind"].encode()
+            and request == (body["request"] or "").encode()
+            and int.from_bytes(received_at or b"", "big", signed=True) == (moment - _EPOCH) // _MICROSECOND
+            and body["commitment"] == (committed.hex() if committed is not None else None)
+        )
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return False
+
+
+def _rows(connection: psycopg.Connection[Any], query: sql.SQL | sql.Composed) -> Iterator[Row]:
+    """The rows of a binary COPY, each as its fields; the server sends one row in each message."""
+    with connection.cursor() as cursor, cursor.copy(query) as copy:
+        for data in copy:
+            message = bytes(data)
+            at = _HEAD_BYTES if message.startswith(_SIGNATURE) else 0
+            count = int.from_bytes(message[at : at + 2], "big", signed=True)
+            if count < 0:  # the trailer
+                continue
+            at += 2
+            row: Row = []
+            for _ in range(count):
+                length = int.from_bytes(message[at : at + 4], "big", signed=True)
+                at += 4
+                if length < 0:
+                    row.append(None)
+                else:
+                    row.append(message[at : at + length])
+                    at += length
+            yield row
+
+
+def text_fault(body: str, sha256: bytes) -> bool:
+    """Whether a wording is not the one that was stored."""
+    return hashlib.sha256(body.encode()).digest() != sha256
