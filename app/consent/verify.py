@@ -66,16 +66,18 @@ def verify(kept: Iterable[Path] = (), *, processes: int | None = None) -> Report
     with _snapshot() as (connection, snapshot):
         known = _known(connection, report, snapshot)
         pieces = _slices(connection, report)
-        for part in _check(known, pieces, processes or checking.use_cores()):
-            report.events += part.events
-            report.seals += part.seals
-            for fault in part.faults:
-                report.add(fault)
-        _check_membership(connection, report)
-        _check_signatures(connection, report)
-        _check_kept(connection, report, kept)
-        _check_mails(connection, report)
-        _look_for_unsealed(connection, report)
+        with _parts(known, pieces, processes or checking.use_cores()) as parts:
+            # While other processes read the slices.
+            _check_membership(connection, report)
+            _check_signatures(connection, report)
+            _check_kept(connection, report, kept)
+            _check_mails(connection, report)
+            _look_for_unsealed(connection, report)
+            for part in parts:
+                report.events += part.events
+                report.seals += part.seals
+                for fault in part.faults:
+                    report.add(fault)
     return report
 
 
@@ -133,13 +135,15 @@ def _slices(connection: Connection, report: Report) -> list[Slice]:
     return pieces
 
 
-def _check(known: Known, pieces: list[Slice], processes: int) -> Iterator[checking.Part]:
+@contextmanager
+def _parts(known: Known, pieces: list[Slice], processes: int) -> Iterator[Iterator[checking.Part]]:
+    """What the slices come to, in their order; other processes begin with them at once where that is worth it."""
     if processes < 2 or len(pieces) < 3:
-        yield from (checking.check(known, piece) for piece in pieces)
+        yield (checking.check(known, piece) for piece in pieces)
         return
     workers = min(processes, len(pieces))
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(checking.check, [known] * len(pieces), pieces)
+        yield pool.map(checking.check, [known] * len(pieces), pieces)
 
 
 _IN_NO_SEAL = text(

@@ -213,7 +213,14 @@ def record_mail(
     }
     about = {"channel": request.channel, "asked_by": str(request.event_id)}
     event_id = write.append(
-        Kind.DOI_MAIL_SENT, workspace_id, request.contact_id, By("system"), about, personal, request_id, "mail"
+        Kind.DOI_MAIL_SENT,
+        workspace_id,
+        request.contact_id,
+        By("system"),
+        about,
+        personal,
+        request_id,
+        "mail",
     )
     if source:
         sources.keep(event_id, workspace_id, request.contact_id, source)
