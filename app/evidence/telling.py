@@ -38,6 +38,7 @@ _PERSONAL: Final = {
     "accepted": "The mail server’s answer",
     "accepted_at": "Accepted at",
     "detail": "Remark",
+    "source": "Said where",
 }
 _TEXTS: Final = {
     "consent": "Words of consent",
@@ -162,6 +163,7 @@ def _import(found: Mapping[str, Any]) -> Iterator[Pair]:
         ("SHA-256 of the file", found.get("sha256")),
         ("Row of the file", found.get("row")),
         ("Declared on upload", found.get("declaration")),
+        ("Said to be given", instant(found["said_at"]) if found.get("said_at") else ""),
     )
 
 
