@@ -7,6 +7,7 @@ processes as there are cores, as soon as there is more than one slice.
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from app.consent.seals import own_public_key, signature_holds
 from app.kernel import clock
 from app.kernel.db import db
 
-SLICE_EVENTS = 25_000
+SLICE_EVENTS = 50_000
 MAX_FAULTS = 100
 
 
@@ -142,7 +143,9 @@ def _parts(known: Known, pieces: list[Slice], processes: int) -> Iterator[Iterat
         yield (checking.check(known, piece) for piece in pieces)
         return
     workers = min(processes, len(pieces))
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    # Copies of a process with one thread begin at once; beside other threads they could wait for a lock for ever.
+    way = "fork" if threading.active_count() == 1 else "spawn"
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(way)) as pool:
         yield pool.map(checking.check, [known] * len(pieces), pieces)
 
 

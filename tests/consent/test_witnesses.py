@@ -101,6 +101,7 @@ CHANGES = (
     "DELETE FROM consent_seals WHERE no = 1",
     "DELETE FROM consent_leaves WHERE seal_no = 4",
     "UPDATE consent_leaves SET seal_no = 9 WHERE seal_no = 6",
+    "UPDATE consent_leaves SET position = position + 7 WHERE seal_no = 2",
     "DELETE FROM consent_personal WHERE event_id = (SELECT max(event_id::text)::uuid FROM consent_personal)",
 )
 
