@@ -66,6 +66,9 @@ def test_a_folder_gets_a_file_a_day_and_none_is_written_over(where, days, folder
     kept, faults = verifier.read_days([place])
     assert (len(kept), faults) == (3, [])
     (place / names[0]).write_text("kept")
+    with transaction():
+        service.remove_target(where.id, target_id, by=where.owner_id)
+    target_id = add(where, TargetKind.FOLDER, "lawyer")  # anew: every day goes there once more
     clock.set_shift(3 * 86400)
     make.asked(where, make.person(where.id))
     seals.seal_now()
