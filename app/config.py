@@ -59,6 +59,9 @@ class Settings:
         True,
     )
     data_dir: str = _setting("NOD_DATA_DIR", "Folder for files that outlive a restart", ".nod")
+    storage_country: str = _setting(
+        "NOD_STORAGE_COUNTRY", "Country in which the servers stand, two letters; stands in every proof", ""
+    )
     mailbox_dir: str = _setting("NOD_MAILBOX_DIR", "Folder of the development mailbox; empty: none", "")
     trusted_hosts: tuple[str, ...] = _setting(
         "NOD_TRUSTED_HOSTS",

@@ -14,6 +14,7 @@ NAMES = (
     "content",
     "delivery",
     "engagement",
+    "evidence",
     "preferences",
     "forms",
     "campaigns",

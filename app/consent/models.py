@@ -1,7 +1,7 @@
 """Tables of permission.
 
 Append-only: texts, events, leaves, seals, signatures (the application's role cannot change them, a trigger is
-the second lock) and personal (only the function ``consent_erase`` deletes there).
+the second lock), personal and mails (only the function ``consent_erase`` deletes there).
 Projection: requests, permissions, reach, suppressions. Every veto is a column on a row that sending locks.
 """
 
@@ -110,6 +110,18 @@ class ConsentPersonal(Base):
     contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
     salt: Mapped[bytes] = mapped_column(LargeBinary)
     body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ConsentMail(Base):
+    """The source of a question's mail, encrypted (``sources``); its hash is in the event's personal part."""
+
+    __tablename__ = "consent_mails"
+    __table_args__ = (Index("ix_consent_mails_contact", "workspace_id", "contact_id"),)
+
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("consent_events.id"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
+    locked: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class ConsentUnsealed(Base):

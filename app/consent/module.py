@@ -9,6 +9,7 @@ from uuid import UUID
 from app.accounts.events import WorkspaceCreated
 from app.consent import cli, history, queries, seals, service
 from app.consent.rules import By, Kind, Word
+from app.consent.service import write
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, TimelineEntry, TimelineSource
@@ -23,6 +24,7 @@ def _configure(app: Flask) -> None:
     settings = app.config["NOD"]
     seals.configure(settings.seal_key)
     service.configure(settings.hash_key)
+    write.configure(settings.storage_country)
 
 
 def _on_workspace(event: WorkspaceCreated) -> None:
@@ -92,6 +94,7 @@ MODULE = Module(
             (
                 "consent_events",
                 "consent_personal",
+                "consent_mails",
                 "consent_requests",
                 "permissions",
                 "reach",

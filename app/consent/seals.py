@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date
+from typing import Protocol
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
@@ -32,15 +33,45 @@ def configure(seed: bytes) -> None:
     _key = Ed25519PrivateKey.from_private_bytes(seed[:32])
 
 
+def sign(message: bytes) -> bytes:
+    """This installation's signature over a message.
+
+    Raises:
+        RuntimeError: the key is not configured.
+    """
+    if _key is None:
+        raise RuntimeError("The seal key is not configured.")
+    return _key.sign(message)
+
+
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
     """The root over the leaf hashes (32 bytes each), in their order; at least one."""
     level = list(leaves)
     while len(level) > 1:
-        pairs = zip(level[::2], level[1::2], strict=False)
-        level = [hashlib.sha256(b"\x01" + a + b).digest() for a, b in pairs] + (
-            level[-1:] if len(level) % 2 else []
-        )
+        level = _above(level)
     return level[0]
+
+
+def inclusion_paths(leaves: Sequence[bytes], positions: Sequence[int]) -> list[list[bytes]]:
+    """For each place among the leaves the neighbours on its way up to the root, lowest first.
+
+    With the count of leaves and the place they lead to the root: where a level has no neighbour, there is none.
+    """
+    paths: list[list[bytes]] = [[] for _ in positions]
+    places, level = list(positions), list(leaves)
+    while len(level) > 1:
+        for path, place in zip(paths, places, strict=True):
+            if place ^ 1 < len(level):
+                path.append(level[place ^ 1])
+        places = [place // 2 for place in places]
+        level = _above(level)
+    return paths
+
+
+def _above(level: Sequence[bytes]) -> list[bytes]:
+    pairs = zip(level[::2], level[1::2], strict=False)
+    odd = level[-1:] if len(level) % 2 else []
+    return [*(hashlib.sha256(b"\x01" + a + b).digest() for a, b in pairs), *odd]
 
 
 def seal_hash(workspace_id: UUID, no: int, count: int, root: bytes, prev: bytes) -> bytes:
@@ -168,7 +199,18 @@ def _unsigned_heads(today: date) -> list[tuple[UUID, int, bytes]]:
     return [(row.workspace_id, row.no, row.hash) for row in session().execute(query)]
 
 
-def signature_holds(signature: ConsentSignature) -> bool:
+class SignedDay(Protocol):
+    """What a signature says and covers."""
+
+    workspace_id: UUID
+    day: date
+    seal_no: int
+    seal_hash: bytes
+    public_key: bytes
+    signature: bytes
+
+
+def signature_holds(signature: SignedDay) -> bool:
     """Whether the signature is the key's over this day's seal."""
     message = day_message(signature.workspace_id, signature.day, signature.seal_no, signature.seal_hash)
     try:
@@ -183,9 +225,3 @@ def own_public_key() -> bytes:
     if _key is None:
         raise RuntimeError("The seal key is not configured.")
     return _key.public_key().public_bytes_raw()
-
-
-def unsealed() -> tuple[int, datetime | None]:
-    """How many events wait for a seal, and since when the oldest does."""
-    row = session().execute(select(func.count(), func.min(ConsentUnsealed.inserted_at))).one()
-    return row[0], row[1]

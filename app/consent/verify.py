@@ -1,32 +1,31 @@
-"""Reads the whole ledger back and says whether any byte has changed."""
+"""Reads the whole ledger back and says whether any byte has changed.
+
+Planned here in one snapshot: what is sealed meanwhile must not look like a gap. The slices are checked by as many
+processes as there are cores, as soon as there is more than one slice.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
+import multiprocessing
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any
+from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import select
+from flask import current_app
+from sqlalchemy import Connection, select, text
 
-from app.consent.ledger import commitment, leaf, moment
-from app.consent.models import (
-    ConsentEvent,
-    ConsentLeaf,
-    ConsentPersonal,
-    ConsentSeal,
-    ConsentSignature,
-    ConsentText,
-    ConsentUnsealed,
-)
-from app.consent.seals import FIRST, merkle_root, own_public_key, seal_hash, signature_holds, unsealed
+from app.consent import checking, sources, witnesses
+from app.consent.checking import Known, Slice
+from app.consent.models import ConsentSeal, ConsentSignature, ConsentText
+from app.consent.seals import own_public_key, signature_holds
 from app.kernel import clock
-from app.kernel.db import session
+from app.kernel.db import db
 
-CHUNK = 2_000
+SLICE_EVENTS = 50_000
 MAX_FAULTS = 100
 
 
@@ -37,6 +36,7 @@ class Report:
     events: int = 0
     seals: int = 0
     signatures: int = 0
+    kept_days: int = 0
     erased_people: int = 0
     unsealed: int = 0
     unsealed_seconds: float = 0.0
@@ -53,158 +53,160 @@ class Report:
             self.faults.append(fault)
 
 
-def verify() -> Report:
-    """Check every text, event, personal row, seal and signature of all workspaces."""
+def verify(kept: Iterable[Path] = (), *, processes: int | None = None) -> Report:
+    """Check every text, event, personal row, seal and signature of all workspaces.
+
+    Args:
+        kept: files and folders of signed days, beside those that are exported to this machine.
+        processes: how many to check with; None: one a core.
+
+    Raises:
+        ValueError: a file among ``kept`` holds no signed days.
+    """
     report = Report()
-    erased = _erased_contacts()
-    report.erased_people = len(erased)
-    texts = _check_texts(report)
-    _check_events(report, erased, texts)
-    _check_seals(report)
-    _check_membership(report)
-    _check_signatures(report)
-    report.unsealed, since = unsealed()
-    if since is not None:
-        report.unsealed_seconds = max(0.0, (clock.now() - since).total_seconds())
+    with _snapshot() as (connection, snapshot):
+        known = _known(connection, report, snapshot)
+        pieces = _slices(connection, report)
+        with _parts(known, pieces, processes or checking.use_cores()) as parts:
+            # While other processes read the slices.
+            _check_membership(connection, report)
+            _check_signatures(connection, report)
+            _check_kept(connection, report, kept)
+            _check_mails(connection, report)
+            _look_for_unsealed(connection, report)
+            for part in parts:
+                report.events += part.events
+                report.seals += part.seals
+                for fault in part.faults:
+                    report.add(fault)
     return report
 
 
-def _erased_contacts() -> set[UUID]:
-    query = select(ConsentEvent.contact_id).where(ConsentEvent.kind == "erased").distinct()
-    return set(session().execute(query).scalars())
+@contextmanager
+def _snapshot() -> Iterator[tuple[Connection, str]]:
+    """A transaction of its own, and the name under which others see what it sees."""
+    with db.engine.connect() as connection:
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        yield connection, connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
 
 
-def _check_texts(report: Report) -> dict[str, str]:
+def _known(connection: Connection, report: Report, snapshot: str) -> Known:
+    settings = current_app.config["NOD"]
+    erased = connection.execute(
+        text("SELECT DISTINCT contact_id FROM consent_events WHERE kind = 'erased'")
+    ).scalars()
+    people = frozenset(map(str, erased))
+    report.erased_people = len(people)
+    return Known(settings.database_url, settings.app_role, snapshot, _check_texts(connection, report), people)
+
+
+def _check_texts(connection: Connection, report: Report) -> dict[str, str]:
     known = {}
-    for found in session().execute(select(ConsentText)).scalars():
-        known[str(found.id)] = found.sha256.hex()
-        if hashlib.sha256(found.body.encode()).digest() != found.sha256:
-            report.add(f"text {found.id}: its words are not those that were stored")
+    for text_id, body, sha256 in connection.execute(
+        select(ConsentText.id, ConsentText.body, ConsentText.sha256)
+    ):
+        known[str(text_id)] = sha256.hex()
+        if checking.text_fault(body, sha256):
+            report.add(f"text {text_id}: its words are not those that were stored")
     return known
 
 
-def _check_events(report: Report, erased: set[UUID], texts: dict[str, str]) -> None:
-    query = (
-        select(ConsentEvent, ConsentPersonal.salt, ConsentPersonal.body.label("personal"))
-        .outerjoin(ConsentPersonal, ConsentPersonal.event_id == ConsentEvent.id)
-        .execution_options(yield_per=CHUNK)
-    )
-    for event, salt, personal in session().execute(query):
-        report.events += 1
-        fault = _fault_of(event, salt, personal, event.contact_id in erased, texts)
-        if fault:
-            report.add(f"event {event.id}: {fault}")
-        session().expunge(event)
+_SLICES = text(
+    "SELECT workspace_id, min(no), max(no) FROM (SELECT workspace_id, no,"
+    " sum(greatest(count, 1)) OVER (PARTITION BY workspace_id ORDER BY no) / :size AS part FROM consent_seals) AS seals"
+    " GROUP BY workspace_id, part ORDER BY workspace_id, min(no)"
+)
+_WITHOUT_SEAL = text(
+    "SELECT workspace_id, seal_no FROM consent_leaves l WHERE NOT EXISTS (SELECT FROM consent_seals s"
+    " WHERE s.workspace_id = l.workspace_id AND s.no = l.seal_no) GROUP BY 1, 2 LIMIT 100"
+)
 
 
-def _fault_of(
-    event: ConsentEvent, salt: bytes | None, personal: bytes | None, is_erased: bool, texts: dict[str, str]
-) -> str:
-    try:
-        body: dict[str, Any] = json.loads(event.body)
-    except ValueError:
-        return "its body cannot be read"
-    if not _columns_agree(event, body):
-        return "a column differs from the sealed body"
-    for shown in body.get("texts", []):
-        if texts.get(shown["id"]) != shown["sha256"]:
-            return f"the text {shown['id']} is not the one that was shown"
-    if event.commitment is None:
-        return "a personal record was added" if personal is not None else ""
-    if personal is None or salt is None:
-        return "" if is_erased else "its personal record is missing, and nothing says that it was erased"
-    return "" if commitment(salt, personal) == event.commitment else "its personal record was changed"
+def _slices(connection: Connection, report: Report) -> list[Slice]:
+    pieces: list[Slice] = [Slice()]
+    last: dict[UUID, int] = {}
+    for workspace_id, first, end in connection.execute(_SLICES, {"size": SLICE_EVENTS}):
+        if first != last.get(workspace_id, 0) + 1:
+            report.add(f"seal {last.get(workspace_id, 0) + 1} of workspace {workspace_id}: it is missing")
+        last[workspace_id] = end
+        pieces.append(Slice(workspace_id, first, end))
+    for workspace_id, no in connection.execute(_WITHOUT_SEAL):
+        report.add(f"seal {no} of workspace {workspace_id}: it is missing or out of order")
+    return pieces
 
 
-def _columns_agree(event: ConsentEvent, body: dict[str, Any]) -> bool:
-    return (
-        body.get("id") == str(event.id)
-        and body.get("workspace") == str(event.workspace_id)
-        and body.get("contact") == str(event.contact_id)
-        and body.get("kind") == event.kind
-        and body.get("request") == (str(event.request_id) if event.request_id else None)
-        and body.get("received_at") == moment(event.received_at)
-        and body.get("commitment") == (event.commitment.hex() if event.commitment else None)
-    )
+@contextmanager
+def _parts(known: Known, pieces: list[Slice], processes: int) -> Iterator[Iterator[checking.Part]]:
+    """What the slices come to, in their order; other processes begin with them at once where that is worth it."""
+    if processes < 2 or len(pieces) < 3:
+        yield (checking.check(known, piece) for piece in pieces)
+        return
+    workers = min(processes, len(pieces))
+    # Copies of a process with one thread begin at once; beside other threads they could wait for a lock for ever.
+    way = "fork" if threading.active_count() == 1 else "spawn"
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(way)) as pool:
+        yield pool.map(checking.check, [known] * len(pieces), pieces)
 
 
-def _check_seals(report: Report) -> None:
-    expected: dict[UUID, tuple[int, bytes]] = {}
-    leaves = _leaves_by_seal()
-    current = next(leaves, None)
-    query = select(ConsentSeal).order_by(ConsentSeal.workspace_id, ConsentSeal.no)
-    for seal in session().execute(query).scalars():
-        report.seals += 1
-        hashes: list[bytes] = []
-        if current is not None and current[0] == (seal.workspace_id, seal.no):
-            hashes = current[1]
-            current = next(leaves, None)
-        fault = _seal_fault(seal, hashes, *expected.get(seal.workspace_id, (1, FIRST)))
-        if fault:
-            report.add(f"seal {seal.no} of workspace {seal.workspace_id}: {fault}")
-        expected[seal.workspace_id] = (seal.no + 1, seal.hash)
-    if current is not None:
-        report.add(f"seal {current[0][1]} of workspace {current[0][0]}: it is missing or out of order")
+_IN_NO_SEAL = text(
+    "SELECT e.id FROM consent_events e WHERE NOT EXISTS (SELECT FROM consent_leaves l WHERE l.event_id = e.id)"
+    " AND NOT EXISTS (SELECT FROM consent_unsealed u WHERE u.event_id = e.id) LIMIT 100"
+)
 
 
-def _leaves_by_seal() -> Iterator[tuple[tuple[UUID, int], list[bytes]]]:
-    query = (
-        select(ConsentLeaf.workspace_id, ConsentLeaf.seal_no, ConsentEvent.body)
-        .join(ConsentEvent, ConsentEvent.id == ConsentLeaf.event_id)
-        .order_by(ConsentLeaf.workspace_id, ConsentLeaf.seal_no, ConsentLeaf.position)
-        .execution_options(yield_per=CHUNK)
-    )
-
-    def of(row: Any) -> tuple[UUID, int]:
-        return row[0], row[1]
-
-    for key, rows in groupby(session().execute(query), key=of):
-        yield key, [leaf(row[2]) for row in rows]
-
-
-def _seal_fault(seal: ConsentSeal, leaves: list[bytes], expected_no: int, expected_prev: bytes) -> str:
-    if seal.no != expected_no:
-        return f"seal {expected_no} is missing"
-    if seal.prev != expected_prev:
-        return "it does not follow the seal before it"
-    if seal.count != len(leaves):
-        return f"it holds {seal.count} events, {len(leaves)} are there"
-    if merkle_root(leaves) != seal.root:
-        return "an event under it was changed"
-    if seal_hash(seal.workspace_id, seal.no, seal.count, seal.root, seal.prev) != seal.hash:
-        return "its own hash was changed"
-    return ""
-
-
-def _check_membership(report: Report) -> None:
-    query = (
-        select(ConsentEvent.id)
-        .outerjoin(ConsentLeaf, ConsentLeaf.event_id == ConsentEvent.id)
-        .outerjoin(ConsentUnsealed, ConsentUnsealed.event_id == ConsentEvent.id)
-        .where(ConsentLeaf.event_id.is_(None), ConsentUnsealed.event_id.is_(None))
-        .limit(MAX_FAULTS)
-    )
-    for event_id in session().execute(query).scalars():
+def _check_membership(connection: Connection, report: Report) -> None:
+    for event_id in connection.execute(_IN_NO_SEAL).scalars():
         report.add(f"event {event_id}: no seal holds it and none is due")
 
 
-def _check_signatures(report: Report) -> None:
-    seals = {
-        (row.workspace_id, row.no): row.hash
-        for row in session().execute(
-            select(ConsentSeal.workspace_id, ConsentSeal.no, ConsentSeal.hash).join(
-                ConsentSignature,
-                (ConsentSignature.workspace_id == ConsentSeal.workspace_id)
-                & (ConsentSignature.seal_no == ConsentSeal.no),
-            )
-        )
-    }
-    for signature in session().execute(select(ConsentSignature)).scalars():
+def _check_signatures(connection: Connection, report: Report) -> None:
+    query = select(
+        ConsentSignature.workspace_id, ConsentSignature.day, ConsentSignature.seal_no,
+        ConsentSignature.seal_hash, ConsentSignature.public_key, ConsentSignature.signature, ConsentSeal.hash,
+    ).outerjoin(
+        ConsentSeal,
+        (ConsentSeal.workspace_id == ConsentSignature.workspace_id) & (ConsentSeal.no == ConsentSignature.seal_no),
+    )  # fmt: skip
+    for row in connection.execute(query):
         report.signatures += 1
-        where = f"signature of {signature.day} of workspace {signature.workspace_id}"
-        if not signature_holds(signature):
+        where = f"signature of {row.day} of workspace {row.workspace_id}"
+        if not signature_holds(row):
             report.add(f"{where}: it does not fit its seal")
-        elif seals.get((signature.workspace_id, signature.seal_no)) != signature.seal_hash:
+        elif row.hash != row.seal_hash:
             report.add(f"{where}: the seal it signed was changed or removed")
-        elif signature.public_key != own_public_key():
+        elif row.public_key != own_public_key():
             report.add(f"{where}: it was made with a key that is not ours")
+
+
+def _check_kept(connection: Connection, report: Report, kept: Iterable[Path]) -> None:
+    """Days that were kept outside against the seals of today."""
+    for day in witnesses.kept_days(kept):
+        report.kept_days += 1
+        query = select(ConsentSeal.hash).where(
+            ConsentSeal.workspace_id == day.workspace_id, ConsentSeal.no == day.seal_no
+        )
+        if connection.execute(query).scalar_one_or_none() != day.seal_hash:
+            report.add(
+                f"kept day {day.day} of workspace {day.workspace_id} ({day.where}): the ledger does not lead to its seal"
+            )
+
+
+_MAILS = text(
+    "SELECT m.event_id, m.locked, convert_from(p.body, 'UTF8')::jsonb ->> 'mime_sha256' AS sha256"
+    " FROM consent_mails m LEFT JOIN consent_personal p ON p.event_id = m.event_id"
+)
+
+
+def _check_mails(connection: Connection, report: Report) -> None:
+    """Sources of mails against the hash in their event."""
+    for event_id, locked, sha256 in connection.execution_options(yield_per=500).execute(_MAILS):
+        if sources.is_changed(event_id, locked, sha256 or ""):
+            report.add(f"mail of event {event_id}: it is not the one that was sent, or its key is gone")
+
+
+def _look_for_unsealed(connection: Connection, report: Report) -> None:
+    waiting = text("SELECT count(*), min(inserted_at) FROM consent_unsealed")
+    report.unsealed, since = connection.execute(waiting).one()
+    if since is not None:
+        report.unsealed_seconds = max(0.0, (clock.now() - since).total_seconds())

@@ -22,7 +22,7 @@ from app.delivery.editions import NoSender
 from app.delivery.outbox import End, Held
 from app.delivery.pacing.rules import Said
 from app.delivery.retries import Blame, Verdict
-from app.delivery.rules import RENDER_FAULTS_UNTIL_FAILED, RENDER_PAUSE, MessageState, host_pause
+from app.delivery.rules import RENDER_FAULTS_UNTIL_FAILED, RENDER_PAUSE, Kind, MessageState, host_pause
 from app.delivery.transports.base import Outcome, Result
 from app.kernel.db import release, transaction
 from app.kernel.log import clean
@@ -89,6 +89,7 @@ def end_of(ready: Ready, result: Result, verdict: Verdict, now: datetime) -> End
         host_faults=host_faults,
         message_id=ready.letter.message_id,
         mime_sha256=ready.letter.mime_sha256,
+        mime=ready.letter.data if held.head.kind is Kind.SYSTEM else b"",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import overload
 from uuid import UUID
@@ -18,6 +18,8 @@ class FinishedMessage:
         message_id: as on the wire; empty where nothing was built.
         mime_sha256: of the bytes that were handed over; empty where none were.
         reply: the server's last answer with addresses masked, or the reason in our words.
+        mime: the bytes that were handed over, of system mail; empty for a letter to many, and where a worker ended
+            before it could tell.
     """
 
     n: int
@@ -29,6 +31,7 @@ class FinishedMessage:
     mime_sha256: bytes
     reply: str
     at: datetime
+    mime: bytes = field(default=b"", repr=False)
 
 
 class Finished(Sequence[FinishedMessage]):

@@ -103,6 +103,7 @@ class End:
         render_faults: times in a row that the content could not be made, with this one.
         message_id: as on the wire, where something was built.
         mime_sha256: of the bytes that were handed over.
+        mime: those bytes, of system mail.
         crashes: 1 where its worker ended because of it, as far as can be told.
     """
 
@@ -116,6 +117,7 @@ class End:
     render_faults: int = 0
     message_id: str = ""
     mime_sha256: bytes = b""
+    mime: bytes = b""
     crashes: int = 0
 
 
@@ -509,7 +511,7 @@ def _tell(first: Held, ends: Sequence[tuple[Held, End]], now: datetime) -> None:
             lambda: [
                 FinishedMessage(
                     held.n, held.workspace_id, held.contact_id, held.dedupe, end.state.value, end.message_id,
-                    end.mime_sha256, end.reply, now,
+                    end.mime_sha256, end.reply, now, end.mime,
                 )
                 for held, end in ends
             ]

@@ -30,4 +30,5 @@ def keep_proof(event: MessagesFinished) -> None:
             mime_sha256=row.mime_sha256.hex(),
             accepted_line=row.reply,
             accepted_at=row.at,
+            source=row.mime,
         )

@@ -16,6 +16,8 @@ PUBLIC = {
     "content.picture",
     "content.web_view",
     "content.web_view_letter",
+    "evidence.key",
+    "evidence.verifier",
     "forms.hosted",
     "forms.inbox",
     "forms.submit",

@@ -50,19 +50,6 @@ def read():
         return verify()
 
 
-@pytest.fixture
-def superuser(live, servers):
-    """Somebody with every right, who switches the triggers off: the operator turned forger."""
-    url = (
-        servers.postgres.admin_url.rpartition("/")[0]
-        + "/"
-        + live.config["NOD"].database_url.rpartition("/")[2]
-    )
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")
-        yield connection
-
-
 def test_an_untouched_ledger_holds(history):
     report = read()
     assert report.holds, report.faults

@@ -16,6 +16,8 @@ from app.consent.service.asking import (
     mark_suspect,
     record_mail,
 )
+from app.consent.service.correcting import correct
+from app.consent.service.importing import Claim, Imported, ImportedFile, import_claims
 from app.consent.service.leaving import give_back, set_tracking, stop_everything, withdraw
 from app.consent.service.offers import (
     archive_interest,
@@ -31,7 +33,10 @@ from app.consent.service.write import ensure_reach
 __all__ = [
     "REQUEST_DAYS",
     "By",
+    "Claim",
     "Confirmed",
+    "Imported",
+    "ImportedFile",
     "Proof",
     "RequestOver",
     "Shown",
@@ -42,6 +47,7 @@ __all__ = [
     "change_interest",
     "configure",
     "confirm",
+    "correct",
     "define_interest",
     "define_purposes",
     "ensure_reach",
@@ -49,6 +55,7 @@ __all__ = [
     "erase",
     "expire_requests",
     "give_back",
+    "import_claims",
     "inherit_suppression",
     "mark_suspect",
     "record_mail",

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
-from app.consent import events, ledger, queries
+from app.consent import events, ledger, queries, sources
 from app.consent.models import (
     ConsentRequest,
     Interest,
@@ -195,8 +195,12 @@ def record_mail(
     mime_sha256: str,
     accepted_line: str,
     accepted_at: datetime,
+    source: bytes = b"",
 ) -> None:
-    """Add to the proof that the question was mailed and accepted by the receiving server."""
+    """Add to the proof that the question was mailed and accepted by the receiving server.
+
+    ``source`` is the mail as it was handed over; empty where nobody has it any more.
+    """
     request = queries.find_request(request_id)
     if request is None or request.workspace_id != workspace_id:
         return
@@ -208,9 +212,18 @@ def record_mail(
         "accepted_at": ledger.moment(accepted_at),
     }
     about = {"channel": request.channel, "asked_by": str(request.event_id)}
-    write.append(
-        Kind.DOI_MAIL_SENT, workspace_id, request.contact_id, By("system"), about, personal, request_id
+    event_id = write.append(
+        Kind.DOI_MAIL_SENT,
+        workspace_id,
+        request.contact_id,
+        By("system"),
+        about,
+        personal,
+        request_id,
+        "mail",
     )
+    if source:
+        sources.keep(event_id, workspace_id, request.contact_id, source)
 
 
 def expire_requests(limit: int = 500) -> int:

@@ -38,6 +38,15 @@ from app.kernel.db import session
 from app.kernel.events import publish
 from app.kernel.ids import uuid7
 
+RETENTION = "While the permission lasts, and after that for as long as it may have to be proven, three years as a rule"
+_storage_country = ""
+
+
+def configure(storage_country: str) -> None:
+    """Set the country in which the servers stand, two letters; empty where nobody has said it."""
+    global _storage_country
+    _storage_country = storage_country
+
 
 def append(
     kind: Kind,
@@ -155,6 +164,8 @@ def what(workspace_id: UUID, interests: Sequence[Interest], channel: Channel, st
         "validity": {"until": None},
         "controller": {"name": brand.name, "address": brand.postal_address, "contact": brand.contact_email},
         "recipients": "none",
+        "retention": RETENTION,
+        "storage": _storage_country,
         "rule_set": "default",
         "evidence": "recorded",
     }
@@ -165,18 +176,21 @@ def purposes(purpose: Purpose) -> dict[str, Any]:
     return {"purpose": {"key": purpose.value, "version": 1}}
 
 
-def shown(workspace_id: UUID, shown: Shown) -> dict[str, Any]:
-    """What stood before the person: texts with their hashes, form, page and boxes."""
-    query = select(ConsentText).where(
-        ConsentText.workspace_id == workspace_id, ConsentText.id.in_(shown.text_ids)
-    )
+def shown_texts(workspace_id: UUID, text_ids: Sequence[UUID]) -> dict[str, Any]:
+    """The texts that stood there, with their hashes."""
+    query = select(ConsentText).where(ConsentText.workspace_id == workspace_id, ConsentText.id.in_(text_ids))
     texts = [
         {"id": str(found.id), "kind": found.kind, "version": found.version, "sha256": found.sha256.hex(),
          "language": found.language}
         for found in session().execute(query.order_by(ConsentText.kind)).scalars()
     ]  # fmt: skip
+    return {"texts": texts}
+
+
+def shown(workspace_id: UUID, shown: Shown) -> dict[str, Any]:
+    """What stood before the person: texts with their hashes, form, page and boxes."""
     return {
-        "texts": texts,
+        **shown_texts(workspace_id, shown.text_ids),
         "language": shown.language,
         "form": {"id": str(shown.form_id), "version": shown.form_version} if shown.form_id else None,
         "page": {

@@ -164,6 +164,8 @@ def _acts(contact: Contact) -> dict[str, str | None]:
     return {
         "edit_url": url("people.edit", when=alive),
         "export_url": url("people.export", when=may),
+        "evidence_url": url("evidence.person_pdf", when=True),
+        "evidence_file_url": url("evidence.person_json", when=True),
         "never_url": url("people.ask_never", when=alive and not is_final),
         "erase_url": url("people.ask_erase", when=alive),
     }

@@ -32,7 +32,7 @@ def centre(token: str) -> Response:
     try:
         person = links.read_private(token, clock.now())
     except tokens.Expired as old:
-        return _private_expired(links.person_of(old.payload))
+        return private_expired(links.person_of(old.payload))
     reader = shown.reader(person.workspace_id, person.contact_id)
     return make_response(_centre(reader, token, {}))
 
@@ -44,7 +44,7 @@ def save(token: str) -> Response:
     try:
         person = links.read_private(token, clock.now())
     except tokens.Expired as old:
-        return _private_expired(links.person_of(old.payload))
+        return private_expired(links.person_of(old.payload))
     reader = shown.reader(person.workspace_id, person.contact_id)
     try:
         posted = {name: value for name, value in request.form.items() if name != "topic"}
@@ -63,7 +63,7 @@ def stop_private(token: str) -> Response:
     try:
         person = links.read_private(token, clock.now())
     except tokens.Expired as old:
-        return _private_expired(links.person_of(old.payload))
+        return private_expired(links.person_of(old.payload))
     return leaving.stopped(service.stop(person.workspace_id, person.contact_id, shown.proof(token)))
 
 
@@ -75,7 +75,7 @@ def _saved(reader: Reader, values: dict[str, Any]) -> service.Saved:
         first_name=values["first_name"],
         language=values["language"],
         words=_agreement(reader),
-        tracking_words=" ".join(_tracking_words(tracking)),
+        tracking_words=" ".join(tracking_words(tracking)),
         page_url=current_app.config["NOD"].url + "/my",
     )
 
@@ -87,7 +87,7 @@ def _agreement(reader: Reader) -> str:
     ) % {"brand": reader.brand.short_name}
 
 
-def _tracking_words(level: Level) -> tuple[str, str]:
+def tracking_words(level: Level) -> tuple[str, str]:
     """Words and smaller words of each choice, as shown and as stored."""
     return {
         Level.NONE: (_("Nothing"), _("Links go straight to their page, no picture reports back")),
@@ -99,7 +99,8 @@ def _tracking_words(level: Level) -> tuple[str, str]:
     }[level]
 
 
-def _private_expired(person: links.Person) -> Response:
+def private_expired(person: links.Person) -> Response:
+    """Offers a fresh mail."""
     reader = shown.reader(person.workspace_id, person.contact_id)
     reach = consent.find_reach(person.workspace_id, person.contact_id)
     if reach is None:
@@ -136,10 +137,11 @@ def _centre(reader: Reader, token: str, faults: dict[str, str]) -> str:
         agreement=_agreement(reader),
         asks_again=True,
         tracking=chosen.tracking.value,
-        levels=[(level.value, *_tracking_words(level)) for level in Level],
+        levels=[(level.value, *tracking_words(level)) for level in Level],
         mail_languages=[(code, i18n.NAMES[code], code) for code in i18n.languages()],
         mail_language=reader.language,
         history=_history(reader),
+        receipt_url=url_for("preferences.receipt", token=token),
         saved_at=clock.now() if request.args.get("saved") else None,
         errors=[{"id": ids.get(name), "message": message} for name, message in faults.items()],
     )

@@ -1,0 +1,64 @@
+"""Reads of this room: a person's evidence, and where signed days go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.accounts import queries as accounts
+from app.consent import history
+from app.contacts import queries as contacts
+from app.evidence import document, printing
+from app.evidence.document import Document
+from app.evidence.models import SealTarget
+from app.kernel import clock
+from app.kernel.db import session
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A person's evidence file: its content and its bytes."""
+
+    document: Document
+    file: bytes
+
+
+def evidence(workspace_id: UUID, contact_id: UUID) -> Evidence:
+    """The file about a person, as of now.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    contacts.get_contact(workspace_id, contact_id)
+    made = document.make(workspace_id, contact_id, clock.now())
+    return Evidence(made, document.file_of(made))
+
+
+def pdf(workspace_id: UUID, contact_id: UUID) -> bytes:
+    """The same on paper, with the file inside.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    found = evidence(workspace_id, contact_id)
+    return printing.pdf_of(
+        found.document,
+        found.file,
+        brand=accounts.brand(workspace_id),
+        name=contacts.get_contact(workspace_id, contact_id).name,
+        verdicts=history.verdicts(workspace_id, contact_id),
+    )
+
+
+def list_targets(workspace_id: UUID) -> list[SealTarget]:
+    """Where this workspace's signed days go, oldest first."""
+    query = select(SealTarget).where(SealTarget.workspace_id == workspace_id)
+    return list(session().execute(query.order_by(SealTarget.created_at)).scalars())
+
+
+def find_target(workspace_id: UUID, target_id: UUID) -> SealTarget | None:
+    """One of those places."""
+    query = select(SealTarget).where(SealTarget.workspace_id == workspace_id, SealTarget.id == target_id)
+    return session().execute(query).scalar_one_or_none()

@@ -1,0 +1,110 @@
+"""Asking other people's web servers without being led into our own network.
+
+A name is resolved once, every address it has must be public, and the connection goes to the address that was looked
+at: a name that changes its mind in between leads nowhere. No redirect is followed, no proxy asked, little is read.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+SECONDS: Final = 10.0
+READ_BYTES: Final = 64 * 1024
+PORTS: Final = (443, 8443)
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+
+class NotSent(Exception):
+    """Nothing useful came back; the text says why, for people."""
+
+
+class Forbidden(NotSent):
+    """The address leads inside, or to a port or scheme that is not allowed; nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said; at most 64 KiB of its body."""
+
+    status: int
+    body: bytes
+
+
+def post(url: str, body: bytes, content_type: str, *, seconds: float = SECONDS) -> Answer:
+    """POST to a public https address.
+
+    Raises:
+        Forbidden: it is none.
+        NotSent: the server is away, slow, or its certificate does not hold.
+    """
+    host, port, path = _parts(url)
+    address = _public_address(host, port)
+    headers = {"Content-Type": content_type, "User-Agent": "Nod", "Connection": "close"}
+    connection = _Connection(host, port, address, seconds)
+    try:
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.read(READ_BYTES))
+    except (OSError, http.client.HTTPException) as fault:
+        raise NotSent(f"{host} did not answer: {fault.__class__.__name__}.") from None
+    finally:
+        connection.close()
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the open internet, whatever it is wrapped in."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
+        if inner is None and found in _NAT64:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        if inner is not None and not is_public(str(inner)):
+            return False
+    return found.is_global and not found.is_multicast
+
+
+def _parts(url: str) -> tuple[str, int, str]:
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").rstrip("."), parts.port or 443
+    except ValueError:
+        raise Forbidden("This is no address.") from None
+    if parts.scheme != "https" or not host or "@" in parts.netloc:
+        raise Forbidden("Only addresses that begin with https:// are asked.")
+    if port not in PORTS:
+        raise Forbidden(f"Port {port} is not asked; use 443 or 8443.")
+    return host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _public_address(host: str, port: int) -> str:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise NotSent(f"{host} has no address.") from None
+    addresses = [str(entry[4][0]) for entry in found]
+    if not addresses or not all(map(is_public, addresses)):
+        raise Forbidden(f"{host} leads into a network that is not public.")
+    return addresses[0]
+
+
+class _Connection(http.client.HTTPSConnection):
+    """To the address that was looked at; the certificate must be the name's."""
+
+    def __init__(self, host: str, port: int, address: str, seconds: float) -> None:
+        self._context_of_tls = ssl.create_default_context()
+        super().__init__(host, port, timeout=seconds, context=self._context_of_tls)
+        self._address = address
+
+    def connect(self) -> None:
+        """Connect and shake hands."""
+        line = socket.create_connection((self._address, self.port), self.timeout)
+        self.sock = self._context_of_tls.wrap_socket(line, server_hostname=self.host)

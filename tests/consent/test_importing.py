@@ -1,0 +1,179 @@
+"""Claims of an import: marked for ever, each with file and row, and no word of a person's own is ever overruled."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.consent import history, seals, service
+from app.consent import queries as consent
+from app.consent.rules import By, Kind, Proof, Reason, may_write
+from app.consent.service import Claim, ImportedFile
+from app.contacts import service as contacts
+from app.evidence import document, telling, verifier
+from app.kernel import clock
+from app.kernel.db import transaction
+from app.kernel.errors import BadInput, Conflict, NotFound
+from app.kernel.ids import uuid7
+from tests.support import make
+
+
+@pytest.fixture
+def where(session):
+    return make.place()
+
+
+@pytest.fixture
+def file(where):
+    with transaction():
+        text_id = service.ensure_text(where.id, "consent", "en", "Yes, tell me about coffee.")
+    digest = hashlib.sha256(b"address,date\n").hexdigest()
+    return ImportedFile(
+        uuid7(), digest, "From our shop, 2024 to 2026.", By("staff", str(where.owner_id)), text_id
+    )
+
+
+def claim(who, row: int, **more) -> Claim:
+    values = {
+        "said_at": clock.now() - timedelta(days=90),
+        "source": "shop.example/newsletter",
+        "ip": "192.0.2.50",
+    }
+    return Claim(who.id, row, **(values | more))
+
+
+def bring(where, file, claims):
+    with transaction():
+        return service.import_claims(where.id, file, claims, [where.interests[0].id])
+
+
+def is_reached(where, who) -> bool:
+    permission = next(iter(consent.list_permissions(where.id, who.id)), None)
+    return may_write(consent.standing(permission, consent.find_reach(where.id, who.id)), clock.now())
+
+
+def test_each_row_is_one_event_that_says_where_it_comes_from(where, file):
+    people = [make.person(where.id) for _ in range(3)]
+    done = bring(where, file, [claim(who, row) for row, who in enumerate(people, 2)])
+    assert (len(done.events), done.skipped) == (3, {})
+    assert all(is_reached(where, who) for who in people)
+    (entry,) = history.list_history(where.id, people[1].id)
+    assert (entry.kind, entry.body["evidence"], entry.method) == (Kind.IMPORTED, "claimed", "import")
+    assert entry.body["import"]["sha256"] == file.sha256
+    assert (entry.body["import"]["row"], entry.body["import"]["declaration"]) == (
+        3,
+        "From our shop, 2024 to 2026.",
+    )
+    assert entry.personal["ip"] == "192.0.2.50"
+    assert entry.personal["source"] == "shop.example/newsletter"
+    assert entry.body["texts"][0]["id"] == str(file.text_id)
+    seals.seal_now()
+    told = document.make(where.id, people[1].id, clock.now())
+    assert verifier.check(told)[0] == []
+    assert told["receipts"][0]["services"][0]["purposes"][0]["consentType"] == "CLAIMED"
+    pairs = dict(telling.passages(told)[0].pairs)
+    assert (pairs["Row of the file"], pairs["Evidence"], pairs["SHA-256 of the file"]) == (
+        "3",
+        "claimed",
+        file.sha256,
+    )
+
+
+def test_nobodys_own_word_is_overruled(where, file):
+    left, stopped, never, erased, waits, said = (make.person(where.id) for _ in range(6))
+    for who in (left, stopped, never, erased):
+        make.confirmed(where, who)
+    make.asked(where, waits)
+    make.confirmed(where, said)
+    with transaction():
+        service.withdraw(where.id, left.id, [where.interests[0].id], by=By(), proof=Proof())
+        service.stop_everything(where.id, stopped.id, by=By(), proof=Proof())
+        service.suppress(where.id, never.id, Reason.COMPLAINT, by=By("system"))
+        service.erase(where.id, erased.id, by=By("staff"))
+    before = {
+        who.id: len(history.list_history(where.id, who.id)) for who in (left, stopped, never, waits, said)
+    }
+    people = (left, stopped, never, erased, waits, said)
+    done = bring(where, file, [claim(who, row) for row, who in enumerate(people)])
+    assert done.events == {}
+    assert set(done.skipped) == set(range(6))
+    assert {done.skipped[1], done.skipped[2]} == {"must not be written to"}
+    assert {done.skipped[0], done.skipped[4], done.skipped[5]} == {"has decided before"}
+    assert {who: len(history.list_history(where.id, who)) for who in before} == before
+    assert [is_reached(where, who) for who in (left, stopped, never, waits)] == [False] * 4
+
+
+def test_an_address_that_was_erased_or_complained_does_not_come_back_under_a_new_person(where, file):
+    gone = make.person(where.id, "gone@example.org")
+    make.confirmed(where, gone)
+    with transaction():
+        service.suppress(where.id, gone.id, Reason.COMPLAINT, by=By("system"))
+        service.erase(where.id, gone.id, by=By("staff"))
+        contacts.erase(where.id, gone.id)
+    again = make.person(where.id, "gone@example.org")
+    assert again.id != gone.id
+    done = bring(where, file, [claim(again, 1)])
+    assert done.skipped == {1: "must not be written to"}
+    assert not is_reached(where, again)
+
+
+def test_rows_without_time_place_or_address_and_rows_twice_are_told(where, file):
+    one, two, three = (make.person(where.id) for _ in range(3))
+    other = make.place()
+    claims = [
+        claim(one, 1, said_at=None),
+        claim(two, 2, source=" "),
+        claim(three, 3, said_at=clock.now() + timedelta(days=1)),
+        claim(make.person(other.id), 4),
+        claim(make.person(where.id), 5),
+    ]
+    claims.append(replace(claims[4], row=6))
+    done = bring(where, file, claims)
+    assert list(done.events) == [5]
+    assert set(done.skipped) == {1, 2, 3, 4, 6}
+    assert done.skipped[4] == "has no address here"
+    assert done.skipped[6] == "stands in the file twice"
+
+
+@pytest.mark.parametrize("lacks", ["sha256", "declaration", "text_id"])
+def test_a_file_without_its_proof_is_refused(where, file, lacks):
+    odd = replace(file, **{lacks: uuid7() if lacks == "text_id" else ""})
+    with pytest.raises(BadInput):
+        bring(where, odd, [claim(make.person(where.id), 1)])
+
+
+# --- Corrections --------------------------------------------------------------------------------------------------
+
+
+def test_a_correction_is_another_event_and_only_takes_away(where, file):
+    who = make.person(where.id)
+    done = bring(where, file, [claim(who, 1)])
+    with transaction():
+        made = service.correct(where.id, who.id, done.events[1], "It was her sister.", by=By("staff"))
+    newest, first = history.list_history(where.id, who.id)
+    assert (newest.event_id, newest.kind, newest.body["corrects"]) == (
+        made,
+        Kind.CORRECTED,
+        str(done.events[1]),
+    )
+    assert newest.personal["detail"] == "It was her sister."
+    assert first.kind is Kind.IMPORTED
+    assert not is_reached(where, who)
+    assert bring(where, file, [claim(who, 1)]).events == {}
+
+
+def test_a_no_cannot_be_corrected_away(where):
+    who = make.person(where.id)
+    make.confirmed(where, who)
+    with transaction():
+        event_id = service.withdraw(where.id, who.id, [where.interests[0].id], by=By(), proof=Proof())
+    with pytest.raises(Conflict), transaction():
+        service.correct(where.id, who.id, event_id, "She meant yes.", by=By("staff"))
+    with pytest.raises(NotFound), transaction():
+        service.correct(where.id, make.person(where.id).id, event_id, "x", by=By("staff"))
+    confirmed = history.list_history(where.id, who.id)[1]
+    with pytest.raises(BadInput), transaction():
+        service.correct(where.id, who.id, confirmed.event_id, " ", by=By("staff"))
