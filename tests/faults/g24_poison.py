@@ -20,8 +20,8 @@ from tests.support.mailing import Setting
 NAME = "G24"
 SHORT = {"people": 50, "workers": 1}
 LONG = {"people": 1_000, "workers": 2}
-MOST_DEATHS = 2
-"""Then it is made in a process of its own."""
+MOST_DEATHS = 3
+"""After two it is made in a process of its own; a worker at work may take it before the first death is read in a journal."""
 POISON = "Poison"
 LETTER = (
     '<mj-text>Hello {{ contact.first_name|upper }}, <a href="https://ostkai.example/new">look</a></mj-text>'
