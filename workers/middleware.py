@@ -16,7 +16,7 @@ import dramatiq
 from flask import Flask
 from flask.ctx import AppContext as FlaskContext
 
-from app.delivery import queries
+from app.delivery import highwater, queries
 from app.delivery.rules import Lane
 from app.kernel import health, jobs, redis, schedule
 from app.kernel.db import transaction
@@ -142,6 +142,7 @@ class Threads(dramatiq.Middleware):
 def _beat_once(name: str) -> bool:
     with transaction():
         health.beat("worker", name)
+    highwater.beat()
     return True
 
 

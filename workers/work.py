@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from app.delivery import pump
+from app.delivery import highwater, pump
 from app.delivery.rules import Lane
 from app.kernel import schedule
 
@@ -29,9 +29,15 @@ def send(lane: str, seconds: float = SLICE_SECONDS) -> bool:
         return False
     _count(lane, 1)
     try:
-        return attempt(lambda: pump.run_slice(lane, deadline_seconds=seconds, stop=stopping.is_set)) is True
+        return attempt(lambda: _send(lane, seconds)) is True
     finally:
         _count(lane, -1)
+
+
+def _send(lane: str, seconds: float) -> bool:
+    if not highwater.may_send():
+        return False
+    return pump.run_slice(lane, deadline_seconds=seconds, stop=stopping.is_set)
 
 
 def is_sending(lane: str) -> bool:
@@ -41,7 +47,7 @@ def is_sending(lane: str) -> bool:
 
 def run_job(name: str) -> None:
     """Run a job, unless it is running or was run a moment ago."""
-    attempt(lambda: schedule.run(name))
+    attempt(lambda: highwater.may_send() and schedule.run(name))
 
 
 def attempt(call: Callable[[], bool]) -> bool | None:

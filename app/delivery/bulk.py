@@ -18,7 +18,7 @@ from typing import Final
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from app.delivery import ends, outbox, queries, schedule, taking
+from app.delivery import aside, ends, outbox, queries, schedule, taking
 from app.delivery.compose import Letter
 from app.delivery.editions import NoSender
 from app.delivery.ends import Answer, Ready
@@ -31,7 +31,7 @@ from app.delivery.pacing.pacer import Pacer
 from app.delivery.pacing.rules import Said
 from app.delivery.pacing.watch import Watch
 from app.delivery.retries import classify
-from app.delivery.rules import Lane, MessageState, Skip
+from app.delivery.rules import CRASHES_UNTIL_ASIDE, Lane, MessageState, Skip
 from app.delivery.service.mailings import pause
 from app.delivery.shares import Shares
 from app.delivery.taking import Taken
@@ -284,7 +284,7 @@ class _Slice:
         resting = {*limits.shut_groups(route.name), *route.windows.full()}
         taken = taking.take(head, turn.size, now, resting, is_quiet=self._lines.is_idle)
         chosen = self._granted(head, route, [one for one in taken if not one.refusal], limits)
-        made = self._writer.write(head, chosen, self._before_content)
+        made = self._make(head, chosen, route)
         self._journal.hint(Step.RENDERED, head.no, 0, 0)
         turn.ready = self._begin(route.name, taken, made, now)
         turn.found = len(taken)
@@ -328,6 +328,12 @@ class _Slice:
                 granted[held.domain_group] -= 1
                 within.append(held)
         return within
+
+    def _make(self, head: Head, chosen: Sequence[Held], route: Route) -> list[tuple[Held, Made]]:
+        if chosen and chosen[0].crash_count >= CRASHES_UNTIL_ASIDE:
+            # It was taken alone.
+            return [(held, aside.write(held, route.settings)) for held in chosen]
+        return self._writer.write(head, chosen, self._before_content)
 
     def _begin(
         self, route: str, taken: Sequence[Taken], made: Sequence[tuple[Held, Made]], now: datetime

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from app.delivery import dkim_cli, queries, service, story
+from app.delivery import aside, dkim_cli, queries, service, story
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, NotFound
 
@@ -31,6 +31,14 @@ def explain(number: str) -> None:
 
 
 send.add_command(explain)
+
+
+@group.command("write", hidden=True)
+@click.argument("number")
+def write(number: str) -> None:
+    """Make the mail of a message and print it as JSON; workers ask for it where making it has ended two of them."""
+    with transaction():
+        click.echo(aside.make(number))
 
 
 @group.command("waiting")

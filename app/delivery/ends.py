@@ -17,6 +17,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from app.consent import service as consent
 from app.consent.rules import By, Reason
 from app.delivery import outbox, retries
+from app.delivery.aside import Deadly
 from app.delivery.compose import Letter
 from app.delivery.editions import NoSender
 from app.delivery.outbox import End, Held
@@ -98,6 +99,10 @@ def without_content(held: Held, fault: Exception) -> Callable[[datetime], End]:
     if isinstance(fault, NoSender):
         words = "nobody has said yet who the mails come from"
         return lambda now: End(MessageState.PENDING, words, due_at=now + NO_SENDER_PAUSE)
+    if isinstance(fault, Deadly):
+        log.error("message %s is set aside: %s", held.number, fault)
+        poison = _words(f"two workers ended while they made it; made alone, {fault}")
+        return lambda _now: End(MessageState.POISON, poison, crashes=1)
     log.warning("message %s: its content cannot be made", held.number, exc_info=fault)
     said = _words(f"{fault.__class__.__name__}: {fault}")
     return lambda now: _render_fault(held, said, now)

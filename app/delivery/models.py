@@ -287,3 +287,31 @@ class Message(Base):
     reply_status: Mapped[str | None] = mapped_column(Text(collation="C"))
     reply_text: Mapped[str | None] = mapped_column(Text)
     """The server's last answer with addresses masked, or the reason in our words."""
+
+
+class Installation(Base):
+    """How far this installation has come; one row, which a backup takes along and the world outside does not."""
+
+    __tablename__ = "installation"
+    __table_args__ = (CheckConstraint("is_only", name="is_only"),)
+
+    is_only: Mapped[bool] = mapped_column(Boolean, primary_key=True, server_default="true")
+    id: Mapped[UUID] = mapped_column(Uuid)
+    beat: Mapped[int] = mapped_column(BigInteger)
+    """Counts up every few seconds while workers live; also kept outside (``highwater``)."""
+    beaten_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Restore(Base):
+    """That this database was found to be older than what the installation had already done."""
+
+    __tablename__ = "restores"
+
+    no: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    noticed_at: Mapped[datetime] = mapped_column(Instant)
+    backup_at: Mapped[datetime] = mapped_column(Instant)
+    """The last sign of life in the backup."""
+    known_until: Mapped[datetime | None] = mapped_column(Instant)
+    """The last one outside of it; NULL: nothing outside knew this database."""
+    mailings: Mapped[int] = mapped_column(Integer)
+    """How many were paused."""

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from app.delivery import cli, journal, metrics, outlets, pump, queries, schedule, service, timeline, trials
+from app.delivery import (
+    cli,
+    highwater,
+    journal,
+    metrics,
+    outlets,
+    pump,
+    queries,
+    schedule,
+    service,
+    timeline,
+    trials,
+)
 from app.delivery.service import pacing
 from app.kernel import health
 from app.kernel.db import release, transaction
@@ -22,8 +34,10 @@ def _configure(app: Flask) -> None:
     outlets.configure(settings.smtp_url)
     trials.configure(settings.url)
     journal.configure(journal.folder_for(settings.data_dir, settings.database_url))
+    highwater.configure(settings.data_dir)
     metrics.register()
     health.warn_with("delivery", queries.late_words)
+    health.warn_with("delivery.restores", queries.restore_words)
     tracking.set_resolver(queries.recipients_of)
 
 

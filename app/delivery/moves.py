@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import CursorResult, text
 
-from app.delivery.rules import AGAIN, Again, Lane, MailingState
+from app.delivery.rules import AGAIN, RESTORED_DOUBT, Again, Lane, MailingState
 from app.kernel import clock, jobs
 from app.kernel.db import session
 
@@ -38,6 +38,14 @@ _PUT_BACK = text(
     f" WHERE m.ctid = ANY(ARRAY(SELECT ctid {_ENDED} ORDER BY n LIMIT :size FOR UPDATE SKIP LOCKED))"
     " AND m.state || '' = ANY(CAST(:states AS text[]))"
 )
+# Where a restored database says that they wait. What was due later cannot have gone out meanwhile.
+_MAYBE_GONE = "FROM messages WHERE mailing_no = :no AND state = 'pending' AND due_at <= :by"
+_DOUBT = text(
+    "UPDATE messages m SET state = 'unknown', done_at = :now, doubts = m.doubts + 1, reply_text = :words"  # noqa: S608  no input in it
+    f" WHERE m.ctid = ANY(ARRAY(SELECT ctid {_MAYBE_GONE} ORDER BY due_at LIMIT :size FOR UPDATE SKIP LOCKED))"
+    " AND m.state || '' = 'pending'"
+)
+_IS_CERTAIN = text(f"SELECT NOT EXISTS (SELECT {_MAYBE_GONE})")
 _HAS_ENDED = text(f"SELECT EXISTS (SELECT {_ENDED})")
 _NEXT = text(
     "SELECT no, state, again, again_at FROM mailings WHERE kind = 'bulk' AND ended_at IS NULL"
@@ -59,6 +67,12 @@ def put_back(mailing_no: int, again: Again, by: datetime) -> int:
     return _rowcount(session().execute(_PUT_BACK, values))
 
 
+def doubt(mailing_no: int, by: datetime) -> int:
+    """Put a slice of what waits, and was due by then, into doubt; how many. The mailing is held by this transaction."""
+    values = {"no": mailing_no, "by": by, "now": clock.now(), "size": SLICE, "words": RESTORED_DOUBT}
+    return _rowcount(session().execute(_DOUBT, values))
+
+
 def is_waiting(mailing_no: int) -> bool:
     """Whether any message waits."""
     return bool(session().execute(_IS_WAITING, {"no": mailing_no}).scalar_one())
@@ -76,12 +90,21 @@ def move_next(after: int) -> tuple[int, int] | None:
     if found.state == MailingState.CANCELLED:
         return found.no, call_off(found.no)
     again = Again(found.again)
+    if again is Again.RESTORED:
+        return found.no, _doubt_next(found.no, found.again_at)
     count = put_back(found.no, again, found.again_at)
     if count:
         jobs.ring_lane(Lane.BULK)
     elif not session().execute(_HAS_ENDED, _ended(found.no, again, found.again_at)).scalar_one():
         session().execute(_FULFILLED, {"no": found.no})
     return found.no, count
+
+
+def _doubt_next(mailing_no: int, by: datetime) -> int:
+    count = doubt(mailing_no, by)
+    if not count and session().execute(_IS_CERTAIN, {"no": mailing_no, "by": by}).scalar_one():
+        session().execute(_FULFILLED, {"no": mailing_no})
+    return count
 
 
 def _ended(mailing_no: int, again: Again, by: datetime) -> dict[str, Any]:

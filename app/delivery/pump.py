@@ -21,8 +21,8 @@ from typing import Final
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from app.delivery import bulk, compose, ends, outbox, queries, recovery
-from app.delivery.compose import Draft
+from app.delivery import aside, bulk, compose, ends, outbox, queries, recovery
+from app.delivery.compose import Draft, Letter
 from app.delivery.ends import Ready
 from app.delivery.journal import Journal, Step
 from app.delivery.outbox import End, Held
@@ -30,8 +30,9 @@ from app.delivery.outlets import Outlets
 from app.delivery.pacing import tallies
 from app.delivery.pacing.buckets import route_key
 from app.delivery.pacing.pacer import Pacer
-from app.delivery.rules import Lane, MessageState, Skip
+from app.delivery.rules import CRASHES_UNTIL_ASIDE, Lane, MessageState, Skip
 from app.delivery.transports.base import NotOpen, Outcome, Result, Transport, Verb
+from app.delivery.writing import Made
 from app.kernel import clock
 from app.kernel.db import release, transaction
 
@@ -142,19 +143,24 @@ class _Slice:
 
     def _make(self, held: Held) -> Ready | Callable[[datetime], End]:
         draft = _draft(held)
-        if isinstance(draft, Skip):
-            reason = draft.reason
-            return lambda _now: End(MessageState.SUPPRESSED, reason)
         if isinstance(draft, Draft):
-            try:
-                # Who dies between these two notes was killed by this message's content, as far as can be told.
-                self._note(Step.RENDERING, held)
-                letter = compose.write(held, draft)
-                self._note(Step.RENDERED, held)
-                return Ready(held, letter, route_key(draft.sender.transport_id))
-            except Exception as fault:  # noqa: BLE001  whatever a template or a header does, it is this message's fault
-                draft = fault
-        return ends.without_content(held, draft)
+            made = self._write(held, draft)
+            if isinstance(made, Letter):
+                return Ready(held, made, route_key(draft.sender.transport_id))
+            return _without(held, made)
+        return _without(held, draft)
+
+    def _write(self, held: Held, draft: Draft) -> Made:
+        try:
+            if held.crash_count >= CRASHES_UNTIL_ASIDE:
+                return aside.write(held, draft.route)
+            # Who dies between these two notes was killed by this message's content, as far as can be told.
+            self._note(Step.RENDERING, held)
+            letter = compose.write(held, draft)
+            self._note(Step.RENDERED, held)
+        except Exception as fault:  # noqa: BLE001  whatever a template or a header does, it is this message's fault
+            return fault
+        return letter
 
     # Begin and hand over.
 
@@ -245,6 +251,14 @@ class _Slice:
             tallies.add_sent(self._lane, int(verdict.outcome is Outcome.SENT))
 
         ends.persist(write)
+
+
+def _without(held: Held, made: Skip | Exception) -> Callable[[datetime], End]:
+    """What becomes of a message without a mail."""
+    if isinstance(made, Skip):
+        reason = made.reason
+        return lambda _now: End(MessageState.SUPPRESSED, reason)
+    return ends.without_content(held, made)
 
 
 def _draft(held: Held) -> Draft | Skip | Exception:

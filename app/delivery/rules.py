@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -96,23 +96,31 @@ STATES: Mapping[Word, tuple[MessageState, ...]] = {
 
 
 class Again(StrEnum):
-    """Which of a mailing's messages a person lets go once more: those who have not got it, or those in doubt."""
+    """Which of a mailing's messages go once more because a person wished it: those who have not got it, or those in doubt.
+
+    The third puts into doubt: the database was restored, and what waits in it may have gone out since the backup.
+    """
 
     REST = "rest"
     UNKNOWN = "unknown"
+    RESTORED = "restored"
 
 
 AGAIN: Mapping[Again, tuple[MessageState, ...]] = {
     Again.REST: (*STATES[Word.FAILED], MessageState.CANCELLED),
     Again.UNKNOWN: STATES[Word.UNKNOWN],
+    Again.RESTORED: (MessageState.PENDING,),
 }
 """Their states; who said no stays left out."""
 LATE = timedelta(hours=2)
 """A mailing that could not begin for so long after its time waits for a person instead of surprising everybody."""
 TOO_LATE = "Its time was more than two hours ago, so it waits for you."
+RESTORED_DOUBT = "it may have gone out between the backup and its restore"
 LETTER = "letter"
 """The name of every mailing to many."""
 
+CRASHES_UNTIL_ASIDE = 2
+"""So many workers ended over it: its mail is made in a process of its own from now on."""
 CRASHES_UNTIL_POISON = 3
 RENDER_FAULTS_UNTIL_FAILED = 2
 RENDER_PAUSE = timedelta(minutes=1)
@@ -127,6 +135,21 @@ def host_pause(faults: int) -> timedelta:
     if faults <= len(HOST_PAUSES):
         return HOST_PAUSES[max(faults, 1) - 1]
     return cool_down(faults - len(HOST_PAUSES))
+
+
+def restored_words(backup_at: datetime, known_until: datetime | None) -> str:
+    """What a person reads about a database that was restored.
+
+    Args:
+        backup_at: the last sign of life in the backup.
+        known_until: the last one outside of it; None: nothing outside knew this database.
+    """
+    since = f"{backup_at.astimezone(UTC):%d %B %Y, %H:%M:%S} UTC"
+    if known_until is None:
+        lead = f"This database is a copy or a backup of {since}: neither the data folder nor Redis know it."
+    else:
+        lead = f"This database was restored from a backup of {since}; mails went out until {known_until.astimezone(UTC):%d %B, %H:%M:%S}."
+    return f"{lead} Who was waiting may have got theirs since then, and who left since then is not known as gone."
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +292,12 @@ def reason_of(state: MessageState, code: int | None, status: str | None, reply: 
         state: of the message.
         code: the server's last reply code, if any.
         status: its enhanced status, if any.
-        reply: for skipped messages the reason itself.
+        reply: for skipped messages and for those that a restore put into doubt the reason itself.
     """
     if state is MessageState.SUPPRESSED:
         return reply or "no permission"
+    if state is MessageState.UNKNOWN and reply == RESTORED_DOUBT:
+        return reply
     if state is not MessageState.FAILED:
         return _BY_STATE.get(state, "")
     if status in _NO_SUCH_PERSON:

@@ -23,6 +23,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from app.config import Settings
+from app.delivery.rules import restored_words
 from app.local.programs import OLDEST_POSTGRES
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -217,6 +218,22 @@ def check_seals(connection: Connection) -> Finding:
     return Finding("Ledger", f"sealed; {count} new events wait for the next seal")
 
 
+def check_restores(connection: Connection) -> Finding:
+    """Nobody has put an older database in place lately."""
+    row = connection.execute(
+        "SELECT backup_at, known_until, mailings FROM restores WHERE noticed_at > clock_timestamp() - interval '7 days'"
+        " ORDER BY no DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return Finding("Backup", "this database is as far as the data folder and Redis know")
+    backup_at, known_until, mailings = row
+    advice = (
+        f"{mailings} mailings were paused: go on with each or cancel it, then decide about its unknown. Put the noes "
+        "that mails and logs tell of since then back in first. This is said for seven days."
+    )
+    return Finding("Backup", restored_words(backup_at, known_until), advice)
+
+
 def examine(settings: Settings) -> list[Finding]:
     """All findings for an installation, in the order in which one would mend things."""
     version = (sys.version_info.major, sys.version_info.minor, sys.version_info.micro)
@@ -246,6 +263,7 @@ def _examine_database(settings: Settings) -> Iterable[Finding]:
             lambda found: check_role(found, settings.app_role),
             check_workers,
             check_seals,
+            check_restores,
         )
         if tables.is_good:
             yield from (check(connection) for check in checks)

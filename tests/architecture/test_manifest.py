@@ -37,5 +37,5 @@ def test_every_row_of_a_workspace_says_so(app):
     assert without <= {
         "workspaces", "users", "limit_counts", "heartbeats", "job_runs", "known_devices", "messages",
         "form_versions", "form_counts", "signal_inbox", "signal_sources",
-        "paces", "slots", "delivery_tallies",
+        "paces", "slots", "delivery_tallies", "installation", "restores",
     }, without  # fmt: skip

@@ -1,4 +1,7 @@
-"""G24: one person's mail ends the process that makes it; that one is set aside, the others get theirs."""
+"""G24: one person's mail ends the process that makes it; that one is set aside, the others get theirs.
+
+What other lines had in flight when a worker ended is in doubt, as with any kill: a person lets those go once more.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import time
 from pathlib import Path
 
 from app.contacts import service as contacts
+from app.delivery import service
 from app.kernel.db import transaction
 from tests.faults import readers
 from tests.faults.checker import Outcome, check
@@ -17,6 +21,7 @@ NAME = "G24"
 SHORT = {"people": 50, "workers": 1}
 LONG = {"people": 1_000, "workers": 2}
 MOST_DEATHS = 3
+"""After two it is made in a process of its own; a worker at work may take it before the first death is read in a journal."""
 POISON = "Poison"
 LETTER = (
     '<mj-text>Hello {{ contact.first_name|upper }}, <a href="https://ostkai.example/new">look</a></mj-text>'
@@ -36,16 +41,26 @@ def run(site: Site, people: int, workers: int) -> Outcome:
     site.mail.behave()
     number = place.launch()
     names = [f"frail{number}" for number in range(workers)]
-    deaths = -workers
+    deaths = 0
     deadline = time.monotonic() + 60 + people / 20
     while not site.is_over(number) and time.monotonic() < deadline:
         for name in names:
+            # Dramatiq's main process ends with the worker that it started.
             if name not in site.processes or not site.processes[name].is_alive:
-                deaths += 1
+                deaths += name in site.processes
                 site.start(name, "bulk", **HOOK)
         time.sleep(0.05)
+    unknown = site.query("SELECT count(*) FROM messages WHERE mailing_no = %s AND state = 'unknown'", number)[0][0]
+    if unknown:
+        with transaction():
+            service.send_unknown(place.id, number)
+        site.start(names[0], "bulk", **HOOK)
+        site.until_ended(number)
     site.stop(*names)
-    outcome = check(site, [number], kills=deaths)
+    bound = deaths * site.seen.max_open
+    outcome = check(site, [number], kills=deaths, bound=bound, doubt=0)
+    outcome.demand(unknown <= bound, f"{unknown} in doubt, more than {bound}")
+    outcome.with_figure("in_doubt_until_a_person_chose", unknown)
     rows = dict(
         site.query("SELECT state, count(*) FROM messages WHERE mailing_no = %s GROUP BY state", number)
     )

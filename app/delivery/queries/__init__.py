@@ -55,6 +55,7 @@ from app.delivery.queries.report import (
     list_receivers,
     progress,
     reasons,
+    restore_words,
     sums,
 )
 
@@ -101,6 +102,7 @@ __all__ = [
     "progress",
     "reasons",
     "recipients_of",
+    "restore_words",
     "route_of",
     "route_standing",
     "sender_of",

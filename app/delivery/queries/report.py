@@ -12,8 +12,19 @@ from sqlalchemy import Row, select, text
 
 from app.consent import queries as consent
 from app.contacts import queries as contacts
-from app.delivery.models import Mailing
-from app.delivery.rules import STATES, WORDS, Kind, MailingState, MessageState, Sums, Word, reason_of
+from app.delivery.models import Mailing, Restore
+from app.delivery.rules import (
+    RESTORED_DOUBT,
+    STATES,
+    WORDS,
+    Kind,
+    MailingState,
+    MessageState,
+    Sums,
+    Word,
+    reason_of,
+    restored_words,
+)
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import NotFound
@@ -21,6 +32,7 @@ from app.kernel.paging import Page, decode_cursor, encode_cursor
 from app.kernel.shared import Shared
 
 PAGE_ROWS = 50
+RESTORE_IS_TOLD_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +166,8 @@ def sums(mailing_no: int) -> Sums:
 
 
 _REASONS = text(
-    "SELECT state, reply_code, reply_status, CASE WHEN state = 'suppressed' THEN reply_text END AS reply,"
+    "SELECT state, reply_code, reply_status,"
+    " CASE WHEN state = 'suppressed' OR reply_text = :restored THEN reply_text END AS reply,"
     " count(*) AS number FROM messages WHERE mailing_no = :no AND workspace_id = :workspace_id GROUP BY 1, 2, 3, 4"
 )
 
@@ -162,7 +175,8 @@ _REASONS = text(
 def reasons(workspace_id: UUID, mailing_no: int) -> dict[Word, dict[str, int]]:
     """Why messages ended as they did, by word, the most frequent first; messages without a reason are left out."""
     found: dict[Word, dict[str, int]] = {word: {} for word in Word}
-    for row in session().execute(_REASONS, {"no": mailing_no, "workspace_id": workspace_id}):
+    values = {"no": mailing_no, "workspace_id": workspace_id, "restored": RESTORED_DOUBT}
+    for row in session().execute(_REASONS, values):
         state = MessageState(row.state)
         reason = reason_of(state, row.reply_code, row.reply_status, row.reply or "")
         if reason:
@@ -242,3 +256,12 @@ def exclusions(workspace_id: UUID, interest_ids: Sequence[UUID]) -> Exclusions:
     counts = consent.count_standings(workspace_id, interest_ids, clock.now())
     reached = counts.pop("may", 0)
     return Exclusions(reached, dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
+
+
+def restore_words() -> list[str]:
+    """What people have to know while a restore is young: that this database lacks what was done since its backup."""
+    newest = select(Restore).where(Restore.noticed_at > clock.now() - RESTORE_IS_TOLD_FOR).order_by(Restore.no.desc())
+    return [
+        f"{restored_words(found.backup_at, found.known_until)} {found.mailings} mailings were paused for that."
+        for found in session().execute(newest.limit(1)).scalars()
+    ]

@@ -127,6 +127,7 @@ _RESUME = text(
     " send_at = greatest(send_at, CAST(:now AS timestamptz)), pause_reason = NULL,"
     f" vtime = coalesce({LEAST_SERVED}, vtime)"
     " WHERE no = :no AND workspace_id = :workspace_id AND kind = 'bulk' AND state = 'paused'"
+    " AND again IS DISTINCT FROM 'restored'"
 )
 
 
@@ -135,10 +136,12 @@ def resume(workspace_id: UUID, mailing_no: int) -> None:
 
     Raises:
         NotFound: no mailing of this workspace.
-        Conflict: it is not paused.
+        Conflict: it is not paused, or those who may have got it before a restore are not listed yet.
     """
     values = {"no": mailing_no, "workspace_id": workspace_id, "now": clock.now()}
     if not _rowcount(session().execute(_RESUME, values)):
+        if queries.get_mailing(workspace_id, mailing_no).again == Again.RESTORED:
+            raise Conflict(_NOT_LISTED)
         _refuse(workspace_id, mailing_no, "Only a mailing that is paused can go on.")
     jobs.ring_job(SCHEDULE)
     jobs.ring_lane(Lane.BULK)
@@ -222,6 +225,7 @@ _JOIN = text(
     "UPDATE mailings SET state = 'running', ended_at = NULL,"  # noqa: S608  no input in it
     f" vtime = coalesce({LEAST_SERVED}, vtime) WHERE no = :no AND state IN ('done', 'cancelled')"
 )
+_NOT_LISTED = "Who may have got this before the database was restored is still being listed. Try again in a minute."
 _NOT_YET = "What was wished for a moment ago is still being done. Try again in a minute."
 
 
