@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.accounts.events import WorkspaceCreated
-from app.consent import cli, history, queries, seals, service
+from app.consent import cli, history, law, queries, seals, service
 from app.consent.rules import By, Kind, Word
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
@@ -23,6 +23,7 @@ def _configure(app: Flask) -> None:
     settings = app.config["NOD"]
     seals.configure(settings.seal_key)
     service.configure(settings.hash_key)
+    law.configure(settings.mmdb)
 
 
 def _on_workspace(event: WorkspaceCreated) -> None:
@@ -40,6 +41,13 @@ def _sign() -> None:
 def _expire() -> None:
     with transaction():
         service.expire_requests()
+
+
+def _lapse() -> None:
+    count = service.SLICE
+    while count == service.SLICE:
+        with transaction():
+            count = service.lapse()
 
 
 def _timeline(
@@ -84,6 +92,7 @@ MODULE = Module(
         Job("consent.seal", _seal, every_seconds=1),
         Job("consent.sign", _sign, every_seconds=3600),
         Job("consent.expire", _expire, every_seconds=300),
+        Job("consent.lapse", _lapse, every_seconds=60),
     ),
     timeline_sources=(TimelineSource("permission", "Permission", _timeline),),
     personal_data=(

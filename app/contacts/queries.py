@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from app.contacts.models import Contact, ContactAddress, CustomField
+from app.contacts.rules import FieldKind
 from app.kernel.db import array_of, session
 from app.kernel.errors import NotFound
 
@@ -130,6 +131,17 @@ def list_fields(workspace_id: UUID, *, include_archived: bool = False) -> list[C
     if not include_archived:
         query = query.where(CustomField.archived_at.is_(None))
     return list(session().execute(query.order_by(CustomField.position, CustomField.key)).scalars())
+
+
+def country_in(workspace_id: UUID, told: Mapping[str, Sequence[str]]) -> str:
+    """The country among what somebody tells of a workspace's own fields (raw, by key), two letters or empty."""
+    if not told:
+        return ""
+    for field in list_fields(workspace_id):
+        value = next(iter(told.get(field.key, ())), "").strip()
+        if field.kind == FieldKind.COUNTRY and value:
+            return value.upper()
+    return ""
 
 
 def get_field(workspace_id: UUID, field_id: UUID) -> CustomField:

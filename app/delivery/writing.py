@@ -202,7 +202,7 @@ def _filled(
         marks.number: str(held.n),
         marks.mailto: mailboxes.make(held.n, "u").partition("@")[0],
     }
-    if ground.tracking is Level.INDIVIDUAL:
+    if ground.tracking in {Level.DATE, Level.INDIVIDUAL}:
         words[marks.tracking] = tracking.token(held.head.no, held.n)
     values = content.own_values(
         Reader(person.first_name, person.last_name, person.address, person.fields),

@@ -16,6 +16,7 @@ from app.consent.service.asking import (
     mark_suspect,
     record_mail,
 )
+from app.consent.service.granting import SLICE, PersonSaidNo, grant, lapse
 from app.consent.service.leaving import give_back, set_tracking, stop_everything, withdraw
 from app.consent.service.offers import (
     archive_interest,
@@ -24,14 +25,17 @@ from app.consent.service.offers import (
     define_purposes,
     ensure_text,
     restore_interest,
+    set_topic,
 )
-from app.consent.service.vetoes import address_hash, configure, erase, inherit_suppression, suppress
+from app.consent.service.vetoes import address_hash, configure, erase, inherit, inherit_suppression, suppress
 from app.consent.service.write import ensure_reach
 
 __all__ = [
     "REQUEST_DAYS",
+    "SLICE",
     "By",
     "Confirmed",
+    "PersonSaidNo",
     "Proof",
     "RequestOver",
     "Shown",
@@ -49,11 +53,15 @@ __all__ = [
     "erase",
     "expire_requests",
     "give_back",
+    "grant",
+    "inherit",
     "inherit_suppression",
+    "lapse",
     "mark_suspect",
     "record_mail",
     "restore_interest",
     "seal_now",
+    "set_topic",
     "set_tracking",
     "sign_day",
     "stop_everything",
