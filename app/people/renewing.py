@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -26,8 +25,6 @@ from app.kernel.ids import uuid7
 from app.people import rules
 from app.people.models import Renewal
 
-SOON: Final = timedelta(days=60)
-"""So long ahead staff are warned."""
 SLICE: Final = 100
 """So many are asked at one turn: sign-ups wait behind no more than that."""
 
@@ -53,11 +50,11 @@ def start(workspace_id: UUID, *, by: UUID) -> UUID:
         Conflict: a round is under way, or nobody is left to be asked.
     """
     now = clock.now()
-    if not ending.list_askable(workspace_id, now + SOON, now, limit=1):
+    if not ending.list_askable(workspace_id, now + ending.SOON, now, limit=1):
         raise Conflict("Nobody is left to be asked: each was asked in the last six months.")
     made = session().execute(
         insert(Renewal)
-        .values(id=uuid7(), workspace_id=workspace_id, started_by=by, started_at=now, until=now + SOON)
+        .values(id=uuid7(), workspace_id=workspace_id, started_by=by, started_at=now, until=now + ending.SOON)
         .on_conflict_do_nothing()
         .returning(Renewal.id)
     )
@@ -114,8 +111,3 @@ def _ask(round_: Renewal, person: Ending) -> None:
         is_renewal=True,
     )
     delivery.send_system(workspace_id, "confirm", dedupe=request.id, contact_id=person.contact_id)
-
-
-def horizon(now: datetime) -> datetime:
-    """Until when an end counts as soon."""
-    return now + SOON

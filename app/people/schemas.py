@@ -43,6 +43,10 @@ class NeverWrite(Input):
     detail = Line(longest=300, empty=True)
 
 
+class Nothing(Input):
+    """A form that is only a button."""
+
+
 class Erasure(Input):
     """The word that says it is meant."""
 

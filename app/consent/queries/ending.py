@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
@@ -13,6 +14,9 @@ from app.consent.rules import Basis
 from app.consent.rules.grounds import months_after
 from app.consent.rules.jurisdictions import RE_ASK_MONTHS
 from app.kernel.db import session
+
+SOON: Final = timedelta(days=60)
+"""So long ahead staff are warned."""
 
 
 @dataclass(frozen=True, slots=True)
