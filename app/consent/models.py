@@ -253,11 +253,12 @@ class Reach(Base):
 
 
 class Suppression(Base):
-    """A keyed hash of an address that must not come back by import or API; no person stands behind it any more."""
+    """A keyed hash of an address that must not come back by import or API; it outlives the person behind it."""
 
     __tablename__ = "suppressions"
     __table_args__ = (
         Index("ix_suppressions_newest", "workspace_id", "created_at", "channel", "address_hash"),
+        Index("ix_suppressions_contact_id", "contact_id", postgresql_where=text("contact_id IS NOT NULL")),
     )
 
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
@@ -267,6 +268,8 @@ class Suppression(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     source: Mapped[str] = mapped_column(Text(collation="C"), server_default="")
     """How it came about: ``person``, ``staff``, ``system`` or ``import``."""
+    contact_id: Mapped[UUID | None] = mapped_column(ForeignKey("contacts.id"))
+    """Whose address it was, until they are erased."""
 
 
 class PermissionSettings(Base):

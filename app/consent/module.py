@@ -104,6 +104,7 @@ MODULE = Module(
                 "consent_requests",
                 "permissions",
                 "reach",
+                "suppressions",
             ),
             _export,
             _erase,

@@ -24,6 +24,13 @@ def upgrade() -> None:
         "consent_requests", sa.Column("is_renewal", sa.Boolean(), nullable=False, server_default="false")
     )
     op.add_column("suppressions", sa.Column("source", C, nullable=False, server_default=""))
+    op.add_column("suppressions", sa.Column("contact_id", sa.Uuid()))
+    op.create_foreign_key(
+        op.f("fk_suppressions_contact_id"), "suppressions", "contacts", ["contact_id"], ["id"]
+    )
+    op.create_index(
+        "ix_suppressions_contact_id", "suppressions", ["contact_id"], postgresql_where=sa.text("contact_id IS NOT NULL")
+    )
     op.create_index(
         "ix_suppressions_newest", "suppressions", ["workspace_id", "created_at", "channel", "address_hash"]
     )
@@ -92,6 +99,7 @@ def downgrade() -> None:
     op.drop_table("renewals")
     op.drop_table("permission_settings")
     op.drop_index("ix_suppressions_newest", "suppressions")
+    op.drop_column("suppressions", "contact_id")
     op.drop_column("suppressions", "source")
     op.drop_column("consent_requests", "is_renewal")
     op.drop_column("interests", "is_third_party")

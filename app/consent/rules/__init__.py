@@ -95,6 +95,8 @@ class Reason(StrEnum):
     ERASED = "erased"
 
 
+ONE_WAY = (Reason.COMPLAINT, Reason.NEVER)
+"""What nobody can undo here; only the person could, by their own word to us."""
 PERSONS_NO = frozenset({Kind.WITHDRAWN, Kind.OBJECTED, Kind.CANCELLED})
 """A no that came from the person: nothing but the person's own double opt-in undoes it."""
 

@@ -18,6 +18,7 @@ from app.consent.service.asking import (
 )
 from app.consent.service.granting import SLICE, PersonSaidNo, grant, lapse
 from app.consent.service.leaving import give_back, set_tracking, stop_everything, withdraw
+from app.consent.service.listing import Entered, enter_list
 from app.consent.service.offers import (
     archive_interest,
     change_interest,
@@ -35,6 +36,7 @@ __all__ = [
     "SLICE",
     "By",
     "Confirmed",
+    "Entered",
     "PersonSaidNo",
     "Proof",
     "RequestOver",
@@ -50,6 +52,7 @@ __all__ = [
     "define_purposes",
     "ensure_reach",
     "ensure_text",
+    "enter_list",
     "erase",
     "expire_requests",
     "give_back",

@@ -167,6 +167,7 @@ def confirm(request_id: UUID, *, by: By, proof: Proof) -> Confirmed:
     if reach.objected_at is not None:
         reach.objected_at, reach.event_id = None, event_id
     request.state, request.done_at = RequestState.CONFIRMED.value, clock.now()
+    vetoes.forgive(workspace_id, contact_id)
     session().flush()
     publish(events.Confirmed(workspace_id, contact_id, request_id, request.form_id))
     return Confirmed(contact_id, chosen, level, event_id)

@@ -68,7 +68,8 @@ def grant(
     if faults:
         raise BadInput("This ground does not stand.", fields=faults)
     write.ensure_reach(workspace_id, contact_id, channel)
-    vetoes.inherit(workspace_id, contact_id)
+    if vetoes.refuse_known(workspace_id, contact_id, channel) is not None:
+        raise PersonSaidNo("This address stands on the list of those who must not be written to.")
     standing = _find(workspace_id, contact_id, interest_id, channel)
     _refuse_no(workspace_id, contact_id, standing, channel)
     until = ends_at(claim, law.rules)

@@ -34,6 +34,7 @@ def index() -> str:
     return render_template(
         "people/list.html",
         ends_soon=ends_soon,
+        suppressed_url=url_for("people.list_suppressed"),
         ending_url=url_for("people.ending_soon"),
         counts=counts,
         query=search.query,
