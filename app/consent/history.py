@@ -13,7 +13,20 @@ from sqlalchemy import select
 
 from app.consent import queries
 from app.consent.models import ConsentEvent, ConsentPersonal, ConsentText, Interest, Permission, Reach
-from app.consent.rules import Basis, Channel, Kind, Level, Purpose, Reason, State, Word, next_state, word_for
+from app.consent.rules import (
+    PERSONS_NO,
+    PERSONS_YES,
+    Basis,
+    Channel,
+    Kind,
+    Level,
+    Purpose,
+    Reason,
+    State,
+    Word,
+    next_state,
+    word_for,
+)
 from app.consent.rules.jurisdictions import RULE_SETS
 from app.kernel import clock
 from app.kernel.db import session
@@ -136,6 +149,29 @@ def interest_states_before(
             if found in interest_ids:
                 states[found] = next_state(states.get(found), entry.kind, State(entry.body["state"]))
     return states
+
+
+def last_word(
+    workspace_id: UUID, contact_id: UUID, interest_id: UUID | None, channel: Channel
+) -> State | None:
+    """What the person themselves last said about an interest (None: about the channel); None: nothing.
+
+    What others ask or enter, and what runs out, is not their word: a question that somebody else puts after a no and
+    that nobody answers leaves the no as it was. Stopping everything is a no to what was never asked about as well.
+    """
+    for entry in list_history(workspace_id, contact_id, limit=ALL):
+        if entry.body.get("channel") != channel:
+            continue
+        about = {found["id"] for found in entry.body.get("interests", [])}
+        if entry.kind is Kind.OBJECTED:
+            return State.NO
+        if interest_id is None or str(interest_id) not in about:
+            continue
+        if entry.kind in PERSONS_NO:
+            return State.NO
+        if entry.kind in PERSONS_YES or (entry.kind is Kind.CHANGED and entry.word is Word.YES):
+            return State.YES
+    return None
 
 
 def verdicts(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EMAIL) -> list[Verdict]:

@@ -100,6 +100,8 @@ ONE_WAY = (Reason.COMPLAINT, Reason.NEVER)
 PERSONS_NO = frozenset({Kind.WITHDRAWN, Kind.OBJECTED, Kind.CANCELLED})
 """A no that came from the person: nothing but the person's own double opt-in undoes it."""
 
+PERSONS_YES = frozenset({Kind.CONFIRMED, Kind.RE_CONFIRMED})
+
 
 class RequestState(StrEnum):
     """Where a question to a person stands."""

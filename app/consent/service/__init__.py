@@ -25,6 +25,7 @@ from app.consent.service.offers import (
     define_interest,
     define_purposes,
     ensure_text,
+    keep_last_open,
     restore_interest,
     set_topic,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "grant",
     "inherit",
     "inherit_suppression",
+    "keep_last_open",
     "lapse",
     "mark_suspect",
     "record_mail",

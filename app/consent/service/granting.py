@@ -9,10 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from app.consent import events, ledger, queries
+from app.consent import events, history, ledger, queries
 from app.consent.law import law_of
-from app.consent.models import ConsentEvent, Interest, Permission
-from app.consent.rules import PERSONS_NO, Basis, By, Channel, Kind, Level, Proof, Purpose, State
+from app.consent.models import Interest, Permission
+from app.consent.rules import Basis, By, Channel, Kind, Level, Proof, Purpose, State
 from app.consent.rules.grounds import Claim, Topic, ends_at, faults_of
 from app.consent.service import vetoes, write
 from app.kernel import clock
@@ -71,7 +71,7 @@ def grant(
     if vetoes.refuse_known(workspace_id, contact_id, channel) is not None:
         raise PersonSaidNo("This address stands on the list of those who must not be written to.")
     standing = _find(workspace_id, contact_id, interest_id, channel)
-    _refuse_no(workspace_id, contact_id, standing, channel)
+    _refuse_no(workspace_id, contact_id, interest_id, channel)
     until = ends_at(claim, law.rules)
     if standing is not None and _is_as_good(standing, claim.basis, until):
         return None
@@ -160,16 +160,11 @@ def _find(
     return session().execute(query.with_for_update()).scalar_one_or_none()
 
 
-def _refuse_no(
-    workspace_id: UUID, contact_id: UUID, standing: Permission | None, channel: Channel
-) -> None:
+def _refuse_no(workspace_id: UUID, contact_id: UUID, interest_id: UUID | None, channel: Channel) -> None:
     reach = queries.find_reach(workspace_id, contact_id, channel)
     if reach is not None and (reach.suppressed_at or reach.objected_at or reach.erased_at):
         raise PersonSaidNo("This person must not be written to. No ground stands against that.")
-    if standing is None or standing.state == State.YES:
-        return
-    kind = select(ConsentEvent.kind).where(ConsentEvent.id == standing.event_id)
-    if session().execute(kind).scalar_one() in PERSONS_NO:
+    if history.last_word(workspace_id, contact_id, interest_id, channel) is State.NO:
         raise PersonSaidNo("This person said no to it. Only they can take that back.")
 
 

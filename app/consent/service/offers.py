@@ -14,6 +14,7 @@ from app.consent.models import (
     ConsentText,
     Interest,
     Permission,
+    PermissionSettings,
     PurposeText,
 )
 from app.consent.rules import (
@@ -128,6 +129,18 @@ def set_topic(workspace_id: UUID, interest_id: UUID, topic: Topic) -> None:
         fault = f"Write at most {MAX_CLASS} characters on one line."
         raise BadInput("What this interest is about does not fit.", fields={"product_class": fault})
     interest.product_class, interest.is_third_party = topic.product_class, topic.is_third_party
+
+
+def keep_last_open(workspace_id: UUID, *, is_kept: bool) -> None:
+    """Whether the day of the last open is kept of who was never asked, where their law lets it; counts from their next yes."""
+    row = insert(PermissionSettings).values(workspace_id=workspace_id, keeps_last_open=is_kept)
+    session().execute(
+        row.on_conflict_do_update(index_elements=["workspace_id"], set_={"keeps_last_open": is_kept}),
+        execution_options={"synchronize_session": False},
+    )
+    known = session().get(PermissionSettings, workspace_id)
+    if known is not None:
+        session().refresh(known)
 
 
 def archive_interest(workspace_id: UUID, interest_id: UUID) -> None:
