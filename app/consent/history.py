@@ -286,8 +286,9 @@ def _sentence(
         return "Never asked. There is no event that would let us write."
     on = f"{entry.at:%-d %B %Y}"
     if word is Word.YES and entry.kind is Kind.GRANTED:
-        until = _until(permission)
-        return f"We may write{f' until {until}' if until else ''}. {_ground(permission)}, entered on {on}."
+        ground, until = _ground(permission), _until(permission)
+        ends = f", and ends on {until}" if until else ""
+        return f"We may write, because it rests on {ground[:1].lower()}{ground[1:]}, entered on {on}{ends}."
     if word is Word.YES:
         how = "pressed the button in our question" if entry.kind is not Kind.CHANGED else "took the no back"
         return f"We may write, because the person {how} on {on}."

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.accounts.events import WorkspaceCreated
 from app.consent import cli, history, law, queries, seals, service
-from app.consent.rules import By, Kind, Word
+from app.consent.rules import Basis, By, Kind, Word
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, TimelineEntry, TimelineSource
@@ -58,6 +58,9 @@ def _timeline(
         detail = ", ".join(entry.interests)
         if entry.kind is Kind.DOI_MAIL_SENT:
             detail = entry.personal.get("accepted", "")
+        elif entry.kind in {Kind.GRANTED, Kind.LAPSED}:
+            ground = history.BASES[Basis(entry.body["basis"])]
+            detail = " · ".join(part for part in (detail, f"by {entry.body['channel']}", ground) if part)
         entries.append(
             TimelineEntry(
                 at=entry.at,

@@ -145,7 +145,8 @@ def test_a_sale_lets_us_write_until_its_time_is_over(session, where):
     assert b"order 1204" not in body
     verdict = why(where, mara)
     assert verdict.event_id == event_id
-    assert "We may write until" in verdict.sentence
+    assert "rests on a purchase, and no objection (soft opt-in), entered on" in verdict.sentence
+    assert ", and ends on " in verdict.sentence
     assert ("Rules", "Germany and Austria") in verdict.facts
 
     clock.set_shift(3 * 365 * 86400)
@@ -217,7 +218,7 @@ def test_letters_rest_on_interest_until_the_first_objection(session, where):
     assert may(session, where, mara, "post") == ["legitimate_interest_post"]
     (verdict,) = history.other_verdicts(where.id, mara.id)
     assert (verdict.channel, verdict.word) == ("post", "yes")
-    assert "Legitimate interest" in verdict.sentence
+    assert "legitimate interest" in verdict.sentence
     with transaction():
         consent.stop_everything(where.id, mara.id, by=By(), proof=Proof(), channel=Channel.POST)
     assert may(session, where, mara, "post") == []

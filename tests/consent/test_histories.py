@@ -241,6 +241,10 @@ class World:
             ).scalars()
             by_rules = {one.interest_id for one in found if rules.may_write(queries.standing(one, reach), now)}
             assert by_model == by_sql == by_rules
+        for places in ([0], [1], [1, 0]):
+            about = [self.interests[place] for place in places]
+            may = sum(any(who.may_get(place, now) for place in places) for who in self.everybody)
+            assert queries.count_standings(self.where.id, about, now).get("may", 0) == may
         self._take(now)
 
     def _take(self, now: datetime) -> None:

@@ -113,8 +113,8 @@ def test_who_was_erased_comes_back_by_their_own_act_only(where, session):
 
 
 def test_an_address_that_is_entered_before_anybody_has_it_stays_refused(staff, where, session):
-    enter(staff, addresses="mara@example.org", reason="complaint")
-    enter(staff, addresses="jo@example.org", reason="bounce")
+    enter(staff, addresses="mara@example.org,complaint\njo@example.org,bounce", reason="never")
+    enter(staff, addresses="mara@example.org,bounce\njo@example.org,bounce", reason="never")
     for address in ("mara@example.org", "jo@example.org"):
         with pytest.raises(consent.PersonSaidNo):
             grant(where, make.person(where.id, address))

@@ -9,6 +9,13 @@ MINE = (
     "p.workspace_id = :workspace_id AND p.purpose = 'marketing' AND p.channel = 'email'"
     " AND p.interest_id = ANY(CAST(:interests AS uuid[]))"
 )
+# For counts over everybody: who is vetoed is few, and to join those alone takes a third of the time. No permission is
+# written without its row of reach, so both joins count the same; a test compares them.
+VETOED = (
+    "LEFT JOIN (SELECT workspace_id, contact_id, channel, suppressed_at, suppressed_reason, objected_at, erased_at FROM reach"
+    " WHERE workspace_id = :workspace_id AND (suppressed_at IS NOT NULL OR objected_at IS NOT NULL OR erased_at IS NOT NULL)"
+    " ) r ON r.workspace_id = p.workspace_id AND r.contact_id = p.contact_id AND r.channel = p.channel"
+)
 REACHED = "JOIN reach r ON r.workspace_id = p.workspace_id AND r.contact_id = p.contact_id AND r.channel = p.channel"
 
 
@@ -63,15 +70,31 @@ def contact_word_sql(contact: str = "c", now: str = ":now", channel: str = "'ema
     )
 
 
+# The first veto that holds, in the order in which people should hear of it; the digit keeps the order.
+STANDING = (
+    f"CASE WHEN {gate_sql()} THEN '0may' WHEN r.erased_at IS NOT NULL THEN '1erased'"
+    " WHEN r.suppressed_at IS NOT NULL THEN '2' || coalesce(r.suppressed_reason, 'suppressed')"
+    " WHEN r.objected_at IS NOT NULL THEN '3stopped everything'"
+    " WHEN p.state = 'yes' AND p.paused_until > :now THEN '4on pause'"
+    " WHEN p.state = 'yes' AND p.valid_until <= :now THEN '5permission ended'"
+    " WHEN p.state = 'asked' THEN '6asked only' ELSE '7no permission' END"
+)
+
+
 def audience_sql(interest_ids: Sequence[UUID]) -> tuple[str, dict[str, list[UUID]]]:
     """Everybody whom we may write to about one of these interests, now: a SELECT and what it binds.
 
     It gives contact_id, permission_id and reach_id, one row a contact. Who said yes to several interests is there
     by the first of them in the given order. It also binds ``:workspace_id`` and ``:now``, which are the caller's.
     """
+    # About one interest everybody has one row: to look for the first of each took a second more of a million.
+    once, order = (
+        ("", "") if len(interest_ids) == 1
+        else ("DISTINCT ON (p.contact_id) ", ", array_position(CAST(:interests AS uuid[]), p.interest_id)")
+    )  # fmt: skip
     sql = (
-        f"SELECT DISTINCT ON (p.contact_id) p.contact_id, p.id AS permission_id, r.id AS reach_id"  # noqa: S608  no input in it
+        f"SELECT {once}p.contact_id, p.id AS permission_id, r.id AS reach_id"  # noqa: S608  no input in it
         f" FROM permissions p {REACHED} WHERE {MINE} AND {gate_sql()}"
-        " ORDER BY p.contact_id, array_position(CAST(:interests AS uuid[]), p.interest_id)"
+        f" ORDER BY p.contact_id{order}"
     )
     return sql, {"interests": list(interest_ids)}

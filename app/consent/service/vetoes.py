@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import and_, delete, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.consent import events, ledger, queries
@@ -156,12 +156,12 @@ def remember(rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     row = insert(Suppression)
-    one_way = [found.value for found in ONE_WAY]
     session().execute(
         row.on_conflict_do_update(
             index_elements=["workspace_id", "channel", "address_hash"],
             set_={name: row.excluded[name] for name in ("reason", "source", "contact_id")},
-            where=Suppression.reason.not_in(one_way),
+            # Not an IN: a list of rows cannot carry one.
+            where=and_(*(Suppression.reason != found.value for found in ONE_WAY)),
         ),
         list(rows),
     )
