@@ -188,6 +188,8 @@ def test_no_ground_stands_against_a_no_of_the_person(session, where):
             verdict.interest_name for verdict in history.verdicts(where.id, who.id) if verdict.word == "yes"
         ]
     assert enter(where, asked, sale())
+    standings = queries.count_standings(where.id, [where.interests[0].id], clock.now())
+    assert standings == {"may": 1, "stopped everything": 1, "no permission": 2}
 
 
 def test_a_consent_is_not_made_shorter_and_a_short_ground_becomes_a_consent(session, where):
