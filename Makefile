@@ -5,7 +5,7 @@ VENV := .venv/bin
 TESTS ?= tests
 PYTEST_ARGUMENTS ?=
 
-BENCHES := bench-send
+BENCHES := bench-send bench-permission
 
 .PHONY: help run doctor flask setup test test-setup check setup-for-tests lock faults bench $(BENCHES)
 

@@ -81,6 +81,9 @@ class Settings:
     clock_shift_seconds: int = _setting(
         "NOD_CLOCK_SHIFT_SECONDS", "Shifts the clock; for drills and tests", 0
     )
+    mmdb: str = _setting(
+        "NOD_MMDB", "Address database (MaxMind's format) that tells countries; empty: none", ""
+    )
     metrics_token: str = _setting(
         "NOD_METRICS_TOKEN", "Bearer token for /metrics; empty: only this machine may read it", "", True
     )

@@ -13,7 +13,7 @@ from sqlalchemy import Row, select, text
 
 from app.campaigns.models import Campaign
 from app.campaigns.rules import LEFT_OUT, MAILING_STATES, Progress, Reckoning, State, state_of
-from app.consent.queries import gate_sql
+from app.consent.queries.gate import VETOED, gate_sql
 from app.delivery import queries as outbox
 from app.delivery.rules import WORDS, MessageState, Word
 from app.kernel import clock
@@ -251,7 +251,7 @@ SELECT p.contact_id, CASE
   WHEN bool_or(p.state = 'asked') THEN 'asked'
   ELSE 'no' END AS reason
 FROM permissions p
-JOIN reach r ON r.workspace_id = p.workspace_id AND r.contact_id = p.contact_id AND r.channel = p.channel
+{VETOED}
 WHERE p.workspace_id = :workspace_id AND p.interest_id = ANY(CAST(:interests AS uuid[]))
   AND p.purpose = 'marketing' AND p.channel = 'email' AND r.erased_at IS NULL
 GROUP BY p.contact_id

@@ -13,7 +13,21 @@ from sqlalchemy import select
 
 from app.consent import queries
 from app.consent.models import ConsentEvent, ConsentPersonal, ConsentText, Interest, Permission, Reach
-from app.consent.rules import Channel, Kind, Level, Purpose, Reason, State, Word, next_state, word_for
+from app.consent.rules import (
+    PERSONS_NO,
+    PERSONS_YES,
+    Basis,
+    Channel,
+    Kind,
+    Level,
+    Purpose,
+    Reason,
+    State,
+    Word,
+    next_state,
+    word_for,
+)
+from app.consent.rules.jurisdictions import RULE_SETS
 from app.kernel import clock
 from app.kernel.db import session
 
@@ -33,7 +47,19 @@ SENTENCES = {
     Kind.SUPPRESSED: "Must not be written to",
     Kind.CANCELLED: "Called the question off",
     Kind.ERASED: "Erased",
+    Kind.GRANTED: "Another ground was entered",
+    Kind.LAPSED: "Ended by itself",
 }
+BASES = {
+    Basis.CONSENT: "Consent",
+    Basis.SOFT_OPT_IN: "A purchase, and no objection (soft opt-in)",
+    Basis.CONTRACT: "A contract",
+    Basis.IMPLIED_CASL: "A purchase or an inquiry (implied consent, CASL)",
+    Basis.LEGITIMATE_INTEREST_POST: "Legitimate interest, letters on paper only",
+    Basis.LEGAL: "A duty by law",
+}
+"""The grounds as people read them."""
+RULE_NAMES = {found.key: found.name for found in RULE_SETS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +151,29 @@ def interest_states_before(
     return states
 
 
+def last_word(
+    workspace_id: UUID, contact_id: UUID, interest_id: UUID | None, channel: Channel
+) -> State | None:
+    """What the person themselves last said about an interest (None: about the channel); None: nothing.
+
+    What others ask or enter, and what runs out, is not their word: a question that somebody else puts after a no and
+    that nobody answers leaves the no as it was. Stopping everything is a no to what was never asked about as well.
+    """
+    for entry in list_history(workspace_id, contact_id, limit=ALL):
+        if entry.body.get("channel") != channel:
+            continue
+        about = {found["id"] for found in entry.body.get("interests", [])}
+        if entry.kind is Kind.OBJECTED:
+            return State.NO
+        if interest_id is None or str(interest_id) not in about:
+            continue
+        if entry.kind in PERSONS_NO:
+            return State.NO
+        if entry.kind in PERSONS_YES or (entry.kind is Kind.CHANGED and entry.word is Word.YES):
+            return State.YES
+    return None
+
+
 def verdicts(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EMAIL) -> list[Verdict]:
     """One verdict per interest that is offered or was ever decided, in the interests' order.
 
@@ -132,15 +181,35 @@ def verdicts(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EM
     """
     interests = queries.list_interests(workspace_id, include_archived=True)
     permissions = queries.list_permissions(workspace_id, contact_id)
-    by_interest = {found.interest_id: found for found in permissions if found.channel == channel.value}
+    ours = [found for found in permissions if found.channel == channel and found.purpose == Purpose.MARKETING]
+    by_interest = {found.interest_id: found for found in ours}
     reach = queries.find_reach(workspace_id, contact_id, channel.value)
     entries = {entry.event_id: entry for entry in list_history(workspace_id, contact_id, limit=ALL)}
     words = _words(workspace_id, entries.values())
-    return [
-        _verdict(interest, channel, by_interest.get(interest.id), reach, entries, words)
+    is_offered = channel is Channel.EMAIL
+    about: list[Interest | None] = [
+        interest
         for interest in interests
-        if interest.archived_at is None or interest.id in by_interest
-    ] or [_verdict(None, channel, None, reach, entries, words)]
+        if (is_offered and interest.archived_at is None) or interest.id in by_interest
+    ]
+    if None in by_interest or not about:
+        about.append(None)
+    return [
+        _verdict(found, channel, by_interest.get(found.id if found else None), reach, entries, words)
+        for found in about
+    ]
+
+
+def other_verdicts(workspace_id: UUID, contact_id: UUID) -> list[Verdict]:
+    """As ``verdicts``, of every further channel on which anything was ever decided about the person."""
+    known = {Channel(found.channel) for found in queries.list_permissions(workspace_id, contact_id)}
+    known |= {Channel(found.channel) for found in queries.list_reach(workspace_id, contact_id)}
+    return [
+        verdict
+        for channel in Channel
+        if channel in known and channel is not Channel.EMAIL
+        for verdict in verdicts(workspace_id, contact_id, channel)
+    ]
 
 
 def tracking_level(workspace_id: UUID, contact_id: UUID) -> tuple[Level, UUID | None]:
@@ -196,7 +265,7 @@ def _verdict(
         interest_name=interest.name if interest else "Everything",
         channel=channel.value,
         word=word,
-        sentence=_sentence(word, entry, reach),
+        sentence=_sentence(word, entry, reach, permission),
         event_id=event_id,
         facts=tuple(_facts(entry, entries, words)),
         permission_id=permission.id if permission else None,
@@ -210,10 +279,16 @@ def _deciding_event(word: Word, permission: Permission | None, reach: Reach | No
     return permission.event_id if permission else None
 
 
-def _sentence(word: Word, entry: HistoryEntry | None, reach: Reach | None) -> str:
+def _sentence(
+    word: Word, entry: HistoryEntry | None, reach: Reach | None, permission: Permission | None
+) -> str:
     if entry is None:
         return "Never asked. There is no event that would let us write."
     on = f"{entry.at:%-d %B %Y}"
+    if word is Word.YES and entry.kind is Kind.GRANTED:
+        ground, until = _ground(permission), _until(permission)
+        ends = f", and ends on {until}" if until else ""
+        return f"We may write, because it rests on {ground[:1].lower()}{ground[1:]}, entered on {on}{ends}."
     if word is Word.YES:
         how = "pressed the button in our question" if entry.kind is not Kind.CHANGED else "took the no back"
         return f"We may write, because the person {how} on {on}."
@@ -221,9 +296,21 @@ def _sentence(word: Word, entry: HistoryEntry | None, reach: Reach | None) -> st
         return f"Asked on {on}. Nothing about this goes out until the person answers."
     if word is Word.NEVER:
         return _never_sentence(reach, on)
+    if entry.word is Word.YES and permission is not None and permission.valid_until is not None:
+        return f"The permission ended by itself on {_until(permission)}. {_ground(permission)}."
+    if entry.kind is Kind.LAPSED:
+        return f"The permission ended by itself on {_until(permission) or on}. {_ground(permission)}."
     if entry.kind is Kind.EXPIRED:
         return f"The question ran out unanswered on {on}."
     return f"{entry.sentence} on {on}."
+
+
+def _until(permission: Permission | None) -> str:
+    return f"{permission.valid_until:%-d %B %Y}" if permission and permission.valid_until else ""
+
+
+def _ground(permission: Permission | None) -> str:
+    return BASES[Basis(permission.basis)] if permission else BASES[Basis.CONSENT]
 
 
 def _never_sentence(reach: Reach | None, on: str) -> str:
@@ -250,6 +337,11 @@ def _facts(
     facts = [("Event", f"{entry.sentence}, {entry.at:%-d %b %Y, %H:%M:%S} UTC, by {entry.actor}")]
     if entry.body.get("basis") == "consent" and entry.kind in {Kind.CONFIRMED, Kind.RE_CONFIRMED}:
         facts.insert(0, ("Basis", "Consent, double opt-in"))
+    elif entry.kind in {Kind.GRANTED, Kind.LAPSED}:
+        facts.insert(0, ("Basis", BASES[Basis(entry.body["basis"])]))
+        facts.extend(_evidence(entry))
+    if entry.body.get("rule_set") in RULE_NAMES:
+        facts.append(("Rules", RULE_NAMES[entry.body["rule_set"]]))
     if asked is not None:
         where = (asked.body.get("page") or {}).get("url") or "a form"
         facts.append(("Asked", f"{asked.at:%-d %b %Y, %H:%M:%S} UTC, {where}"))
@@ -259,6 +351,20 @@ def _facts(
         )
     facts.append(("Record", str(entry.event_id)))
     return facts
+
+
+def _evidence(entry: HistoryEntry) -> list[tuple[str, str]]:
+    """What was entered with a ground, as far as it says something."""
+    ground = entry.body.get("ground", {})
+    found = [
+        ("Proof", str(entry.personal.get("reference", ""))),
+        ("Happened", str(ground.get("happened_at", ""))[:10]),
+        ("About", str(ground.get("product_class", ""))),
+        ("Could object", str(ground.get("objection_offered", ""))),
+        ("Weighed", str(ground.get("balance", ""))),
+        ("Words", str(ground.get("text", ""))),
+    ]
+    return [(name, value) for name, value in found if value]
 
 
 def _asked(entry: HistoryEntry, entries: dict[UUID, HistoryEntry]) -> HistoryEntry | None:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Date,
     DateTime,
@@ -22,10 +23,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.consent.rules import Basis
 from app.kernel.db import Base
 
 Instant = DateTime(timezone=True)
@@ -44,6 +47,10 @@ class Interest(Base):
     pace: Mapped[str] = mapped_column(Text, server_default="")
     position: Mapped[int] = mapped_column(Integer, server_default="0")
     version: Mapped[int] = mapped_column(Integer, server_default="1")
+    product_class: Mapped[str] = mapped_column(Text(collation="C"), server_default="")
+    """What kind of own goods it is about: a soft opt-in covers the class that was sold, and no other."""
+    is_third_party: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    """Offers of others: nothing but the person's consent covers them."""
     created_at: Mapped[datetime] = mapped_column(Instant)
     archived_at: Mapped[datetime | None] = mapped_column(Instant)
 
@@ -201,6 +208,8 @@ class ConsentRequest(Base):
     done_at: Mapped[datetime | None] = mapped_column(Instant)
     suspect_at: Mapped[datetime | None] = mapped_column(Instant)
     """When a link that no person sees was followed: one more tap is asked for."""
+    is_renewal: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    """Whether it asks somebody whose permission ends soon if we may go on."""
 
 
 class Permission(Base):
@@ -213,8 +222,12 @@ class Permission(Base):
             name="uq_permissions_subject", postgresql_nulls_not_distinct=True,
         ),
         CheckConstraint("state IN ('asked', 'yes', 'no')", name="state"),
-        CheckConstraint("level IS NULL OR level IN ('none', 'aggregate', 'individual')", name="level"),
+        CheckConstraint("level IS NULL OR level IN ('none', 'date', 'aggregate', 'individual')", name="level"),
+        CheckConstraint(f"basis IN ({', '.join(repr(basis.value) for basis in Basis)})", name="basis"),
+        CheckConstraint("basis <> 'legitimate_interest_post' OR channel = 'post'", name="post"),
+        CheckConstraint("basis <> 'implied_casl' OR state <> 'yes' OR valid_until IS NOT NULL", name="implied"),
         Index("ix_permissions_interest", "workspace_id", "interest_id", "state"),
+        Index("ix_permissions_ends", "valid_until", postgresql_where=text("state = 'yes' AND valid_until IS NOT NULL")),
     )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
@@ -252,12 +265,30 @@ class Reach(Base):
 
 
 class Suppression(Base):
-    """A keyed hash of an address that must not come back by import or API; no person stands behind it any more."""
+    """A keyed hash of an address that must not come back by import or API; it outlives the person behind it."""
 
     __tablename__ = "suppressions"
+    __table_args__ = (
+        Index("ix_suppressions_newest", "workspace_id", "created_at", "channel", "address_hash"),
+        Index("ix_suppressions_contact_id", "contact_id", postgresql_where=text("contact_id IS NOT NULL")),
+    )
 
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
     channel: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
     address_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     reason: Mapped[str] = mapped_column(Text(collation="C"))
     created_at: Mapped[datetime] = mapped_column(Instant)
+    source: Mapped[str] = mapped_column(Text(collation="C"), server_default="")
+    """How it came about: ``person``, ``staff``, ``system`` or ``import``."""
+    contact_id: Mapped[UUID | None] = mapped_column(ForeignKey("contacts.id"))
+    """Whose address it was, until they are erased."""
+
+
+class PermissionSettings(Base):
+    """What a workspace decides about permission beyond what its people say; without a row all is off."""
+
+    __tablename__ = "permission_settings"
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    keeps_last_open: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    """Whether the day of the last open is kept of who was never asked, where their law lets us."""

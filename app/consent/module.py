@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.accounts.events import WorkspaceCreated
-from app.consent import cli, history, queries, seals, service
-from app.consent.rules import By, Kind, Word
+from app.consent import cli, history, law, queries, seals, service
+from app.consent.rules import Basis, By, Kind, Word
 from app.consent.service import write
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
@@ -25,6 +25,7 @@ def _configure(app: Flask) -> None:
     seals.configure(settings.seal_key)
     service.configure(settings.hash_key)
     write.configure(settings.storage_country)
+    law.configure(settings.mmdb)
 
 
 def _on_workspace(event: WorkspaceCreated) -> None:
@@ -44,6 +45,13 @@ def _expire() -> None:
         service.expire_requests()
 
 
+def _lapse() -> None:
+    count = service.SLICE
+    while count == service.SLICE:
+        with transaction():
+            count = service.lapse()
+
+
 def _timeline(
     workspace_id: UUID, contact_id: UUID, before: datetime | None, limit: int
 ) -> list[TimelineEntry]:
@@ -52,6 +60,9 @@ def _timeline(
         detail = ", ".join(entry.interests)
         if entry.kind is Kind.DOI_MAIL_SENT:
             detail = entry.personal.get("accepted", "")
+        elif entry.kind in {Kind.GRANTED, Kind.LAPSED}:
+            ground = history.BASES[Basis(entry.body["basis"])]
+            detail = " · ".join(part for part in (detail, f"by {entry.body['channel']}", ground) if part)
         entries.append(
             TimelineEntry(
                 at=entry.at,
@@ -86,6 +97,7 @@ MODULE = Module(
         Job("consent.seal", _seal, every_seconds=1),
         Job("consent.sign", _sign, every_seconds=3600),
         Job("consent.expire", _expire, every_seconds=300),
+        Job("consent.lapse", _lapse, every_seconds=60),
     ),
     timeline_sources=(TimelineSource("permission", "Permission", _timeline),),
     personal_data=(
@@ -98,6 +110,7 @@ MODULE = Module(
                 "consent_requests",
                 "permissions",
                 "reach",
+                "suppressions",
             ),
             _export,
             _erase,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from app.contacts.models import Contact, ContactAddress, CustomField
+from app.contacts.rules import FieldKind
 from app.kernel.db import array_of, session
 from app.kernel.errors import NotFound
 
@@ -99,6 +100,16 @@ def find_by_key(workspace_id: UUID, key: str, channel: str = "email") -> Contact
     return session().execute(query).scalar_one_or_none()
 
 
+def find_by_keys(workspace_id: UUID, keys: Collection[str], channel: str = "email") -> dict[str, UUID]:
+    """The people with these mailboxes, by ``Address.key``; who is not here is missing. One query."""
+    query = select(ContactAddress.key, ContactAddress.contact_id).where(
+        ContactAddress.workspace_id == workspace_id,
+        ContactAddress.channel == channel,
+        ContactAddress.key == func.any(list(keys)),
+    )
+    return {key: contact_id for key, contact_id in session().execute(query)}  # noqa: C416  rows, not pairs
+
+
 def list_by_beginning(workspace_id: UUID, beginning: str, limit: int = 8) -> list[tuple[Contact, str]]:
     """People whose email address begins like this, with their address; a range of the unique index."""
     query = (
@@ -131,6 +142,17 @@ def list_fields(workspace_id: UUID, *, include_archived: bool = False) -> list[C
     if not include_archived:
         query = query.where(CustomField.archived_at.is_(None))
     return list(session().execute(query.order_by(CustomField.position, CustomField.key)).scalars())
+
+
+def country_in(workspace_id: UUID, told: Mapping[str, Sequence[str]]) -> str:
+    """The country among what somebody tells of a workspace's own fields (raw, by key), two letters or empty."""
+    if not told:
+        return ""
+    for field in list_fields(workspace_id):
+        value = next(iter(told.get(field.key, ())), "").strip()
+        if field.kind == FieldKind.COUNTRY and value:
+            return value.upper()
+    return ""
 
 
 def get_field(workspace_id: UUID, field_id: UUID) -> CustomField:

@@ -206,7 +206,7 @@ def _filled(
     }
     if needs_why:
         words[marks.why] = tokens.why
-    if ground.tracking is Level.INDIVIDUAL:
+    if ground.tracking in {Level.DATE, Level.INDIVIDUAL}:
         words[marks.tracking] = tracking.token(held.head.no, held.n)
     reader = Reader(person.first_name, person.last_name, person.address, person.fields)
     own = Own(reader, edition.brand, ground.said_at, edition.version.language)

@@ -178,6 +178,7 @@ def submit(form: Form, version: FormVersion, post: Post) -> None:
         shown=_shown(form, version, post),
         by=By("person"),
         proof=post.proof,
+        country=contacts_queries.country_in(form.workspace_id, post.custom),
     )
     session().execute(
         update(Submission)

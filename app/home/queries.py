@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, text
 
+from app.consent.queries import live_sql
 from app.home.rules import Mail
 from app.kernel import clock
 from app.kernel.db import session
@@ -48,9 +49,8 @@ _BY_DAY = text(
     "WHERE workspace_id = :workspace_id AND counted_on > :since GROUP BY counted_on"
 )
 _YES_BY_INTEREST = text(
-    "SELECT interest_id, count(*) FROM permissions "
-    "WHERE workspace_id = :workspace_id AND purpose = 'marketing' AND state = 'yes' AND interest_id IS NOT NULL "
-    "GROUP BY interest_id"
+    "SELECT interest_id, count(*) FROM permissions p WHERE workspace_id = :workspace_id AND purpose = 'marketing' "  # noqa: S608
+    f"AND channel = 'email' AND interest_id IS NOT NULL AND {live_sql()} GROUP BY interest_id"
 )
 
 
@@ -79,7 +79,8 @@ def count_by_day(workspace_id: UUID) -> list[tuple[date, int, int]]:
 def count_yes_by_interest(workspace_id: UUID) -> dict[UUID, int]:
     """How many people said yes to each interest; those nobody chose are missing."""
     return {
-        row[0]: int(row[1]) for row in session().execute(_YES_BY_INTEREST, {"workspace_id": workspace_id})
+        row[0]: int(row[1])
+        for row in session().execute(_YES_BY_INTEREST, {"workspace_id": workspace_id, "now": clock.now()})
     }
 
 

@@ -171,6 +171,7 @@ def attention(
     asked: int,
     worker_alive: bool,
     unsigned_domain: str = "",
+    ends_soon: int = 0,
 ) -> list[Attention]:
     """What waits, the gravest first; ``unsigned_domain`` is the sender's, where its mails are not signed."""
     found: list[Attention | None] = [
@@ -227,6 +228,16 @@ def attention(
             "/settings#brand",
             "Add its address",
         ),
+        Attention(
+            "ask",
+            "pause",
+            f"{ends_soon:,} {'person’s permission ends' if ends_soon == 1 else 'people’s permission ends'} soon",
+            "Nothing is sent to them any more then. You can ask once whether you may go on.",
+            "/people/ending",
+            "See who",
+        )
+        if ends_soon
+        else None,
         Attention(
             "ask",
             "asked",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 from zoneinfo import available_timezones
 
+from babel import Locale
 from marshmallow import ValidationError, fields, validate
 
 from app.accounts.rules import colour
@@ -18,6 +20,7 @@ SECURITIES = (
     ("none", "None, only on this machine"),
 )
 SMTP, INSTALLED = "smtp", "installed"
+_COUNTRY = re.compile("[A-Z]{2}")
 
 
 @lru_cache(maxsize=1)
@@ -27,6 +30,13 @@ def zones() -> tuple[tuple[str, str], ...]:
         name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/"))
     )
     return (("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names))
+
+
+@lru_cache(maxsize=1)
+def countries() -> tuple[tuple[str, str], ...]:
+    """Countries by their English names, for a list to choose from."""
+    names = Locale("en").territories
+    return tuple(sorted(((code, name) for code, name in names.items() if _COUNTRY.fullmatch(code)), key=lambda pair: pair[1]))
 
 
 class Colour(Line):
@@ -110,7 +120,21 @@ class InterestForm(Input):
     name = Line(longest=80, message="Give it the name that people read.")
     description = Line(longest=200, empty=True)
     pace = Line(longest=80, empty=True)
+    product_class = Line(longest=80, empty=True)
+    is_third_party = fields.Boolean(load_default=False, error_messages={"invalid": "Tick it or leave it."})
+
+
+class PermissionForm(Input):
+    """Where the brand is at home, and what is kept of who was never asked."""
+
+    country = fields.String(load_default="", validate=lambda value: _known_country(value))
+    keeps_last_open = fields.Boolean(load_default=False, error_messages={"invalid": "Tick it or leave it."})
 
 
 class Nothing(Input):
     """A form that is only a button."""
+
+
+def _known_country(code: str) -> None:
+    if code and code not in dict(countries()):
+        raise ValidationError("Choose one of the list.")

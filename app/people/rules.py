@@ -21,6 +21,7 @@ ERASE_WORD = "erase"
 
 LEVELS = {
     Level.NONE: "not at all",
+    Level.DATE: "only the day of their last open, to keep the list clean",
     Level.AGGREGATE: "as part of a total only",
     Level.INDIVIDUAL: "for this person",
 }

@@ -8,6 +8,7 @@ from typing import Any
 from flask import request
 from marshmallow import fields, validate
 
+from app.consent.rules import Reason
 from app.contacts.rules import MAX_NAME, FieldKind
 from app.forms.rules import CUSTOM
 from app.kernel import i18n
@@ -41,6 +42,17 @@ class NeverWrite(Input):
     """Why, in a sentence of staff's own."""
 
     detail = Line(longest=300, empty=True)
+
+
+class Nothing(Input):
+    """A form that is only a button."""
+
+
+class SuppressionList(Input):
+    """Addresses that must not be written to, pasted; a file comes beside it."""
+
+    addresses = Lines(longest=200_000, empty=True)
+    reason = fields.Enum(Reason, by_value=True, load_default=Reason.NEVER)
 
 
 class Erasure(Input):

@@ -56,6 +56,8 @@ def prepare_confirm(message: SystemMessage) -> Prepared | Skip:
             "This mailbox was asked a short while ago: at most one question in 24 hours, three in 30 days."
         )
     with _speaking(request.language):
+        if request.is_renewal:
+            return _renewal(request, reader)
         if queries.is_known(request):
             return _already_subscribed(request, reader)
         return _question(request, reader, message.data.get("form"))
@@ -77,6 +79,35 @@ def _question(request: ConsentRequest, reader: Reader, form: str | None) -> Prep
         },
         unsubscribe_url=_url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}"),
         extra_headers=form_header(form, request),
+    )
+
+
+def _renewal(request: ConsentRequest, reader: Reader) -> Prepared | Skip:
+    """May we go on? For somebody whose permission ends soon; one mail that only asks."""
+    ends_at = queries.ends_at(request)
+    if ends_at is None:
+        return Skip("The person has answered, or their permission ends no more.")
+    values = _values(reader)
+    values["mail"]["reason"] = _(
+        "You get this one mail because our permission to write to you ends soon. It holds no advertising and reports "
+        "nothing back."
+    )
+    unsubscribe = _url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}")
+    return Prepared(
+        to=reader.address,
+        template="renew",
+        language=request.language,
+        values=values
+        | {
+            "request": _asked(request, reader, queries.list_asked(request))
+            | {"ends": i18n.day(ends_at, reader.brand.time_zone)},
+            "links": {
+                "confirm": _url(f"/c/{consent.confirm_token(request)}"),
+                "decoy": _url(f"/d/{links.decoy(request.id)}"),
+                "unsubscribe": unsubscribe,
+            },
+        },
+        unsubscribe_url=unsubscribe,
     )
 
 

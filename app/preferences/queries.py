@@ -92,6 +92,17 @@ def is_known(request: ConsentRequest) -> bool:
     return not wanted and all(states.interests.get(UUID(found)) is State.YES for found in request.interests)
 
 
+def ends_at(request: ConsentRequest) -> datetime | None:
+    """When the first permission that a renewal asks about ends; None where none of them does, or all have ended."""
+    asked, now = set(request.interests), clock.now()
+    ends = [
+        found.valid_until
+        for found in consent.list_permissions(request.workspace_id, request.contact_id)
+        if str(found.interest_id) in asked and found.channel == request.channel and found.state == State.YES
+    ]
+    return min((moment for moment in ends if moment and moment > now), default=None)
+
+
 def is_mailed(request: ConsentRequest) -> bool:
     """Whether the limit per mailbox lets this question out. A question from one's own private page always goes."""
     if request.form_id is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -107,3 +108,13 @@ class SignalSource(Base):
     answered: Mapped[int] = mapped_column(BigInteger)
     arrived: Mapped[Any] = mapped_column(INT8MULTIRANGE)
     seen_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class LastOpen(Base):
+    """The day on which a person last opened a mail, for cleaning lists: no time, no mail, each overwriting the one before."""
+
+    __tablename__ = "last_opens"
+
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    day: Mapped[date] = mapped_column(Date)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.consent.events import TrackingChanged
+from app.consent.rules import Level
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, TimelineSource
 from app.tracking import jobs, links, metrics, pages, recorder, service, timeline
@@ -11,6 +13,7 @@ from app.tracking.links import LinkCache
 from app.tracking.recorder import Recorder
 from app.tracking.rules.hits import Kind
 from app.tracking.rules.kinds import SignalKind
+from app.tracking.service import last_opens
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -26,15 +29,22 @@ def _configure(app: Flask) -> None:
     metrics.register()
 
 
+def _on_tracking(event: TrackingChanged) -> None:
+    # What the new level does not cover is not kept from before either.
+    if event.level is not Level.DATE:
+        last_opens.forget(event.workspace_id, event.contact_id)
+
+
 MODULE = Module(
     "tracking",
     blueprints=(pages.blueprint,),
+    handlers={TrackingChanged: (_on_tracking,)},
     jobs=(
         Job("tracking.ingest", jobs.ingest, every_seconds=1),
         Job("tracking.forget", jobs.forget, every_seconds=3600),
     ),
     timeline_sources=(TimelineSource("reading", "Opens and clicks", timeline.entries),),
-    personal_data=(PersonalData("tracking", ("signals",), timeline.export, service.erase),),
+    personal_data=(PersonalData("tracking", ("signals", "last_opens"), timeline.export, service.erase),),
     signal_kinds=(
         SignalKind(Kind.OPEN, "Opened a letter", "eye", 1.0),
         SignalKind(Kind.CLICK, "Followed a link", "link", 3.0),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select, text
 
 from app.kernel import module
 from app.kernel.db import session
-from app.tracking.models import Signal, SignalCount, SignalInbox, TrackedMailing
+from app.tracking.models import LastOpen, Signal, SignalCount, SignalInbox, TrackedMailing
 from app.tracking.rules.hits import Kind
 from app.tracking.rules.kinds import SignalKind
 from app.tracking.rules.verdicts import Reason, Verdict
@@ -197,6 +197,14 @@ def list_signals(
         query = query.where(Signal.verdict == verdict)
     rows = session().execute(query.order_by(Signal.at.desc(), Signal.event_id.desc()).limit(limit))
     return [_person_signal(signal, links) for signal, links in rows]
+
+
+def find_last_open(workspace_id: UUID, contact_id: UUID) -> date | None:
+    """The day of a person's last open, where that is all they let us keep."""
+    query = select(LastOpen.day).where(
+        LastOpen.workspace_id == workspace_id, LastOpen.contact_id == contact_id
+    )
+    return session().execute(query).scalar_one_or_none()
 
 
 def count_by_verdict(workspace_id: UUID, contact_id: UUID) -> dict[Verdict, int]:

@@ -46,7 +46,9 @@ def _entry(signal: PersonSignal) -> TimelineEntry:
 
 def export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
     """All that is kept of a person's opens and clicks."""
-    return [
+    day = queries.find_last_open(workspace_id, contact_id)
+    last: list[dict[str, Any]] = [{"what": "last open", "day": day.isoformat()}] if day else []
+    return last + [
         {
             "mail": f"{found.mailing_no}-{found.n}",
             "what": found.kind,

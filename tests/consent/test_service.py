@@ -296,7 +296,7 @@ def test_a_mailed_question_is_part_of_the_proof(where, mara):
 def test_asking_takes_a_bounded_number_of_statements(session, where, mara, count_statements):
     with count_statements() as statements:
         make.asked(where, mara)
-    assert len(statements) <= 16, statements
+    assert len(statements) <= 17, statements
 
 
 def test_a_person_with_many_events_is_counted_by_the_ledger(session, where, mara):

@@ -14,7 +14,7 @@ from app.content.variables import STARTER, SYSTEM, samples
 
 SYSTEM_FILES = sorted(EMAILS.glob("system/*/mail*.mjml"))
 NEWSLETTERS = sorted(EMAILS.glob("newsletters/*/mail*.mjml"))
-FOR_PEOPLE = ("already-subscribed", "confirm", "left-notice", "preferences-link", "welcome")
+FOR_PEOPLE = ("already-subscribed", "confirm", "left-notice", "preferences-link", "renew", "welcome")
 ADDRESS = re.compile(r"https?://[^\s\"'<>)]+")
 
 

@@ -160,6 +160,13 @@ def test_individual_tracking_has_links_of_ones_own_and_the_page_that_says_why(pl
     assert personal.count("/r/") == 3, "two links and the one that no person sees"
 
 
+def test_for_the_day_of_the_last_open_one_picture_is_ones_own_and_no_link(place, smtp):
+    _, (one, other) = send(place, smtp, Level.DATE, Level.DATE)
+    personal = [re.sub(r"https?://[^/]+", "", url)[:3] for url in own(one, other)]
+    assert sorted(personal) == ["/o/", "/p/", "/u/"]
+    assert not [url for url in urls(one) if "/r/" in url]
+
+
 def test_the_level_is_read_when_the_letter_is_written_not_when_the_audience_is_made(place, smtp):
     who = reader(place, Level.INDIVIDUAL)
     running(place)

@@ -77,6 +77,8 @@ def test_how_alive_the_sender_is_in_words():
 def test_nothing_waits_when_all_is_well():
     calm = {"has_sender": True, "has_privacy_notice": True, "unknown": 0, "waiting_seconds": 3, "asked": 0}
     assert rules.attention(**calm, worker_alive=True) == []
+    (ending,) = rules.attention(**calm, worker_alive=True, ends_soon=1)
+    assert (ending.title, ending.url) == ("1 person’s permission ends soon", "/people/ending")
     assert [item.title for item in rules.attention(**calm, worker_alive=False)] == ["No sender is running"]
 
 

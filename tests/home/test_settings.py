@@ -9,9 +9,10 @@ from app.accounts import queries
 from app.accounts.models import AuditEntry, Workspace
 from app.accounts.rules.roles import Role
 from app.consent import queries as consent
+from app.consent.law import law_of
 from app.delivery import queries as delivery
 from tests.home.test_first_run import BRAND, SENDER, post
-from tests.support import accounts
+from tests.support import accounts, make
 
 
 @pytest.fixture
@@ -116,3 +117,25 @@ def test_members_without_the_right_have_their_own_page(client):
     assert client.get("/settings/keys").status_code == 403
     token = accounts.token_of(client, "/settings/you")
     assert client.post("/settings/brand", data={"csrf": token, **BRAND}).status_code == 403
+
+
+def test_the_country_of_the_brand_decides_whose_rules_hold(client, owner):
+    page = "/settings/permission"
+    assert "Other or unknown, because no country is chosen" in client.get(page).text
+    assert post(client, page, {"country": "FR", "keeps_last_open": "1"}, page).status_code == 303
+    assert "France, because your brand is at home there" in client.get(page).text
+    assert law_of(owner.workspace_id, make.person(owner.workspace_id).id).rules.key == "fr"
+    assert consent.keeps_last_open(owner.workspace_id)
+    assert post(client, page, {"country": "QQ"}, page).status_code == 422
+    assert consent.keeps_last_open(owner.workspace_id)
+    assert post(client, page, {"country": ""}, page).status_code == 303
+    assert not consent.keeps_last_open(owner.workspace_id)
+
+
+def test_an_interest_says_what_it_is_about(client, owner):
+    page = "/settings/interests"
+    form = {"name": "Beans", "product_class": "coffee", "is_third_party": "1"}
+    assert post(client, page, form, page).status_code == 303
+    (made,) = (found for found in consent.list_interests(owner.workspace_id) if found.name == "Beans")
+    assert (made.product_class, made.is_third_party) == ("coffee", True)
+    assert 'value="coffee"' in client.get(page).text

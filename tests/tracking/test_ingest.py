@@ -94,6 +94,37 @@ def test_only_what_the_person_allows_is_kept(client, place, level, people, nobod
             assert (row.at.minute, row.at.second, row.at.microsecond) == (0, 0, 0)
 
 
+def test_of_who_allows_the_day_only_the_newest_day_is_kept(client, place):
+    who = reading.reader(place, Level.DATE)
+    letter = reading.sent(place, [who])
+    days = timedelta(days=1)
+
+    def kept():
+        return [row.day for row in rows("SELECT day FROM last_opens")]
+
+    newest = a_hit(letter, who, kind=Kind.OPEN, ago=2 * days)
+    take(a_hit(letter, who, kind=Kind.OPEN, ago=9 * days), newest, a_hit(letter, who, kind=Kind.OPEN, ago=5 * days))
+    assert kept() == [newest.at.date()]
+    assert queries.find_last_open(place.id, who.id) == newest.at.date()
+    # Neither an older day, nor a click, nor a program's picture changes it.
+    take(
+        a_hit(letter, who, kind=Kind.OPEN, ago=4 * days),
+        a_hit(letter, who, ago=0 * days),
+        a_hit(letter, who, kind=Kind.OPEN, ago=0 * days, program="Mozilla/5.0"),
+    )
+    assert kept() == [newest.at.date()]
+    assert reading.count_signals() == 0
+    assert rows("SELECT FROM signal_counts") == []
+    visit(client, letter.pixel(who, Level.DATE))
+    reading.take_in()
+    assert kept() > [newest.at.date()]
+    reading.allow(place, who, Level.AGGREGATE)
+    assert kept() == []
+    visit(client, letter.pixel(who, Level.DATE))  # of a mail that was sent before
+    reading.take_in()
+    assert kept() == []
+
+
 def test_a_token_for_everybody_names_nobody(client, letter, who):
     visit(client, letter.pixel(who, Level.AGGREGATE))
     visit(client, letter.link(who, 2, Level.AGGREGATE))

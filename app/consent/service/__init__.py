@@ -17,26 +17,33 @@ from app.consent.service.asking import (
     record_mail,
 )
 from app.consent.service.correcting import correct
+from app.consent.service.granting import SLICE, PersonSaidNo, grant, lapse
 from app.consent.service.importing import Claim, Imported, ImportedFile, import_claims
 from app.consent.service.leaving import give_back, set_tracking, stop_everything, withdraw
+from app.consent.service.listing import Entered, enter_list
 from app.consent.service.offers import (
     archive_interest,
     change_interest,
     define_interest,
     define_purposes,
     ensure_text,
+    keep_last_open,
     restore_interest,
+    set_topic,
 )
-from app.consent.service.vetoes import address_hash, configure, erase, inherit_suppression, suppress
+from app.consent.service.vetoes import address_hash, configure, erase, inherit, inherit_suppression, suppress
 from app.consent.service.write import ensure_reach
 
 __all__ = [
     "REQUEST_DAYS",
+    "SLICE",
     "By",
     "Claim",
     "Confirmed",
+    "Entered",
     "Imported",
     "ImportedFile",
+    "PersonSaidNo",
     "Proof",
     "RequestOver",
     "Shown",
@@ -52,15 +59,21 @@ __all__ = [
     "define_purposes",
     "ensure_reach",
     "ensure_text",
+    "enter_list",
     "erase",
     "expire_requests",
     "give_back",
+    "grant",
     "import_claims",
+    "inherit",
     "inherit_suppression",
+    "keep_last_open",
+    "lapse",
     "mark_suspect",
     "record_mail",
     "restore_interest",
     "seal_now",
+    "set_topic",
     "set_tracking",
     "sign_day",
     "stop_everything",

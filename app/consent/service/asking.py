@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 
 from app.consent import events, ledger, queries, sources
+from app.consent.law import law_of
 from app.consent.models import (
     ConsentRequest,
     Interest,
@@ -26,6 +27,7 @@ from app.consent.rules import (
     Shown,
     State,
 )
+from app.consent.rules.jurisdictions import Jurisdiction
 from app.consent.service import vetoes, write
 from app.kernel import clock
 from app.kernel.db import session
@@ -69,11 +71,15 @@ def ask(
     by: By,
     proof: Proof,
     channel: Channel = Channel.EMAIL,
+    country: str = "",
+    is_renewal: bool = False,
 ) -> ConsentRequest:
     """Record that somebody asked for these interests with this person's address; nothing is permitted yet.
 
-    A yes is never turned back into asked. Each call is one event and one open request for seven days. An
+    A living yes is never turned back into asked. Each call is one event and one open request for seven days. An
     address that complained before its person was erased is out of reach again from here on.
+    With ``is_renewal`` it asks somebody whose permission ends soon whether we may go on. A ``country`` (two letters)
+    that is told with the question decides whose rules the event names.
 
     Raises:
         BadInput: no interest of this workspace among them.
@@ -84,8 +90,9 @@ def ask(
     request_id, now = uuid7(), clock.now()
     expires_at = now + timedelta(days=REQUEST_DAYS)
     as_shown = write.shown(workspace_id, shown)
+    law = law_of(workspace_id, contact_id, country=country, ip=proof.ip)
     about = {
-        **write.what(workspace_id, chosen, channel, State.ASKED),
+        **write.what(workspace_id, contact_id, chosen, channel, State.ASKED, law=law),
         **as_shown,
         "tracking": tracking.value if tracking else None,
         "expires_at": ledger.moment(expires_at),
@@ -110,6 +117,7 @@ def ask(
         state=RequestState.OPEN.value, interests=[str(found.id) for found in chosen],
         tracking=tracking.value if tracking else None, shown=as_shown, language=shown.language,
         form_id=shown.form_id, nonce=secrets.token_bytes(16), created_at=now, expires_at=expires_at,
+        is_renewal=is_renewal,
     )  # fmt: skip
     session().add(request)
     session().flush()
@@ -135,8 +143,10 @@ def confirm(request_id: UUID, *, by: By, proof: Proof) -> Confirmed:
     reach = write.ensure_reach(workspace_id, contact_id, channel)
     before = queries.choices(workspace_id, contact_id, channel)
     again = all(before.interests.get(found.id) is State.YES for found in chosen)
+    law = law_of(workspace_id, contact_id, ip=proof.ip)
+    level = level or _level_unasked(request, law)
     about = {
-        **write.what(workspace_id, chosen, channel, State.YES),
+        **write.what(workspace_id, contact_id, chosen, channel, State.YES, law=law),
         "texts": request.shown.get("texts", []),
         "form": request.shown.get("form"),
         "tracking": level.value if level else None,
@@ -157,6 +167,7 @@ def confirm(request_id: UUID, *, by: By, proof: Proof) -> Confirmed:
     if reach.objected_at is not None:
         reach.objected_at, reach.event_id = None, event_id
     request.state, request.done_at = RequestState.CONFIRMED.value, clock.now()
+    vetoes.forgive(workspace_id, contact_id)
     session().flush()
     publish(events.Confirmed(workspace_id, contact_id, request_id, request.form_id))
     return Confirmed(contact_id, chosen, level, event_id)
@@ -169,7 +180,7 @@ def cancel_request(request_id: UUID, *, by: By, proof: Proof) -> bool:
         return False
     workspace_id, contact_id, channel = request.workspace_id, request.contact_id, Channel(request.channel)
     chosen = queries.get_interests(workspace_id, [UUID(found) for found in request.interests])
-    about = {**write.what(workspace_id, chosen, channel, State.NO), "asked_by": str(request.event_id)}
+    about = {**write.what(workspace_id, contact_id, chosen, channel, State.NO), "asked_by": str(request.event_id)}
     personal = write.personal(workspace_id, contact_id, proof)
     event_id = write.append(Kind.CANCELLED, workspace_id, contact_id, by, about, personal, request_id)
     write.close_asked(workspace_id, contact_id, channel, [found.id for found in chosen], event_id)
@@ -240,7 +251,7 @@ def expire_requests(limit: int = 500) -> int:
         channel = Channel(request.channel)
         chosen = queries.get_interests(request.workspace_id, [UUID(found) for found in request.interests])
         about = {
-            **write.what(request.workspace_id, chosen, channel, State.NO),
+            **write.what(request.workspace_id, request.contact_id, chosen, channel, State.NO),
             "asked_by": str(request.event_id),
         }
         event_id = write.append(
@@ -259,6 +270,17 @@ def expire_requests(limit: int = 500) -> int:
         request.state, request.done_at = RequestState.EXPIRED.value, clock.now()
     session().flush()
     return len(over)
+
+
+def _level_unasked(request: ConsentRequest, law: Jurisdiction) -> Level | None:
+    """What the person's law lets us see of who never was asked about it; None: nothing, or they were asked."""
+    was_asked = any(words["kind"] == "tracking" for words in request.shown.get("texts", []))
+    if was_asked or queries.has_tracking(request.workspace_id, request.contact_id, request.channel):
+        return None
+    if law.rules.tracking is not Level.NONE:
+        return law.rules.tracking
+    keeps = law.rules.last_open_day and queries.keeps_last_open(request.workspace_id)
+    return Level.DATE if keeps else None
 
 
 def _lock_request(request_id: UUID) -> ConsentRequest:

@@ -13,6 +13,7 @@ from app.consent.models import (
     Reach,
 )
 from app.consent.rules import (
+    Basis,
     By,
     Channel,
     Kind,
@@ -47,7 +48,7 @@ def withdraw(
     gone = [found for found in interest_ids if states.get(found) in {State.YES, State.ASKED}]
     if not gone:
         return None
-    about = write.what(workspace_id, queries.get_interests(workspace_id, gone), channel, State.NO)
+    about = write.what(workspace_id, contact_id, queries.get_interests(workspace_id, gone), channel, State.NO)
     personal = write.personal(workspace_id, contact_id, proof)
     event_id = write.append(Kind.WITHDRAWN, workspace_id, contact_id, by, about, personal, method=method)
     for interest_id in gone:
@@ -73,7 +74,7 @@ def stop_everything(
         return None
     states = queries.choices(workspace_id, contact_id, channel).interests
     gone = [found for found, state in states.items() if state is not State.NO]
-    about = write.what(workspace_id, queries.get_interests(workspace_id, gone), channel, State.NO)
+    about = write.what(workspace_id, contact_id, queries.get_interests(workspace_id, gone), channel, State.NO)
     personal = write.personal(workspace_id, contact_id, proof)
     event_id = write.append(Kind.OBJECTED, workspace_id, contact_id, by, about, personal, method=method)
     for interest_id in gone:
@@ -115,8 +116,17 @@ def give_back(
     if not again and reach is None:
         return False
     channel = Channel(taken[0].channel if taken else Channel.EMAIL)
+    grounds = {found.interest_id: found for found in taken}
     about = {
-        **write.what(workspace_id, queries.get_interests(workspace_id, again), channel, State.YES),
+        **write.what(
+            workspace_id,
+            contact_id,
+            queries.get_interests(workspace_id, again),
+            channel,
+            State.YES,
+            basis=Basis(grounds[again[0]].basis) if again else Basis.CONSENT,
+            valid_until=grounds[again[0]].valid_until if again else None,
+        ),
         "undoes": str(withdrawn_event_id),
     }
     event_id = write.append(
@@ -124,7 +134,7 @@ def give_back(
     )
     for interest_id in again:
         write.set_permission(
-            workspace_id, contact_id, Purpose.MARKETING, channel, interest_id, State.YES, event_id
+            workspace_id, contact_id, Purpose.MARKETING, channel, interest_id, State.YES, event_id, basis=None
         )
     if reach is not None:
         reach.objected_at, reach.event_id = None, event_id

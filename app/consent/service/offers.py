@@ -13,11 +13,16 @@ from app.consent import queries
 from app.consent.models import (
     ConsentText,
     Interest,
+    Permission,
+    PermissionSettings,
     PurposeText,
 )
 from app.consent.rules import (
+    Basis,
     Purpose,
+    State,
 )
+from app.consent.rules.grounds import Topic
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict, NotFound
@@ -28,6 +33,7 @@ _PURPOSES = {
     Purpose.TRACKING: ("Reading", "Seeing which messages are opened and which links are followed."),
 }
 
+MAX_CLASS = 80
 # The name stands in a header of each mail about it; what that refuses would fail a whole mailing.
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ENCODED_WORD = re.compile(r"=\?[^?\s]*\?[^?\s]*\?[^?]*\?=")
@@ -97,6 +103,44 @@ def change_interest(
         interest.version += 1
         for key, value in values.items():
             setattr(interest, key, value)
+
+
+def set_topic(workspace_id: UUID, interest_id: UUID, topic: Topic) -> None:
+    """Say what an interest is about, for the grounds that ask.
+
+    Raises:
+        NotFound: none of this workspace.
+        BadInput: people are written to because of what it was about; make another interest instead.
+    """
+    interest = _interest(workspace_id, interest_id)
+    topic = Topic(topic.product_class.strip(), topic.is_third_party)
+    if (interest.product_class, interest.is_third_party) == (topic.product_class, topic.is_third_party):
+        return
+    standing = select(Permission.id).where(
+        Permission.workspace_id == workspace_id,
+        Permission.interest_id == interest_id,
+        Permission.state == State.YES.value,
+        Permission.basis.in_([Basis.SOFT_OPT_IN.value, Basis.CONTRACT.value, Basis.IMPLIED_CASL.value]),
+    )
+    if session().execute(standing.limit(1)).first():
+        fault = "People are written to because of what it is about. Make another interest."
+        raise BadInput("What this interest is about stays.", fields={"product_class": fault})
+    if len(topic.product_class) > MAX_CLASS or _ODD.search(topic.product_class):
+        fault = f"Write at most {MAX_CLASS} characters on one line."
+        raise BadInput("What this interest is about does not fit.", fields={"product_class": fault})
+    interest.product_class, interest.is_third_party = topic.product_class, topic.is_third_party
+
+
+def keep_last_open(workspace_id: UUID, *, is_kept: bool) -> None:
+    """Whether the day of the last open is kept of who was never asked, where their law lets it; counts from their next yes."""
+    row = insert(PermissionSettings).values(workspace_id=workspace_id, keeps_last_open=is_kept)
+    session().execute(
+        row.on_conflict_do_update(index_elements=["workspace_id"], set_={"keeps_last_open": is_kept}),
+        execution_options={"synchronize_session": False},
+    )
+    known = session().get(PermissionSettings, workspace_id)
+    if known is not None:
+        session().refresh(known)
 
 
 def archive_interest(workspace_id: UUID, interest_id: UUID) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import and_, delete, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.consent import events, ledger, queries
@@ -16,6 +18,7 @@ from app.consent.models import (
     Suppression,
 )
 from app.consent.rules import (
+    ONE_WAY,
     By,
     Channel,
     Kind,
@@ -30,8 +33,6 @@ from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.events import publish
 
-# What only the person can undo, by their own word to somebody here.
-_ONE_WAY = (Reason.COMPLAINT, Reason.NEVER)
 _hash_key = b""
 
 
@@ -58,7 +59,7 @@ def suppress(
         The event's id, or None when it was suppressed for as good a reason before.
     """
     reach = write.ensure_reach(workspace_id, contact_id, channel)
-    if reach.suppressed_at is not None and (reason not in _ONE_WAY or reach.suppressed_reason in _ONE_WAY):
+    if reach.suppressed_at is not None and (reason not in ONE_WAY or reach.suppressed_reason in ONE_WAY):
         return None
     about = {
         **write.purposes(Purpose.MARKETING),
@@ -69,7 +70,7 @@ def suppress(
     personal = {**write.personal(workspace_id, contact_id, Proof()), "detail": detail}
     event_id = write.append(Kind.SUPPRESSED, workspace_id, contact_id, by, about, personal, method="system")
     reach.suppressed_at, reach.suppressed_reason, reach.event_id = clock.now(), reason.value, event_id
-    _remember_hash(workspace_id, contact_id, reason, channel)
+    _remember_hash(workspace_id, contact_id, reason, channel, by.kind)
     session().flush()
     publish(events.Suppressed(workspace_id, contact_id, reason.value))
     return event_id
@@ -82,7 +83,12 @@ def erase(workspace_id: UUID, contact_id: UUID, *, by: By) -> UUID:
     """
     contacts.get_contact(workspace_id, contact_id)
     reach = write.ensure_reach(workspace_id, contact_id, Channel.EMAIL)
-    _remember_hash(workspace_id, contact_id, Reason.ERASED, Channel.EMAIL)
+    _remember_hash(workspace_id, contact_id, Reason.ERASED, Channel.EMAIL, by.kind)
+    session().execute(
+        update(Suppression)
+        .where(Suppression.workspace_id == workspace_id, Suppression.contact_id == contact_id)
+        .values(contact_id=None)
+    )
     event_id = ledger.erase(ledger.Entry(Kind.ERASED, workspace_id, contact_id, by, {"state": "erased"}, {}))
     session().execute(
         update(Permission)
@@ -108,7 +114,7 @@ def address_hash(address_key: str) -> bytes:
 def inherit_suppression(workspace_id: UUID, contact_id: UUID, address_key: str) -> None:
     """A person made anew from an address that complained or said never stays out of reach."""
     known = queries.find_suppression(workspace_id, address_hash(address_key))
-    if known is not None and known.reason in _ONE_WAY:
+    if known is not None and known.reason in ONE_WAY:
         suppress(workspace_id, contact_id, Reason(known.reason), by=By("system"), detail="known before")
 
 
@@ -119,19 +125,56 @@ def inherit(workspace_id: UUID, contact_id: UUID) -> None:
         inherit_suppression(workspace_id, contact_id, address.key)
 
 
-def _remember_hash(workspace_id: UUID, contact_id: UUID, reason: Reason, channel: Channel) -> None:
+def forgive(workspace_id: UUID, contact_id: UUID) -> None:
+    """Somebody who was erased came back by their own act: what was kept of an erasure goes.
+
+    A bounce, a complaint and a "never" stay.
+    """
+    address = contacts.find_address(workspace_id, contact_id)
+    if address is not None:
+        session().execute(
+            delete(Suppression).where(
+                Suppression.workspace_id == workspace_id,
+                Suppression.channel == Channel.EMAIL.value,
+                Suppression.address_hash == address_hash(address.key),
+                Suppression.reason == Reason.ERASED.value,
+            )
+        )
+
+
+def refuse_known(workspace_id: UUID, contact_id: UUID, channel: Channel) -> Reason | None:
+    """Why an address must not be brought back by somebody else than its owner; None: nothing is known against it."""
     address = contacts.find_address(workspace_id, contact_id, channel.value)
     if address is None:
+        return None
+    known = queries.find_suppression(workspace_id, address_hash(address.key), channel.value)
+    return Reason(known.reason) if known else None
+
+
+def remember(rows: Sequence[dict[str, Any]]) -> None:
+    """Keep hashes (columns of ``Suppression``); a one-way reason replaces the others, and nothing replaces it."""
+    if not rows:
         return
-    row = insert(Suppression).values(
-        workspace_id=workspace_id, channel=channel.value, address_hash=address_hash(address.key),
-        reason=reason.value, created_at=clock.now(),
-    )  # fmt: skip
-    one_way = [found.value for found in _ONE_WAY]
+    row = insert(Suppression)
     session().execute(
         row.on_conflict_do_update(
             index_elements=["workspace_id", "channel", "address_hash"],
-            set_={"reason": row.excluded.reason},
-            where=Suppression.reason.not_in(one_way),
-        )
+            set_={name: row.excluded[name] for name in ("reason", "source", "contact_id")},
+            # Not an IN: a list of rows cannot carry one.
+            where=and_(*(Suppression.reason != found.value for found in ONE_WAY)),
+        ),
+        list(rows),
     )
+
+
+def _remember_hash(workspace_id: UUID, contact_id: UUID, reason: Reason, channel: Channel, source: str) -> None:
+    address = contacts.find_address(workspace_id, contact_id, channel.value)
+    if address is not None:
+        remember(
+            [
+                {
+                    "workspace_id": workspace_id, "channel": channel.value, "address_hash": address_hash(address.key),
+                    "reason": reason.value, "created_at": clock.now(), "source": source, "contact_id": contact_id,
+                }
+            ]
+        )  # fmt: skip

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.accounts import queries as accounts
 from app.consent import ledger
 from app.consent.events import TrackingChanged
+from app.consent.law import law_of
 from app.consent.models import (
     ConsentRequest,
     ConsentText,
@@ -30,8 +32,10 @@ from app.consent.rules import (
     RequestState,
     Shown,
     State,
+    jurisdictions,
     public_part,
 )
+from app.consent.rules.jurisdictions import Jurisdiction
 from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import session
@@ -72,19 +76,28 @@ def set_permission(
     state: State,
     event_id: UUID,
     level: Level | None = None,
+    *,
+    basis: Basis | None = Basis.CONSENT,
+    valid_until: datetime | None = None,
 ) -> None:
-    """Make a permission what the event says; asking never takes a yes away. The unique key is its subject."""
+    """Make a permission what the event says; asking never takes a living yes away. The unique key is its subject.
+
+    Without a ``basis`` the ground and its end stay as they were, for who takes a no back.
+    """
     row = insert(Permission).values(
         id=uuid7(), workspace_id=workspace_id, contact_id=contact_id, purpose=purpose.value, channel=channel.value,
-        interest_id=interest_id, state=state.value, level=level.value if level else None, basis=Basis.CONSENT.value,
-        event_id=event_id, updated_at=clock.now(),
+        interest_id=interest_id, state=state.value, level=level.value if level else None,
+        basis=(basis or Basis.CONSENT).value, valid_until=valid_until, event_id=event_id, updated_at=clock.now(),
     )  # fmt: skip
-    changed = {"state", "level", "basis", "event_id", "updated_at"}
+    changed = {"state", "level", "event_id", "updated_at"}
+    if basis is not None and state is not State.NO:
+        changed |= {"basis", "valid_until"}
+    asking = or_(Permission.state != State.YES.value, Permission.valid_until <= clock.now())
     session().execute(
         row.on_conflict_do_update(
             constraint="uq_permissions_subject",
-            set_={name: row.excluded[name] for name in changed} | {"valid_until": None},
-            where=(Permission.state != State.YES.value) if state is State.ASKED else None,
+            set_={name: row.excluded[name] for name in changed},
+            where=asking if state is State.ASKED else None,
         )
     )
     if purpose is Purpose.TRACKING and state is not State.ASKED:
@@ -150,8 +163,22 @@ def personal(workspace_id: UUID, contact_id: UUID, proof: Proof, typed: str = ""
     }
 
 
-def what(workspace_id: UUID, interests: Sequence[Interest], channel: Channel, state: State) -> dict[str, Any]:
-    """What an event is about: controller, purpose, channel, interests with their versions, basis and validity."""
+def what(
+    workspace_id: UUID,
+    contact_id: UUID,
+    interests: Sequence[Interest],
+    channel: Channel,
+    state: State,
+    *,
+    basis: Basis = Basis.CONSENT,
+    valid_until: datetime | None = None,
+    law: Jurisdiction | None = None,
+) -> dict[str, Any]:
+    """What an event is about: controller, purpose, channel, interests with their versions, basis, validity, rules.
+
+    Without a ``law`` it names the rules that hold for the person now.
+    """
+    law = law or law_of(workspace_id, contact_id)
     brand = accounts.brand(workspace_id)
     return {
         **purposes(Purpose.MARKETING),
@@ -160,13 +187,18 @@ def what(workspace_id: UUID, interests: Sequence[Interest], channel: Channel, st
         "interests": [
             {"id": str(found.id), "version": found.version, "name": found.name} for found in interests
         ],
-        "basis": Basis.CONSENT.value,
-        "validity": {"until": None},
+        "basis": basis.value,
+        "validity": {
+            "until": ledger.moment(valid_until) if valid_until else None,
+            "dormant_months": law.rules.dormant_months if basis is Basis.CONSENT else None,
+        },
         "controller": {"name": brand.name, "address": brand.postal_address, "contact": brand.contact_email},
         "recipients": "none",
         "retention": RETENTION,
         "storage": _storage_country,
-        "rule_set": "default",
+        "rule_set": law.rules.key,
+        "rule_set_version": jurisdictions.VERSION,
+        "rule_set_from": law.source.value,
         "evidence": "recorded",
     }
 

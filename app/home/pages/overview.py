@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from app.accounts import queries as accounts
 from app.accounts.rules.roles import Role
 from app.consent import queries as consent
+from app.consent.queries import ending
 from app.contacts.rules import mask
 from app.delivery import queries as delivery
 from app.delivery.rules import DkimState
@@ -73,6 +74,7 @@ def _figures(workspace_id: UUID) -> dict[str, Any]:
             asked=counts["asked"],
             worker_alive=alive,
             unsigned_domain=_unsigned_domain(workspace_id),
+            ends_soon=ending.count_ending(workspace_id, now + ending.SOON, now)[0],
         ),
         "sender": {"alive": alive, "text": text},
         "mails": [_mail_row(found) for found in queries.list_recent_mails(workspace_id)],

@@ -13,6 +13,7 @@ from app.accounts import service as accounts_service
 from app.accounts.rules import acts
 from app.consent import queries as consent
 from app.consent import service as consent_service
+from app.consent.rules.grounds import Topic
 from app.home import queries
 from app.home.pages import brand as brand_form
 from app.home.pages import pace_panel, test_mail
@@ -133,8 +134,9 @@ def add_interest() -> Response:
         made = consent_service.define_interest(
             _workspace_id(), form["name"], description=form["description"], pace=form["pace"]
         )
+        consent_service.set_topic(_workspace_id(), made.id, _topic(form))
     except (BadInput, Conflict) as problem:
-        values = {name: request.form.get(name, "") for name in ("name", "description", "pace")}
+        values = _typed_interest()
         fields = problem.fields or {"name": problem.detail}
         return make_response(_interests_page(values=values, errors=fields), problem.status)
     return _done("interest.added", made.id)
@@ -149,6 +151,7 @@ def save_interest(interest_id: UUID) -> Response:
         consent_service.change_interest(
             _workspace_id(), interest_id, form["name"], description=form["description"], pace=form["pace"]
         )
+        consent_service.set_topic(_workspace_id(), interest_id, _topic(form))
     except (BadInput, Conflict) as problem:
         fields = problem.fields or {"name": problem.detail}
         return make_response(_interests_page(wrong=interest_id, wrong_errors=fields), problem.status)
@@ -181,6 +184,15 @@ def _done(act: str, interest_id: UUID) -> Response:
     return redirect(url_for("settings.interests"), 303)
 
 
+def _topic(form: dict[str, Any]) -> Topic:
+    return Topic(form["product_class"], form["is_third_party"])
+
+
+def _typed_interest() -> dict[str, str]:
+    names = ("name", "description", "pace", "product_class", "is_third_party")
+    return {name: request.form.get(name, "") for name in names}
+
+
 def _workspace_id() -> UUID:
     return current_actor().workspace_id
 
@@ -196,7 +208,7 @@ def _interests_page(
     counts = queries.count_yes_by_interest(_workspace_id())
     shown = []
     for interest in found:
-        typed = {name: request.form.get(name, "") for name in ("name", "description", "pace")}
+        typed = _typed_interest()
         words = typed if interest.id == wrong else {name: getattr(interest, name) for name in typed}
         shown.append(
             {

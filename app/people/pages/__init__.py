@@ -22,6 +22,6 @@ def short(contact_id: UUID) -> str:
     return contact_id.hex[-8:]
 
 
-from app.people.pages import fields, leaving, listing, person, profile  # noqa: E402  they add their routes to it
+from app.people.pages import ending, fields, leaving, listing, person, profile, suppressed  # noqa: E402  they add their routes to it
 
-__all__ = ["blueprint", "fields", "leaving", "listing", "person", "profile"]
+__all__ = ["blueprint", "ending", "fields", "leaving", "listing", "person", "profile", "suppressed"]

@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import render_template, request, url_for
 
 from app.consent import queries as consent
+from app.consent.queries import ending
 from app.consent.rules import Word
 from app.kernel import clock
 from app.kernel.errors import BadRequest, NotFound
@@ -28,8 +29,13 @@ def index() -> str:
     search = _search({str(found.id): found.id for found in interests})
     counts = consent.counts_by_word(workspace_id, clock.now())
     page = queries.list_people(workspace_id, search, request.args.get("page", ""))
+    now = clock.now()
+    ends_soon, _ = ending.count_ending(workspace_id, now + ending.SOON, now)
     return render_template(
         "people/list.html",
+        ends_soon=ends_soon,
+        suppressed_url=url_for("people.list_suppressed"),
+        ending_url=url_for("people.ending_soon"),
         counts=counts,
         query=search.query,
         word=search.word.value if search.word else "",

@@ -46,7 +46,8 @@ def show(contact_id: UUID) -> str:
         person={"name": name, "email": email, "initials": rules.initials(contact.name, email)},
         erased_at=contact.erased_at,
         answer={"state": word.value, "text": sentence},
-        permissions=[_permission(verdict) for verdict in verdicts if verdict.interest_id],
+        permissions=[_permission(verdict) for verdict in verdicts if verdict.interest_id]
+        + [_permission(verdict) for verdict in history.other_verdicts(workspace_id, contact_id)],
         tracking=None if contact.erased_at else _tracking(workspace_id, contact_id, zone),
         profile=_facts(workspace_id, contact, zone),
         panels=_panels(workspace_id, contact_id),

@@ -91,6 +91,10 @@ def tracking_words(level: Level) -> tuple[str, str]:
     """Words and smaller words of each choice, as shown and as stored."""
     return {
         Level.NONE: (_("Nothing"), _("Links go straight to their page, no picture reports back")),
+        Level.DATE: (
+            _("The day of my last open"),
+            _("One day without a time, so that you stop writing when I no longer read. Each open replaces it"),
+        ),
         Level.AGGREGATE: (_("Totals only"), _("“38 of 100 people read it”, without knowing who")),
         Level.INDIVIDUAL: (
             _("What I open and click"),

@@ -11,6 +11,7 @@ from sqlalchemy import delete, text
 from app.kernel import clock
 from app.kernel.db import session
 from app.tracking.models import Signal
+from app.tracking.service import last_opens
 
 PROGRAMS_FOR: Final = timedelta(days=30)
 _FORGET = text(
@@ -26,7 +27,8 @@ def forget_programs(limit: int = 10_000) -> int:
 
 
 def erase(workspace_id: UUID, contact_id: UUID) -> None:
-    """Forget a person's signals; the sums of mailings stay, nobody can be found in them."""
+    """Forget a person's signals and their last open; the sums of mailings stay, nobody can be found in them."""
+    last_opens.forget(workspace_id, contact_id)
     session().execute(
         delete(Signal).where(Signal.workspace_id == workspace_id, Signal.contact_id == contact_id)
     )

@@ -25,6 +25,8 @@ from app.tracking.events import RecordedSignal, SignalsReclassified, SignalsReco
 from app.tracking.rules import verdicts
 from app.tracking.rules.hits import Hit, Kind
 from app.tracking.rules.verdicts import Finding, Reason, Seen, Verdict
+from app.tracking.service import last_opens
+from app.tracking.service.last_opens import Opened
 from app.tracking.service.recipients import Number, Recipient, resolve
 
 MAX_BATCH: Final = 1000
@@ -87,7 +89,8 @@ def ingest_batch(hits: Sequence[Hit]) -> Ingested:
     session().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     _note_arrival(hits)
     once = {hit.event_id: hit for hit in hits}
-    nobodys, messages = _sort(list(once.values()))
+    nobodys, messages, days = _sort(list(once.values()))
+    last_opens.note(days)
     before = _load_seen(messages)
     for message in messages.values():
         _join(message)
@@ -102,13 +105,17 @@ def ingest_batch(hits: Sequence[Hit]) -> Ingested:
     return Ingested(len(written), repeated, len(hits) - repeated - len(written))
 
 
-def _sort(hits: Sequence[Hit]) -> tuple[list[_New], dict[Number, _Message]]:
-    """Signals that belong to nobody, and those of people by their message; what nobody allowed is in neither."""
+def _sort(hits: Sequence[Hit]) -> tuple[list[_New], dict[Number, _Message], list[Opened]]:
+    """Signals that belong to nobody, those of people by their message, and opens of which only the day is kept.
+
+    What nobody allowed is in none of them.
+    """
     mailings = queries.sizes_of({hit.mailing_no for hit in hits})
     recipients = resolve({(hit.mailing_no, hit.n) for hit in hits if hit.n})
     levels = consent.tracking_levels({found.contact_id for found in recipients.values()}, lock=True)
     nobodys: list[_New] = []
     messages: dict[Number, _Message] = {}
+    days: list[Opened] = []
     for hit in hits:
         workspace_id, size = mailings.get(hit.mailing_no, (None, 0))
         if workspace_id is None or hit.link >= size:
@@ -118,10 +125,13 @@ def _sort(hits: Sequence[Hit]) -> tuple[list[_New], dict[Number, _Message]]:
         level = _level(hit, workspace_id, recipient, levels)
         if level is Level.AGGREGATE:
             nobodys.append(_New(hit, workspace_id, None, verdicts.by_request(hit)))
+        elif level is Level.DATE and recipient is not None and hit.kind is Kind.OPEN:
+            if verdicts.by_request(hit).verdict is not Verdict.MACHINE:
+                days.append(Opened(workspace_id, recipient.contact_id, hit.at.date()))
         elif level is Level.INDIVIDUAL and recipient is not None:
             message = messages.setdefault(number, _Message(recipient))
             message.new.append(_New(hit, workspace_id, recipient.contact_id, verdicts.by_request(hit)))
-    return nobodys, messages
+    return nobodys, messages, days
 
 
 def _level(hit: Hit, workspace_id: UUID, recipient: Recipient | None, levels: Mapping[UUID, Level]) -> Level:

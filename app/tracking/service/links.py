@@ -76,14 +76,14 @@ def token(mailing_no: int, n: int) -> str:
 def links_for(mailing_no: int, n: int, level: Level) -> Callable[[int, str], str]:
     """How a message's links are written: ``(index, address)`` to what stands in the mail.
 
-    None: as they are, so that nothing in the mail tells people apart. Aggregate: the same in each copy.
+    None and date: as they are, so that no link in the mail tells people apart. Aggregate: the same in each copy.
     Individual: this message's own. What was not registered under its index stays as it is. The address of a link with
     merge tags is what they come to for the reader; its target would tell people apart, so only individual writes it.
 
     Raises:
         NotFound: the mailing was not registered.
     """
-    if level is Level.NONE:
+    if level in {Level.NONE, Level.DATE}:
         return lambda _index, url: url
     known = links.get(mailing_no).links
     token = _token(mailing_no, n, level)
@@ -111,7 +111,7 @@ def hidden_url(mailing_no: int, n: int, level: Level) -> str | None:
 
 
 def _token(mailing_no: int, n: int, level: Level) -> str:
-    return tokens.make(mailing_no, n if level is Level.INDIVIDUAL else _EVERYBODY)
+    return tokens.make(mailing_no, n if level in {Level.DATE, Level.INDIVIDUAL} else _EVERYBODY)
 
 
 def _fits(pattern: str, url: str) -> bool:

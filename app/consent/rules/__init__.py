@@ -47,6 +47,8 @@ class Level(StrEnum):
     """How far a person lets us see opens and clicks."""
 
     NONE = "none"
+    DATE = "date"
+    """The day of the last open and nothing else, each overwriting the one before."""
     AGGREGATE = "aggregate"
     INDIVIDUAL = "individual"
 
@@ -78,6 +80,10 @@ class Kind(StrEnum):
     SUPPRESSED = "suppressed"
     CANCELLED = "cancelled"
     ERASED = "erased"
+    GRANTED = "granted"
+    """Somebody entered another ground than the person's own double opt-in, with its evidence."""
+    LAPSED = "lapsed"
+    """A permission's time was over."""
 
 
 class Reason(StrEnum):
@@ -87,6 +93,14 @@ class Reason(StrEnum):
     COMPLAINT = "complaint"
     NEVER = "never"
     ERASED = "erased"
+
+
+ONE_WAY = (Reason.COMPLAINT, Reason.NEVER)
+"""What nobody can undo here; only the person could, by their own word to us."""
+PERSONS_NO = frozenset({Kind.WITHDRAWN, Kind.OBJECTED, Kind.CANCELLED})
+"""A no that came from the person: nothing but the person's own double opt-in undoes it."""
+
+PERSONS_YES = frozenset({Kind.CONFIRMED, Kind.RE_CONFIRMED})
 
 
 class RequestState(StrEnum):

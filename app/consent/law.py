@@ -1,0 +1,65 @@
+"""Which jurisdiction's rules hold for a person: their own country, else the brand's, else their address's, else the language's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+import maxminddb
+from sqlalchemy import text
+
+from app.consent.rules import jurisdictions
+from app.consent.rules.jurisdictions import Jurisdiction
+from app.kernel.db import session
+
+# One statement for everybody, so that an answer's time does not tell who is known. A person's country is the first
+# of the workspace's own fields of that kind which they have filled in.
+_TOLD = text(
+    "SELECT coalesce((SELECT c.fields ->> f.key FROM custom_fields f WHERE f.workspace_id = c.workspace_id"
+    " AND f.kind = 'country' AND c.fields ? f.key ORDER BY f.position, f.key LIMIT 1), ''), w.country, c.language"
+    " FROM contacts c JOIN workspaces w ON w.id = c.workspace_id"
+    " WHERE c.workspace_id = :workspace_id AND c.id = :contact_id"
+)
+_places: maxminddb.Reader | None = None
+
+
+def configure(path: str) -> None:
+    """Open the address database of this installation (MaxMind's format); an empty path: there is none.
+
+    Raises:
+        OSError: the file cannot be read.
+        maxminddb.InvalidDatabaseError: it is not such a database.
+    """
+    global _places
+    # In memory: a file that is replaced while it is mapped would take the process with it.
+    _places = maxminddb.open_database(Path(path), maxminddb.MODE_MEMORY) if path else None
+
+
+def law_of(workspace_id: UUID, contact_id: UUID, *, country: str = "", ip: str = "") -> Jurisdiction:
+    """The rules that hold for a person.
+
+    Args:
+        workspace_id: of the person.
+        contact_id: the person.
+        country: two letters that they tell right now and nobody has stored yet, such as in a form.
+        ip: the network address that they act from; counts only where neither they nor the brand tell a country.
+    """
+    values = {"workspace_id": workspace_id, "contact_id": contact_id}
+    row = session().execute(_TOLD, values).one_or_none()
+    person, brand, language = row if row is not None else ("", "", "")
+    return jurisdictions.decide(
+        person=country or person, brand=brand, address=country_of(ip), language=language
+    )
+
+
+def country_of(ip: str) -> str:
+    """The country of a network address, two letters; empty where no database knows."""
+    if _places is None or not ip:
+        return ""
+    try:
+        found = _places.get(ip)
+    except ValueError:
+        return ""
+    place = found.get("country") if isinstance(found, dict) else None
+    code = place.get("iso_code") if isinstance(place, dict) else None
+    return code if isinstance(code, str) else ""

@@ -1,0 +1,51 @@
+"""The day on which a person last opened a mail: all that is kept of who allows no more, to stop writing to the absent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import delete, text
+
+from app.kernel.db import session
+from app.tracking.models import LastOpen
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Somebody opened something on a day (UTC)."""
+
+    workspace_id: UUID
+    contact_id: UUID
+    day: date
+
+
+# No time, no mail and no count: the newest day overwrites the one before, so that no history comes about.
+_NOTE = text(
+    "INSERT INTO last_opens AS l (contact_id, workspace_id, day) VALUES (:contact_id, :workspace_id, :day)"
+    " ON CONFLICT (contact_id) DO UPDATE SET day = excluded.day WHERE l.day < excluded.day"
+)
+
+
+def note(opens: Sequence[Opened]) -> None:
+    """Keep the newest day of each person; the unique key is the person."""
+    newest: dict[UUID, Opened] = {}
+    for opened in opens:
+        known = newest.get(opened.contact_id)
+        if known is None or known.day < opened.day:
+            newest[opened.contact_id] = opened
+    values = [
+        {"contact_id": one.contact_id, "workspace_id": one.workspace_id, "day": one.day}
+        for _, one in sorted(newest.items())
+    ]
+    if values:
+        session().execute(_NOTE, values)
+
+
+def forget(workspace_id: UUID, contact_id: UUID) -> None:
+    """Drop a person's day."""
+    session().execute(
+        delete(LastOpen).where(LastOpen.workspace_id == workspace_id, LastOpen.contact_id == contact_id)
+    )
