@@ -87,15 +87,14 @@ def import_claims(
     keys = {contact_id: address.key for contact_id, (_, address) in known.items()}
     skipped = _refused(workspace_id, claims, keys, chosen, channel)
     taken = [claim for claim in claims if claim.row not in skipped]
-    about = {
-        **write.what(workspace_id, chosen, channel, State.YES),
-        **write.shown_texts(workspace_id, [file.text_id]),
-        "evidence": "claimed",
-    }
+    words = {**write.shown_texts(workspace_id, [file.text_id]), "evidence": "claimed"}
     entries = [
         ledger.Entry(
             Kind.IMPORTED, workspace_id, claim.contact_id, file.by,
-            about | {"import": _import(file, claim)}, _personal(claim, known[claim.contact_id][1].address),
+            write.what(workspace_id, claim.contact_id, chosen, channel, State.YES)
+            | words
+            | {"import": _import(file, claim)},
+            _personal(claim, known[claim.contact_id][1].address),
             method="import",
         )
         for claim in taken
