@@ -17,7 +17,7 @@ from app.delivery.transports.settings import SmtpSettings
 from app.delivery.transports.smtp import SmtpTransport
 from app.delivery.windows import Windows
 
-PER_LINE: Final = 40
+PER_LINE: Final = 20
 """So many may have begun on one line: at most so many are in flight after a veto."""
 BEGIN_FOR_SECONDS: Final = 0.8
 """So much sending is begun at once, by the pace of the last mails: a slow server gets few at a time."""

@@ -16,7 +16,6 @@ from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
 from app.delivery import bulk, pump, queries, schedule, service, taking, timeline
 from app.delivery.events import MailingFinished, MessagesFinished
-from app.delivery.lines import PER_LINE
 from app.delivery.rules import TOO_LATE, Word
 from app.delivery.writing import Writer
 from app.kernel import clock, events
@@ -391,21 +390,21 @@ def test_who_leaves_while_it_runs_gets_no_mail_from_a_second_after_the_commit(pl
 
 
 def test_small_mailings_overtake_large_ones_and_a_weight_is_a_share(place, smtp):
-    crowd(place, 200)
+    crowd(place, 100)
     large = running(place)
-    pump.run_slice("bulk", stop=lambda: len(smtp.messages) >= PER_LINE)
+    pump.run_slice("bulk", stop=lambda: len(smtp.messages) >= 40)
     small = running(place, weight=3.0)
     begun = states(large)["sent"]
     order: list[int] = []
     smtp.reply_at("MAIL", "", matches=lambda sender: order.append(sender) is not None)
     send()
     numbers = [int(name) for name in map(_mailing_of, order)]
-    assert numbers.index(small) <= PER_LINE, "the new one does not wait for the old one to end"
+    assert numbers.index(small) <= 20, "the new one does not wait for the old one to end"
     until_small_ends = len(numbers) - numbers[::-1].index(small)
     of_large = numbers[:until_small_ends].count(large)
-    assert of_large <= 120, f"three to one, {of_large} of the large one among 200 of the small one"
-    assert states(large) == states(small) == {"sent": 200}
-    assert begun < 200
+    assert of_large <= 60, f"three to one, {of_large} of the large one among 100 of the small one"
+    assert states(large) == states(small) == {"sent": 100}
+    assert begun < 100
 
 
 def _mailing_of(mail_from: str) -> int:
@@ -458,7 +457,7 @@ def test_bulk_never_keeps_a_confirmation_waiting(place, smtp):
 
 
 def test_a_slow_server_gets_few_at_a_time(place, smtp, monkeypatch):
-    crowd(place, 2 * PER_LINE)
+    crowd(place, 40)
     number = running(place)
     smtp.delay_at("DOT", 0.2, times=12)
     sizes: list[int] = []
@@ -470,9 +469,9 @@ def test_a_slow_server_gets_few_at_a_time(place, smtp, monkeypatch):
 
     monkeypatch.setattr(taking, "begin", noting)
     send()
-    assert sizes[0] == PER_LINE
+    assert sizes[0] == 20
     assert min(sizes[1:4]) <= 6
-    assert states(number) == {"sent": 2 * PER_LINE}
+    assert states(number) == {"sent": 40}
 
 
 def test_a_letter_that_one_reader_could_not_leave_is_never_sent_to_that_reader(place, smtp, monkeypatch):
