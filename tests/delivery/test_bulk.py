@@ -16,9 +16,10 @@ from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
 from app.delivery import bulk, pump, queries, schedule, service, taking, timeline
 from app.delivery.events import MailingFinished, MessagesFinished
+from app.delivery.lines import PER_LINE
 from app.delivery.rules import TOO_LATE, Word
 from app.delivery.writing import Writer
-from app.kernel import clock, events
+from app.kernel import clock, events, jobs
 from app.kernel.db import session, transaction
 from app.kernel.errors import BadInput, Conflict, NotFound
 from app.kernel.ids import uuid7
@@ -690,3 +691,39 @@ def test_a_worker_that_is_stopped_after_its_begin_sends_no_late_mail(place, smtp
     assert pauses == []
     late = [copy.mail_seen_at - begun_at[int(copy.message_id[3:].split(".")[1].split("@")[0])] for copy in smtp.messages]
     assert max(late) < 1.1, late
+
+
+def test_who_finds_more_than_one_can_take_calls_others_once(place, smtp):
+    crowd(place, 2 * PER_LINE)
+    running(place)
+    heard: list[tuple[str, str, str]] = []
+
+    class Listener:
+        def ring(self, *ring):
+            heard.append(ring)
+
+    jobs.install_bell(Listener())
+    try:
+        send()
+    finally:
+        jobs.install_bell(jobs.SilentBell())
+    assert heard.count(("bulk", "send_slice", "bulk")) == 1
+
+
+def test_a_mailing_has_ended_while_its_worker_lingers(place, smtp, monkeypatch):
+    crowd(place, 3)
+    number = running(place)
+    work = bulk._Slice("somebody")
+    is_over, patience = work._is_over, time.monotonic() + 5
+    seen: list[str] = []
+
+    def linger(*, may_take):
+        seen.append(mailing.state(number))
+        return is_over(may_take=may_take) and (seen[-1] == "done" or time.monotonic() > patience)
+
+    monkeypatch.setattr(work, "_is_over", linger)
+    try:
+        work.run(time.monotonic() + 10, lambda: False)
+    finally:
+        work.close()
+    assert seen[-1] == "done"
