@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import flask_migrate
+import psycopg
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
@@ -22,7 +24,6 @@ from app.config import Settings
 from app.kernel import clock, i18n, limits, redis
 from app.kernel.db import aside, db
 from app.local.servers import OwnServers, throwaway_servers
-from tests.support.databases import Copies, create
 from tests.support.smtp_sink import SmtpSink
 
 TEMPLATE = "nod_template"
@@ -31,6 +32,7 @@ redis.CONNECT_SECONDS, redis.ANSWER_SECONDS = 5.0, 10.0
 # Nearly every test has an owner who signs in: the same argon2id for less work. Processes that tests start do it all.
 EARNEST_HASHER = passwords._hasher
 passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+_numbers = itertools.count(1)
 _data = tempfile.TemporaryDirectory(prefix="nod-tests-data-")
 KEYS = {"secret_key": b"s" * 32, "hash_key": b"h" * 32, "seal_key": b"e" * 32}
 
@@ -57,6 +59,20 @@ def make_app(settings: Settings) -> Flask:
     return made
 
 
+def _database(servers: OwnServers, name: str, template: str | None = None) -> str:
+    base = servers.database_url.rpartition("/")[0]
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        suffix = f' TEMPLATE "{template}"' if template else ""
+        connection.execute(f'CREATE DATABASE "{name}"{suffix}')
+    return f"{base}/{name}"
+
+
+def _drop(servers: OwnServers, name: str) -> None:
+    # As superuser: a connection of one may not have ended yet.
+    with psycopg.connect(servers.postgres.admin_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[OwnServers]:
     """PostgreSQL and Redis of this run."""
@@ -70,7 +86,7 @@ def servers() -> Iterator[OwnServers]:
 @pytest.fixture(scope="session")
 def template(servers: OwnServers) -> str:
     """The name of a migrated, empty database that nobody is connected to."""
-    url = create(servers, TEMPLATE)
+    url = _database(servers, TEMPLATE)
     app = make_app(settings_for(url, servers.redis_url))
     with app.app_context():
         flask_migrate.upgrade(directory=str(Path(app.root_path).parent / "migrations"))
@@ -81,7 +97,7 @@ def template(servers: OwnServers) -> str:
 @pytest.fixture(scope="session")
 def settings(servers: OwnServers, template: str) -> Settings:
     """Settings of the database that rolled-back tests share."""
-    return settings_for(create(servers, "nod_shared", template), servers.redis_url)
+    return settings_for(_database(servers, "nod_shared", template), servers.redis_url)
 
 
 @pytest.fixture(scope="session")
@@ -132,24 +148,17 @@ def client(app: Flask, session: Session) -> FlaskClient:
     return app.test_client()
 
 
-@pytest.fixture(scope="session")
-def copies(servers: OwnServers, template: str) -> Iterator[Copies]:
-    """Databases for tests that want one of their own."""
-    made = Copies(servers, template)
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def live(servers: OwnServers, copies: Copies) -> Iterator[Flask]:
+def live(servers: OwnServers, template: str) -> Iterator[Flask]:
     """An application on a database of its own, with real commits, for locks, processes and several connections."""
-    url = copies.take()
+    name = f"nod_live_{next(_numbers)}"
+    url = _database(servers, name, template)
     made = make_app(settings_for(url, servers.redis_url))
     with made.app_context():
         yield made
         db.session.remove()
         db.engine.dispose()
-    copies.throw_away(url)
+    _drop(servers, name)
 
 
 @pytest.fixture
@@ -179,11 +188,11 @@ def _steady(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def other_settings(servers: OwnServers, copies: Copies) -> Iterator[Settings]:
+def other_settings(servers: OwnServers, template: str) -> Iterator[Settings]:
     """Settings of a database of its own for processes that the test starts itself."""
-    url = copies.take()
-    yield settings_for(url, servers.redis_url)
-    copies.throw_away(url)
+    name = f"nod_live_{next(_numbers)}"
+    yield settings_for(_database(servers, name, template), servers.redis_url)
+    _drop(servers, name)
 
 
 def environment_of(settings: Settings, **more: str) -> dict[str, str]:

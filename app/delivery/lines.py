@@ -17,12 +17,14 @@ from app.delivery.transports.settings import SmtpSettings
 from app.delivery.transports.smtp import SmtpTransport
 from app.delivery.windows import Windows
 
-PER_LINE: Final = 40
+PER_LINE: Final = 20
 """So many may have begun on one line: at most so many are in flight after a veto."""
 BEGIN_FOR_SECONDS: Final = 0.8
 """So much sending is begun at once, by the pace of the last mails: a slow server gets few at a time."""
 WAITS_FROM: Final = 0.1
 """More lines are opened while at least so much of the time goes by in waiting for servers."""
+MOMENT_SECONDS: Final = 0.001
+"""Between the last octet of a mail and its dot: whoever hangs up in the middle of a mail is mostly heard by then."""
 GOODBYE_SECONDS: Final = 1.0
 CHECK_SECONDS: Final = 0.5
 
@@ -169,8 +171,8 @@ class Lines:
         self._ear, self._mouth = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._poll.register(self._ear, select.EPOLLIN)
         self._opened: deque[tuple[Route, SmtpTransport, Result | None]] = deque()
-        self._cleared: list[Line] = []
-        """Their line was looked at and the dot may follow."""
+        self._cleared: deque[tuple[float, Line]] = deque()
+        """All of their mail but the dot has left; when it may follow, if nothing was heard by then."""
         self._checked_at = time.monotonic()
         self._lock = threading.Lock()
         self._begun = self._size = 0
@@ -242,18 +244,19 @@ class Lines:
         until = time.monotonic() + seconds
         ended: list[Ended] = []
         heard: set[int] = set()
-        while True:
-            left = until - time.monotonic()
-            if left <= 0 and not self._cleared:
-                break
-            if not self._hear(max(left, 0.0), heard, ended):
+        while (left := until - time.monotonic()) > 0:
+            if not self._hear(left, heard, ended):
                 break
         return ended + self._check(heard)
 
     def _hear(self, seconds: float, heard: set[int], ended: list[Ended]) -> bool:
         """One look at all lines; whether anything happened."""
-        cleared, self._cleared = self._cleared, []
         since = time.monotonic()
+        cleared: list[Line] = []
+        while self._cleared and self._cleared[0][0] <= since:
+            cleared.append(self._cleared.popleft()[1])
+        if self._cleared:
+            seconds = min(seconds, self._cleared[0][0] - since)
         events = self._poll.poll(0 if cleared else seconds)
         self._waited += time.monotonic() - since
         spoke: set[int] = set()
@@ -273,7 +276,7 @@ class Lines:
                 line.exchange.proceed()
                 self._after(line, ended)
         heard |= spoke
-        return bool(events or cleared)
+        return bool(events or cleared or self._cleared)
 
     def return_waiting(self) -> list[Ended]:
         """Take back what has begun and not yet left."""
@@ -348,7 +351,7 @@ class Lines:
             self._begun -= len(found)
             ended += found
         if exchange.is_ready:
-            self._cleared.append(line)
+            self._cleared.append((time.monotonic() + MOMENT_SECONDS, line))
         elif line.is_spent:
             self._let_go(line)
             return

@@ -234,4 +234,3 @@ def _by_itself(held: Held, before: Callable[[Held], None]) -> Made:
         raise
     except Exception as fault:  # noqa: BLE001  as above
         return fault
-

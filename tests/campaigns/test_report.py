@@ -360,7 +360,10 @@ def test_a_stream_too_many_gets_one_figure_and_all_are_given_back(staff, made, s
 
 def test_the_stream_says_when_it_is_over(staff, made, smtp):
     go(made, smtp)
-    assert staff.get(f"{made.path}/progress").status_code == 204
+    # A page that was made a moment before the end must hear of it, or it stands there for ever.
+    said = staff.get(f"{made.path}/progress").text
+    assert event_of(said)["over"] is True
+    assert said.count("data: ") == 1
     assert staff.get(f"{made.path}/sending").headers["Location"].endswith(made.path)
 
 

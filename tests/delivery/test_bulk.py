@@ -19,7 +19,7 @@ from app.delivery.events import MailingFinished, MessagesFinished
 from app.delivery.lines import PER_LINE
 from app.delivery.rules import TOO_LATE, Word
 from app.delivery.writing import Writer
-from app.kernel import clock, events
+from app.kernel import clock, events, jobs
 from app.kernel.db import session, transaction
 from app.kernel.errors import BadInput, Conflict, NotFound
 from app.kernel.ids import uuid7
@@ -391,21 +391,21 @@ def test_who_leaves_while_it_runs_gets_no_mail_from_a_second_after_the_commit(pl
 
 
 def test_small_mailings_overtake_large_ones_and_a_weight_is_a_share(place, smtp):
-    crowd(place, 200)
+    crowd(place, 100)
     large = running(place)
-    pump.run_slice("bulk", stop=lambda: len(smtp.messages) >= PER_LINE)
+    pump.run_slice("bulk", stop=lambda: len(smtp.messages) >= 40)
     small = running(place, weight=3.0)
     begun = states(large)["sent"]
     order: list[int] = []
     smtp.reply_at("MAIL", "", matches=lambda sender: order.append(sender) is not None)
     send()
     numbers = [int(name) for name in map(_mailing_of, order)]
-    assert numbers.index(small) <= PER_LINE, "the new one does not wait for the old one to end"
+    assert numbers.index(small) <= 20, "the new one does not wait for the old one to end"
     until_small_ends = len(numbers) - numbers[::-1].index(small)
     of_large = numbers[:until_small_ends].count(large)
-    assert of_large <= 120, f"three to one, {of_large} of the large one among 200 of the small one"
-    assert states(large) == states(small) == {"sent": 200}
-    assert begun < 200
+    assert of_large <= 60, f"three to one, {of_large} of the large one among 100 of the small one"
+    assert states(large) == states(small) == {"sent": 100}
+    assert begun < 100
 
 
 def _mailing_of(mail_from: str) -> int:
@@ -458,7 +458,7 @@ def test_bulk_never_keeps_a_confirmation_waiting(place, smtp):
 
 
 def test_a_slow_server_gets_few_at_a_time(place, smtp, monkeypatch):
-    crowd(place, 2 * PER_LINE)
+    crowd(place, 40)
     number = running(place)
     smtp.delay_at("DOT", 0.2, times=12)
     sizes: list[int] = []
@@ -470,9 +470,9 @@ def test_a_slow_server_gets_few_at_a_time(place, smtp, monkeypatch):
 
     monkeypatch.setattr(taking, "begin", noting)
     send()
-    assert sizes[0] == PER_LINE
+    assert sizes[0] == 20
     assert min(sizes[1:4]) <= 6
-    assert states(number) == {"sent": 2 * PER_LINE}
+    assert states(number) == {"sent": 40}
 
 
 def test_a_letter_that_one_reader_could_not_leave_is_never_sent_to_that_reader(place, smtp, monkeypatch):
@@ -691,3 +691,39 @@ def test_a_worker_that_is_stopped_after_its_begin_sends_no_late_mail(place, smtp
     assert pauses == []
     late = [copy.mail_seen_at - begun_at[int(copy.message_id[3:].split(".")[1].split("@")[0])] for copy in smtp.messages]
     assert max(late) < 1.1, late
+
+
+def test_who_finds_more_than_one_can_take_calls_others_once(place, smtp):
+    crowd(place, 2 * PER_LINE)
+    running(place)
+    heard: list[tuple[str, str, str]] = []
+
+    class Listener:
+        def ring(self, *ring):
+            heard.append(ring)
+
+    jobs.install_bell(Listener())
+    try:
+        send()
+    finally:
+        jobs.install_bell(jobs.SilentBell())
+    assert heard.count(("bulk", "send_slice", "bulk")) == 1
+
+
+def test_a_mailing_has_ended_while_its_worker_lingers(place, smtp, monkeypatch):
+    crowd(place, 3)
+    number = running(place)
+    work = bulk._Slice("somebody")
+    is_over, patience = work._is_over, time.monotonic() + 5
+    seen: list[str] = []
+
+    def linger(*, may_take):
+        seen.append(mailing.state(number))
+        return is_over(may_take=may_take) and (seen[-1] == "done" or time.monotonic() > patience)
+
+    monkeypatch.setattr(work, "_is_over", linger)
+    try:
+        work.run(time.monotonic() + 10, lambda: False)
+    finally:
+        work.close()
+    assert seen[-1] == "done"

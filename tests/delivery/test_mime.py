@@ -13,6 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.delivery import headers as writer
+from app.delivery.headers import address_field
 from app.delivery.identity import message_id, read_return_path, return_path
 from app.delivery.mime import MailParts, build, list_unsubscribe
 from app.kernel.errors import BadInput
@@ -225,3 +227,23 @@ def test_a_changed_return_path_names_nothing() -> None:
     assert read_return_path(address, [KEY], purpose="u") is None
     assert read_return_path("", [KEY]) is None
     assert read_return_path(return_path(7, 9, KEY, "x.example", purpose="u"), [KEY], purpose="u") == (7, 9)
+
+
+@given(
+    st.text("AZaz09_- .'=?ä", max_size=60),
+    st.from_regex(r"[A-Za-z0-9+_.=?-]{1,30}@[a-z0-9-]{1,40}(\.[a-z0-9-]{1,10}){0,3}", fullmatch=True),
+)
+@example("Ada Maria Lovelace-King", "a@b.example")
+@example("", "=?x?=@b.example")
+@example("A" * 40, "a" * 30 + "@b.example")
+def test_the_usual_address_is_written_as_any_other_is(label: str, address: str) -> None:
+    def written() -> bytes | str:
+        try:
+            return address_field("To", address, label)
+        except BadInput as fault:
+            return str(fault)
+
+    found = written()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "_USUAL_ADDRESS", re.compile(r"(?!)"))
+        assert found == written()

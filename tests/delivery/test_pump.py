@@ -19,7 +19,6 @@ from app.content.variables import SYSTEM, samples
 from app.delivery import outbox as moves
 from app.delivery import pump, queries, service, taking
 from app.delivery.events import MessagesFinished
-from app.delivery.lines import PER_LINE
 from app.delivery.models import Message
 from app.delivery.rules import Lane, MessageState, Prepared, Sender, Skip
 from app.kernel import clock, events
@@ -601,8 +600,8 @@ def test_a_paused_mailing_begins_nothing(post: Post, mails):
     assert post.sink.messages == []
 
 
-def test_at_most_so_many_of_a_mailing_begin_at_once_on_a_line(post: Post, mails):
-    bulk(post, PER_LINE + 3, mails)
+def test_at_most_twenty_of_a_mailing_begin_at_once(post: Post, mails):
+    bulk(post, 23, mails)
     rule = post.sink.hold_at("DOT")
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(in_context, post.app, pump.run_slice, "bulk")
@@ -610,8 +609,8 @@ def test_at_most_so_many_of_a_mailing_begin_at_once_on_a_line(post: Post, mails)
         counts = states()
         rule.release()
         done.result()
-    assert counts["attempting"] == PER_LINE
-    assert states() == {"sent": PER_LINE + 3}
+    assert counts["attempting"] == 20
+    assert states() == {"sent": 23}
 
 
 def test_messages_whose_worker_ended_begin_alone_and_last(post: Post, mails, monkeypatch):

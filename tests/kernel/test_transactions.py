@@ -91,6 +91,20 @@ def test_a_job_runs_once_per_interval_however_many_ask(live):
     assert len(ran) == 2
 
 
+def test_what_people_ring_for_does_not_wait_for_its_interval(live):
+    ran = []
+    jobs.register(jobs.Job("tests.rung", lambda: ran.append(1), every_seconds=3600, is_rung=True))
+    try:
+        assert schedule.run("tests.rung")
+        assert not schedule.run("tests.rung"), "twice in a moment is once"
+        with transaction():
+            session().execute(text("UPDATE job_runs SET started_at = started_at - interval '1 s'"))
+        assert schedule.run("tests.rung")
+    finally:
+        jobs._jobs.pop("tests.rung")
+    assert len(ran) == 2
+
+
 def test_a_failing_job_is_written_down_and_runs_again(live):
     def fail():
         raise ValueError("full disk")

@@ -52,13 +52,14 @@ def sending(campaign_id: UUID) -> Response:
 @blueprint.get("/campaigns/<uuid:campaign_id>/progress")
 @guards.member("campaigns.read", in_slices=True)
 def progress(campaign_id: UUID) -> Response:
-    """The figures as server-sent events, for some seconds; a browser then asks again. 204 once it is over."""
+    """The figures as server-sent events, for some seconds; a browser then asks again, until it hears that it is over.
+
+    Also where it was over before anybody asked: a small mailing ends while its page is on the way.
+    """
     workspace_id = current_actor().workspace_id
     with transaction():
-        standing = queries.get_standing(workspace_id, campaign_id)
+        queries.get_standing(workspace_id, campaign_id)
     release()
-    if standing.state not in UNDERWAY:
-        return FlaskResponse(status=204)
     held = _streams.acquire(blocking=False)
     seconds = LONGEST_SECONDS if held else 0.0
     response = FlaskResponse(
