@@ -189,6 +189,8 @@ class ConsentRequest(Base):
     done_at: Mapped[datetime | None] = mapped_column(Instant)
     suspect_at: Mapped[datetime | None] = mapped_column(Instant)
     """When a link that no person sees was followed: one more tap is asked for."""
+    reminded_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the question was mailed once more."""
 
 
 class Permission(Base):
@@ -225,7 +227,12 @@ class Reach(Base):
     """Whether a person may be reached on a channel at all."""
 
     __tablename__ = "reach"
-    __table_args__ = (UniqueConstraint("workspace_id", "contact_id", "channel", name="uq_reach_subject"),)
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "contact_id", "channel", name="uq_reach_subject"),
+        CheckConstraint("digest IN ('weekly', 'monthly')", name="digest"),
+        CheckConstraint("(digest IS NULL) = (digest_from IS NULL)", name="digest_from"),
+        Index("ix_reach_digests", "digest_from", postgresql_where="digest IS NOT NULL"),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
@@ -237,6 +244,12 @@ class Reach(Base):
     erased_at: Mapped[datetime | None] = mapped_column(Instant)
     event_id: Mapped[UUID | None] = mapped_column(ForeignKey("consent_events.id"))
     """The event behind the newest veto."""
+    paused_until: Mapped[datetime | None] = mapped_column(Instant)
+    """The person's own pause: nothing to many before then."""
+    digest: Mapped[str | None] = mapped_column(Text(collation="C"))
+    """``weekly`` or ``monthly``: one mail about what was missed, instead of every mail."""
+    digest_from: Mapped[datetime | None] = mapped_column(Instant)
+    """Until when they have been told what they missed."""
 
 
 class Suppression(Base):

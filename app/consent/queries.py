@@ -18,22 +18,26 @@ from app.consent.models import (
     Reach,
     Suppression,
 )
-from app.consent.rules import Level, Purpose, Standing, State, Word
+from app.consent.rules import Digest, Level, Purpose, Standing, State, Word
 from app.kernel import tokens
 from app.kernel.db import array_of, session
 from app.kernel.errors import NotFound
 
 
-def gate_sql(permission: str = "p", reach: str = "r", now: str = ":now") -> str:
+def gate_sql(
+    permission: str = "p", reach: str = "r", now: str = ":now", *, as_digest: bool = False
+) -> str:
     """The gate over a row of ``permissions`` and one of ``reach``, for counts, freeze, claim and begin.
 
-    Every veto is a column of one of the two rows, so a statement that locks both sees the newest no.
+    Whoever wants a digest gets nothing but that (``as_digest``). Every veto is a column of one of the two rows, so a statement that locks both sees the newest no.
     """
     return (
         f"{permission}.state = 'yes'"
         f" AND ({permission}.valid_until IS NULL OR {permission}.valid_until > {now})"
         f" AND ({permission}.paused_until IS NULL OR {permission}.paused_until <= {now})"
         f" AND {reach}.suppressed_at IS NULL AND {reach}.objected_at IS NULL AND {reach}.erased_at IS NULL"
+        f" AND ({reach}.paused_until IS NULL OR {reach}.paused_until <= {now})"
+        f" AND {reach}.digest IS {'NOT ' if as_digest else ''}NULL"
     )
 
 
@@ -225,6 +229,8 @@ def standing(permission: Permission | None, reach: Reach | None) -> Standing:
         suppressed_at=reach.suppressed_at if reach else None,
         objected_at=reach.objected_at if reach else None,
         erased_at=reach.erased_at if reach else None,
+        all_paused_until=reach.paused_until if reach else None,
+        digest=Digest(reach.digest) if reach and reach.digest else None,
     )
 
 
@@ -299,7 +305,8 @@ _STANDINGS = text(
     f" WHEN bool_or({gate_sql()}) THEN 'may' WHEN bool_or(r.erased_at IS NOT NULL) THEN 'erased'"
     " WHEN bool_or(r.suppressed_at IS NOT NULL) THEN coalesce(max(r.suppressed_reason), 'suppressed')"
     " WHEN bool_or(r.objected_at IS NOT NULL) THEN 'stopped everything'"
-    " WHEN bool_or(p.state = 'yes' AND p.paused_until > :now) THEN 'on pause'"
+    " WHEN bool_or(p.state = 'yes' AND greatest(p.paused_until, r.paused_until) > :now) THEN 'on pause'"
+    " WHEN bool_or(p.state = 'yes' AND r.digest IS NOT NULL) THEN 'gets a digest'"
     " WHEN bool_or(p.state = 'yes' AND p.valid_until <= :now) THEN 'permission ended'"
     " WHEN bool_or(p.state = 'asked') THEN 'asked only' ELSE 'no permission' END AS word"
     f" FROM permissions p {_REACHED} WHERE {_MINE} GROUP BY p.contact_id) AS people GROUP BY word"

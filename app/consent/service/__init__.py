@@ -26,6 +26,7 @@ from app.consent.service.offers import (
     restore_interest,
 )
 from app.consent.service.vetoes import address_hash, configure, erase, inherit_suppression, suppress
+from app.consent.service.wishes import change_address, note_digest, set_pace
 from app.consent.service.write import ensure_reach
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "archive_interest",
     "ask",
     "cancel_request",
+    "change_address",
     "change_interest",
     "configure",
     "confirm",
@@ -51,9 +53,11 @@ __all__ = [
     "give_back",
     "inherit_suppression",
     "mark_suspect",
+    "note_digest",
     "record_mail",
     "restore_interest",
     "seal_now",
+    "set_pace",
     "set_tracking",
     "sign_day",
     "stop_everything",

@@ -1,6 +1,16 @@
 """Readers' pages, each behind a token that can do one thing."""
 
-from app.preferences.pages import asking, centre, confirming, leaving, why
+from app.preferences.pages import asking, centre, confirming, data, leaving, moving, settings, why
 from app.preferences.pages.shown import blueprint
 
-__all__ = ["asking", "blueprint", "centre", "confirming", "leaving", "why"]
+__all__ = [
+    "asking",
+    "blueprint",
+    "centre",
+    "confirming",
+    "data",
+    "leaving",
+    "moving",
+    "settings",
+    "why",
+]
