@@ -15,7 +15,15 @@ from app.kernel import clock
 
 DEFAULT = "en"
 FOLDER = Path(__file__).parent.parent / "translations"
-NAMES = {"en": "English", "de": "Deutsch"}
+NAMES = {
+    "en": "English",
+    "de": "Deutsch",
+    "fr": "Français",
+    "es": "Español",
+    "it": "Italiano",
+    "nl": "Nederlands",
+    "pt": "Português",
+}
 _FROM_RIGHT = frozenset({"ar", "fa", "he", "ur"})
 _JUST_NOW = timedelta(seconds=5)
 _language: ContextVar[str] = ContextVar("language", default=DEFAULT)
