@@ -105,7 +105,10 @@ def test_paper_is_a_channel_of_its_own(client, place, mara, private):
     assert client.post(private, data=fields(place, topic=[f"{topic}.post"])).status_code == 422
     with transaction():
         reminding.configure(place.id, remind_after_days=None, offers_post=True)
-    assert "On paper" in client.get(private).text
+    page = client.get(private).text
+    assert "On paper" in page
+    for words in ("may email me about the topics", "may send me letters on paper about the topics"):
+        assert words in page, "the words that are stored with a yes stand before the person's eyes"
     ticked = [f"{topic}.email", f"{topic}.post"]
     client.post(private, data=fields(place, topic=ticked, postal="Mara Lindqvist\n Kiel  1 "))
     made = prepared(messages("confirm")[0], "confirm")

@@ -8,7 +8,7 @@ from flask import Response, make_response, redirect, render_template, request, u
 
 from app.consent import history
 from app.consent import queries as consent
-from app.consent.rules import Level
+from app.consent.rules import Channel, Level
 from app.consent.service import REQUEST_DAYS
 from app.contacts import queries as contacts
 from app.kernel import clock, i18n, tokens
@@ -115,6 +115,7 @@ def page(reader: Reader, token: str, faults: dict[str, str]) -> str:
         channels=choices.channels() if offers_post else [],
         topics=choices.topics(reader, reach, offers_post=offers_post),
         agreement=choices.agreement(reader),
+        agreement_post=choices.agreement(reader, Channel.POST),
         asks_again=True,
         asks_postal=offers_post or postal is not None,
         postal=postal.address if postal else "",
