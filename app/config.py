@@ -7,6 +7,7 @@ import binascii
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -73,6 +74,11 @@ class Settings:
         "How many reverse proxies stand before Nod; 0: X-Forwarded headers are ignored",
         0,
     )
+    scanner_networks: tuple[str, ...] = _setting(
+        "NOD_SCANNER_NETWORKS",
+        "Networks of mail filters beside those that Nod knows, comma-separated, as 192.0.2.0/24",
+        (),
+    )
     app_role: str = _setting(
         "NOD_APP_ROLE",
         "Database role the application runs as, without the right to change the ledger",
@@ -126,6 +132,11 @@ class Settings:
             faults.append("NOD_URL must begin with https:// in production.")
         if self.env not in {"production", "development"}:
             faults.append("NOD_ENV must be production or development.")
+        for written in self.scanner_networks:
+            try:
+                ip_network(written, strict=False)
+            except ValueError:
+                faults.append(f"NOD_SCANNER_NETWORKS: {written} is no network like 192.0.2.0/24.")
         if self.is_production and self.mailbox_dir:
             faults.append("NOD_MAILBOX_DIR must be empty in production: the mailbox shows every mail.")
         return faults

@@ -246,7 +246,8 @@ SELECT p.contact_id, CASE
   WHEN bool_or({gate_sql()}) THEN 'reached'
   WHEN bool_or(r.suppressed_at IS NOT NULL) THEN 'suppressed'
   WHEN bool_or(r.objected_at IS NOT NULL) THEN 'objected'
-  WHEN bool_or(p.state = 'yes' AND p.paused_until > :now) THEN 'paused'
+  WHEN bool_or(p.state = 'yes' AND greatest(p.paused_until, r.paused_until) > :now) THEN 'paused'
+  WHEN bool_or(p.state = 'yes' AND r.digest IS NOT NULL) THEN 'digest'
   WHEN bool_or(p.state = 'yes') THEN 'ended'
   WHEN bool_or(p.state = 'asked') THEN 'asked'
   ELSE 'no' END AS reason

@@ -63,6 +63,7 @@ def state_of(mailing_state: str | None) -> State:
 LEFT_OUT: Final[Mapping[str, tuple[str, str, str]]] = {
     "asked": ("Not answered yet", "the question is out, nobody has confirmed", "ask"),
     "paused": ("On pause", "until a day they chose", "info"),
+    "digest": ("Get a digest", "a week’s or a month’s mails in one", "info"),
     "ended": ("Permission ran out", "it was given for a time", "no"),
     "no": ("Left, or never said yes", "to none of the chosen interests", "no"),
     "objected": ("Never: objected", "they want no marketing at all", "never"),

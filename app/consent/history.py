@@ -83,6 +83,10 @@ class HistoryEntry:
             return "Took it back and said yes"
         if self.kind is Kind.CHANGED and self.body.get("tracking"):
             return "Chose what we may see"
+        if self.kind is Kind.CHANGED and self.body.get("pace"):
+            return "Chose how often"
+        if self.kind is Kind.CHANGED and self.body.get("address"):
+            return "Confirmed a new address"
         return SENTENCES[self.kind]
 
 

@@ -210,6 +210,8 @@ class ConsentRequest(Base):
     """When a link that no person sees was followed: one more tap is asked for."""
     is_renewal: Mapped[bool] = mapped_column(Boolean, server_default="false")
     """Whether it asks somebody whose permission ends soon if we may go on."""
+    reminded_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the question was mailed once more."""
 
 
 class Permission(Base):
@@ -250,7 +252,12 @@ class Reach(Base):
     """Whether a person may be reached on a channel at all."""
 
     __tablename__ = "reach"
-    __table_args__ = (UniqueConstraint("workspace_id", "contact_id", "channel", name="uq_reach_subject"),)
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "contact_id", "channel", name="uq_reach_subject"),
+        CheckConstraint("digest IN ('weekly', 'monthly')", name="digest"),
+        CheckConstraint("(digest IS NULL) = (digest_from IS NULL)", name="digest_from"),
+        Index("ix_reach_digests", "digest_from", postgresql_where="digest IS NOT NULL"),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
@@ -262,6 +269,12 @@ class Reach(Base):
     erased_at: Mapped[datetime | None] = mapped_column(Instant)
     event_id: Mapped[UUID | None] = mapped_column(ForeignKey("consent_events.id"))
     """The event behind the newest veto."""
+    paused_until: Mapped[datetime | None] = mapped_column(Instant)
+    """The person's own pause: nothing to many before then."""
+    digest: Mapped[str | None] = mapped_column(Text(collation="C"))
+    """``weekly`` or ``monthly``: one mail about what was missed, instead of every mail."""
+    digest_from: Mapped[datetime | None] = mapped_column(Instant)
+    """Until when they have been told what they missed."""
 
 
 class Suppression(Base):

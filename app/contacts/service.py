@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, literal, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
 from app.contacts import queries
 from app.contacts.addresses import Address
@@ -20,6 +21,8 @@ from app.kernel.errors import BadInput, Conflict
 from app.kernel.ids import uuid7
 
 EMAIL = "email"
+POST = "post"
+MAX_LINES = 6
 MAX_LABEL = 80
 _LABEL_FAULT = f"Write a label of at most {MAX_LABEL} characters on one line."
 _CHOSEN = frozenset({FieldKind.CHOICE, FieldKind.MULTI_CHOICE})
@@ -66,6 +69,55 @@ def find_or_create(workspace_id: UUID, address: Address, *, language: str = "en"
         .scalar_one()
     )
     return found, made is not None
+
+
+def change_address(workspace_id: UUID, contact_id: UUID, address: Address) -> None:
+    """Let the person be reached here from now on; only after they have shown that they read mail there.
+
+    Raises:
+        Conflict: somebody else has this mailbox, or the person has none to change.
+    """
+    row = queries.find_address(workspace_id, contact_id)
+    other = queries.find_by_key(workspace_id, address.key)
+    if row is None or (other is not None and other.id != contact_id):
+        raise Conflict("This address belongs to somebody else here.")
+    row.raw, row.address, row.key = address.raw, address.address, address.key
+    row.folded, row.domain = address.folded, address.domain
+    row.needs_smtputf8 = address.needs_smtputf8
+    try:
+        session().flush()
+    except IntegrityError as fault:
+        raise Conflict("This address belongs to somebody else here.") from fault
+
+
+def set_postal(workspace_id: UUID, contact_id: UUID, text: str) -> None:
+    """Where letters on paper go, as lines; empty: nowhere.
+
+    Raises:
+        BadInput: more than six lines, a line of more than 80 characters, or one that cannot be printed.
+    """
+    lines = [" ".join(line.split()) for line in text.strip().splitlines()]
+    if len(lines) > MAX_LINES or any(len(line) > MAX_LABEL or not line.isprintable() for line in lines):
+        raise BadInput(
+            "The postal address does not fit.",
+            fields={"postal": f"Write at most {MAX_LINES} lines of at most {MAX_LABEL} characters."},
+        )
+    session().execute(
+        delete(ContactAddress).where(
+            ContactAddress.workspace_id == workspace_id,
+            ContactAddress.contact_id == contact_id,
+            ContactAddress.channel == POST,
+        )
+    )
+    if lines:
+        written = "\n".join(lines)
+        # Households share one: the key is the person's, so that none of them takes it from another.
+        row = ContactAddress(
+            id=uuid7(), workspace_id=workspace_id, contact_id=contact_id, channel=POST, raw=text, address=written,
+            key=str(contact_id), folded="", domain="", needs_smtputf8=False, created_at=clock.now(),
+        )  # fmt: skip
+        session().add(row)
+        session().flush()
 
 
 def update_profile(

@@ -11,6 +11,7 @@ from app.accounts.rules.brand import Brand
 from app.content import queries as versions
 from app.delivery import dkim_keys, outlets, queries
 from app.delivery.dkim import Signer
+from app.delivery.identity import RETURN_PATH
 from app.delivery.outbox import Head
 from app.delivery.rules import Sender
 from app.delivery.transports.settings import SmtpSettings
@@ -20,8 +21,6 @@ from app.kernel.db import session
 if TYPE_CHECKING:
     from app.content.models import LetterVersion
 
-RETURN_PATH = "return path"
-"""Purpose of the key behind the return path and the mailto of List-Unsubscribe."""
 BOUNCES = "bounces"
 """The subdomain of the sender's domain that takes bounces, so that SPF aligns."""
 _KEPT: Final = 16

@@ -16,6 +16,8 @@ from app.kernel.macs import hmac_sha256
 Purpose = Literal["b", "u"]
 """``b``: bounces (the envelope sender), ``u``: the mailto of List-Unsubscribe."""
 
+RETURN_PATH: Final = "return path"
+"""Purpose of the key behind both mailboxes."""
 _DIGITS: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _MAC_BYTES: Final = 10
 _PARTS: Final[dict[Purpose, slice]] = {"b": slice(_MAC_BYTES), "u": slice(_MAC_BYTES, 2 * _MAC_BYTES)}

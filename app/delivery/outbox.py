@@ -208,16 +208,20 @@ _GATES: Final = {
     # who: (joined rows, the gate, which rows are locked)
     "bulk": (_BULK_JOIN, consent.gate_sql(), "p, r"),
     "contact": (" JOIN reach r ON r.id = m.reach_id", consent.system_gate_sql(), "r"),
+    # A mail of its own that stands on a permission: the digest that somebody chose instead of every mail.
+    "digest": (_BULK_JOIN, consent.gate_sql(as_digest=True), "p, r"),
     "user": (" JOIN users u ON u.id = m.user_id", "u.disabled_at IS NULL", "u"),
 }
 BULK_REASON: Final = (
     "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' WHEN r.suppressed_at IS NOT NULL"
     " THEN coalesce(r.suppressed_reason, 'suppressed') WHEN r.objected_at IS NOT NULL THEN 'stopped everything'"
-    " ELSE 'no permission' END"
+    " WHEN p.state <> 'yes' THEN 'no permission' WHEN r.paused_until > :now THEN 'on pause'"
+    " WHEN r.digest IS NOT NULL THEN 'gets a digest' ELSE 'no permission' END"
 )
 """What the gate has against a message of bulk, in the words of reports."""
 _REASONS: Final = {
     "bulk": BULK_REASON,
+    "digest": BULK_REASON.replace("r.digest IS NOT NULL THEN 'gets a digest'", "r.digest IS NULL THEN 'no digest'"),
     "contact": "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' ELSE coalesce(r.suppressed_reason, 'suppressed') END",
     "user": "'this user is disabled'",
 }
@@ -266,7 +270,7 @@ def begin(batch: Sequence[Held], domain: str) -> list[Held]:
         sqlalchemy.exc.OperationalError: a lock was not granted in time; nothing has begun.
     """
     now, first = clock.now(), batch[0]
-    who = "user" if first.user_id else ("bulk" if first.head.kind is Kind.BULK else "contact")
+    who = _sort_of(first)
     values = _taken(batch) | {"now": now}
     session().execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT[first.head.lane]}'"))
     begun = set(
@@ -286,6 +290,14 @@ def begin(batch: Sequence[Held], domain: str) -> list[Held]:
         )
         give_back([held for held in left if held.n not in refused])
     return [held for held in batch if held.n in begun]
+
+
+def _sort_of(held: Held) -> str:
+    if held.user_id is not None:
+        return "user"
+    if held.head.kind is Kind.BULK:
+        return "bulk"
+    return "digest" if held.permission_id else "contact"
 
 
 def _taken(batch: Sequence[Held]) -> dict[str, Any]:

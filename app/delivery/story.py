@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.accounts import queries as accounts
 from app.consent import queries as consent
-from app.consent.rules import may_write
+from app.consent.rules import State, may_write
 from app.delivery import journal, mails, queries
 from app.delivery.journal import Step
 from app.delivery.models import Mailing, Message
@@ -71,7 +71,7 @@ def _permission(message: Message, mailing: Mailing, now: datetime) -> Iterator[L
         return
     reach = consent.find_reach(message.workspace_id, message.contact_id)
     veto = _veto(reach) if reach else "nobody like that can be reached"
-    if mailing.kind != Kind.BULK:
+    if message.permission_id is None:
         is_objection = reach is not None and veto and not (reach.suppressed_at or reach.erased_at)
         yield "Permission", "none needed: it answers the person's own act"
         yield "The gate now", f"no: {veto}" if veto and not is_objection else "yes"
@@ -80,10 +80,10 @@ def _permission(message: Message, mailing: Mailing, now: datetime) -> Iterator[L
     found = next((one for one in all_of_them if one.id == message.permission_id), None)
     if found is not None:
         yield "Permission", f"{found.id}: {found.state} for {found.purpose} by {found.channel}, event {found.event_id}"
-    if may_write(consent.standing(found, reach), now):
+    if may_write(consent.standing(found, reach), now, as_digest=mailing.kind != Kind.BULK):
         yield "The gate now", "yes"
     else:
-        yield "The gate now", f"no: {veto or _no(found, now)}"
+        yield "The gate now", f"no: {veto or _no(found, reach, now)}"
 
 
 def _veto(reach: Reach) -> str:
@@ -94,13 +94,17 @@ def _veto(reach: Reach) -> str:
     return f"they stopped everything on {_at(reach.objected_at)}" if reach.objected_at else ""
 
 
-def _no(permission: Permission | None, now: datetime) -> str:
+def _no(permission: Permission | None, reach: Reach | None, now: datetime) -> str:
     if permission is None:
         return "its permission is gone"
     if permission.valid_until and permission.valid_until <= now:
         return f"it was given until {_at(permission.valid_until)}"
-    if permission.paused_until and permission.paused_until > now:
-        return f"they paused until {_at(permission.paused_until)}"
+    pauses = [permission.paused_until, reach.paused_until if reach else None]
+    paused_until = max((pause for pause in pauses if pause), default=None)
+    if permission.state == State.YES and paused_until and paused_until > now:
+        return f"they paused until {_at(paused_until)}"
+    if permission.state == State.YES and reach is not None and reach.digest:
+        return f"they want a {reach.digest} digest instead"
     return f"their permission is {permission.state} since {_at(permission.updated_at)}"
 
 

@@ -18,6 +18,7 @@ from app.kernel.db import session
 from app.kernel.errors import BadRequest
 from app.kernel.paging import Page, decode_cursor, encode_cursor
 from app.people import rules
+from app.preferences import queries as preferences
 
 PAGE_ROWS = 50
 ENTRIES = 40
@@ -229,9 +230,4 @@ def export(workspace_id: UUID, contact_id: UUID) -> dict[str, Any]:
     Raises:
         NotFound: none of this workspace.
     """
-    contacts.get_contact(workspace_id, contact_id)
-    return {
-        data.name: data.export(workspace_id, contact_id)
-        for found in module.installed()
-        for data in found.personal_data
-    }
+    return preferences.export(workspace_id, contact_id)

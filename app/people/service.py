@@ -18,9 +18,10 @@ from app.contacts import service as contacts
 from app.contacts.addresses import Address
 from app.delivery import service as delivery
 from app.forms.rules import DAY_SECONDS, REQUESTS_PER_ADDRESS_AND_DAY
-from app.kernel import limits, module
+from app.kernel import limits
 from app.kernel.errors import BadInput, Conflict, TooMany
 from app.people import rules
+from app.preferences import service as preferences
 
 NO_PROOF = Proof()
 
@@ -149,21 +150,13 @@ def never_write(workspace_id: UUID, contact_id: UUID, *, by: By, detail: str = "
 def erase(workspace_id: UUID, contact_id: UUID, *, by: By) -> bool:
     """Forget a person in every room, in one transaction; False when they were erased before.
 
-    The ledger comes first: it needs the address for the keyed hash that stays. Then every room of the registry
-    from above to below, so that nobody reads what is gone.
-
     Raises:
         NotFound: none of this workspace.
     """
-    contacts_queries.get_contact(workspace_id, contact_id)
-    if consent.ensure_reach(workspace_id, contact_id).erased_at is not None:
-        return False
-    consent.erase(workspace_id, contact_id, by=by)
-    for found in reversed(module.installed()):
-        for data in found.personal_data:
-            data.erase(workspace_id, contact_id)
-    _record("person.erased", workspace_id, contact_id, by)
-    return True
+    is_new = preferences.erase(workspace_id, contact_id, by=by)
+    if is_new:
+        _record("person.erased", workspace_id, contact_id, by)
+    return is_new
 
 
 def record_export(workspace_id: UUID, contact_id: UUID, *, by: By) -> None:

@@ -8,13 +8,17 @@
 | ``/u/…/undo`` | undo | one event of leaving | an hour on the page, a week by mail |
 | ``/p/`` | preferences | a reach | for ever: it only sends a mail or says no |
 | ``/my/`` | private | a person | one hour |
+| ``/a/`` | address | a wish for another address | once, seven days |
+| ``/d/address/`` | decoy | the same | for ever, marks it |
+| ``/data/`` | data | a person | one hour |
+| ``/erase/`` | erase | a person | one hour |
 | ``/w/`` | why | a permission | for ever: shows no address |
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from uuid import UUID
 
@@ -109,6 +113,62 @@ def decoy(request_id: UUID) -> str:
 def read_decoy(token: str) -> UUID:
     """The request that it names, or NotFound."""
     return UUID(bytes=tokens.verify("decoy", token, size=_ID))
+
+
+def address(change_id: UUID) -> str:
+    """The token that confirms a new address."""
+    return tokens.sign("address", change_id.bytes)
+
+
+def read_address(token: str) -> UUID:
+    """The wish that it names, or NotFound."""
+    return UUID(bytes=tokens.verify("address", token, size=_ID))
+
+
+def address_decoy(change_id: UUID) -> str:
+    """The token of the link beside it that no person sees."""
+    return tokens.sign("address decoy", change_id.bytes)
+
+
+def read_address_decoy(token: str) -> UUID:
+    """The wish that it names, or NotFound."""
+    return UUID(bytes=tokens.verify("address decoy", token, size=_ID))
+
+
+def data(person: Person, expires_at: datetime) -> str:
+    """The token of the page that hands out everything about a person."""
+    return tokens.sign_until("data", person.workspace_id.bytes + person.contact_id.bytes, expires_at)
+
+
+def read_data(token: str, now: datetime) -> Person:
+    """Whose data; Expired or NotFound as ``read_private``."""
+    return person_of(tokens.verify_until("data", token, now, size=2 * _ID))
+
+
+def erase(person: Person, expires_at: datetime) -> str:
+    """The token of the page that erases a person."""
+    return tokens.sign_until("erase", person.workspace_id.bytes + person.contact_id.bytes, expires_at)
+
+
+def read_erase(token: str, now: datetime) -> Person:
+    """Whom; Expired or NotFound as ``read_private``."""
+    return person_of(tokens.verify_until("erase", token, now, size=2 * _ID))
+
+
+def opened(request_id: UUID, at: datetime) -> str:
+    """Says when a page with a confirm button was shown: a field of its form, whole milliseconds."""
+    return tokens.sign("confirm opened", int(at.timestamp() * 1000).to_bytes(6, "big") + request_id.bytes)
+
+
+def read_opened(token: str, request_id: UUID) -> datetime | None:
+    """When the page was shown; None where the field is missing or belongs to another question."""
+    try:
+        payload = tokens.verify("confirm opened", token, size=6 + _ID)
+    except NotFound:
+        return None
+    if payload[6:] != request_id.bytes:
+        return None
+    return datetime.fromtimestamp(int.from_bytes(payload[:6], "big") / 1000, UTC)
 
 
 def private(person: Person, expires_at: datetime) -> str:

@@ -11,8 +11,8 @@ from flask import current_app
 
 from app.consent import history
 from app.consent import queries as consent
+from app.consent.rules import Channel, RequestState, State
 from app.consent.rules import Kind as EventKind
-from app.consent.rules import RequestState, State
 from app.delivery.service import Prepared, ReaderLinks, ReaderTokens, Skip, SystemMail, SystemMessage
 from app.kernel import i18n
 from app.kernel.i18n import gettext as _
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from app.consent.models import ConsentRequest, Interest
 
 
-def _url(path: str) -> str:
+def url(path: str) -> str:
     """A link of this installation; never made from a request, whose host somebody else may have chosen."""
     return f"{current_app.config['NOD'].url}{path}"
 
 
 def links_of(permission_id: UUID, reach_id: UUID) -> ReaderLinks:
     """Where the reader of a letter leaves, chooses, and learns why: the pages of this room."""
-    url, own = current_app.config["NOD"].url, tokens_of(permission_id, reach_id)
-    return ReaderLinks(f"{url}/u/{own.unsubscribe}", f"{url}/p/{own.preferences}", f"{url}/w/{own.why}")
+    base, own = current_app.config["NOD"].url, tokens_of(permission_id, reach_id)
+    return ReaderLinks(f"{base}/u/{own.unsubscribe}", f"{base}/p/{own.preferences}", f"{base}/w/{own.why}")
 
 
 def tokens_of(permission_id: UUID, reach_id: UUID, *, with_why: bool = True) -> ReaderTokens:
@@ -41,6 +41,18 @@ def tokens_of(permission_id: UUID, reach_id: UUID, *, with_why: bool = True) -> 
         links.preferences(reach_id),
         links.why(permission_id) if with_why else "",
     )
+
+
+def prepare_reminder(message: SystemMessage) -> Prepared | Skip:
+    """The question once more, where nobody has answered it and no program has looked at it."""
+    request = consent.find_request(message.dedupe)
+    if request is None or request.state != RequestState.OPEN or queries.is_over(request):
+        return Skip("The question was answered or called off before its reminder went out.")
+    reader = queries.get_reader(request.workspace_id, request.contact_id)
+    if not reader.address or queries.is_known(request):
+        return Skip("The person was erased, or has said yes meanwhile.")
+    with speaking(request.language):
+        return _question(request, reader, None, is_reminder=True)
 
 
 def prepare_confirm(message: SystemMessage) -> Prepared | Skip:
@@ -55,7 +67,7 @@ def prepare_confirm(message: SystemMessage) -> Prepared | Skip:
         return Skip(
             "This mailbox was asked a short while ago: at most one question in 24 hours, three in 30 days."
         )
-    with _speaking(request.language):
+    with speaking(request.language):
         if request.is_renewal:
             return _renewal(request, reader)
         if queries.is_known(request):
@@ -63,21 +75,23 @@ def prepare_confirm(message: SystemMessage) -> Prepared | Skip:
         return _question(request, reader, message.data.get("form"))
 
 
-def _question(request: ConsentRequest, reader: Reader, form: str | None) -> Prepared:
+def _question(
+    request: ConsentRequest, reader: Reader, form: str | None, *, is_reminder: bool = False
+) -> Prepared:
     topics = queries.list_asked(request)
     return Prepared(
         to=reader.address,
         template="confirm",
         language=request.language,
-        values=_values(reader)
+        values=values_of(reader)
         | {
-            "request": _asked(request, reader, topics),
+            "request": asked_values(request, reader, topics) | {"is_reminder": "yes" if is_reminder else ""},
             "links": {
-                "confirm": _url(f"/c/{consent.confirm_token(request)}"),
-                "decoy": _url(f"/d/{links.decoy(request.id)}"),
+                "confirm": url(f"/c/{consent.confirm_token(request)}"),
+                "decoy": url(f"/d/{links.decoy(request.id)}"),
             },
         },
-        unsubscribe_url=_url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}"),
+        unsubscribe_url=url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}"),
         extra_headers=form_header(form, request),
     )
 
@@ -87,23 +101,23 @@ def _renewal(request: ConsentRequest, reader: Reader) -> Prepared | Skip:
     ends_at = queries.ends_at(request)
     if ends_at is None:
         return Skip("The person has answered, or their permission ends no more.")
-    values = _values(reader)
+    values = values_of(reader)
     values["mail"]["reason"] = _(
         "You get this one mail because our permission to write to you ends soon. It holds no advertising and reports "
         "nothing back."
     )
-    unsubscribe = _url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}")
+    unsubscribe = url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}")
     return Prepared(
         to=reader.address,
         template="renew",
         language=request.language,
         values=values
         | {
-            "request": _asked(request, reader, queries.list_asked(request))
+            "request": asked_values(request, reader, queries.list_asked(request))
             | {"ends": i18n.day(ends_at, reader.brand.time_zone)},
             "links": {
-                "confirm": _url(f"/c/{consent.confirm_token(request)}"),
-                "decoy": _url(f"/d/{links.decoy(request.id)}"),
+                "confirm": url(f"/c/{consent.confirm_token(request)}"),
+                "decoy": url(f"/d/{links.decoy(request.id)}"),
                 "unsubscribe": unsubscribe,
             },
         },
@@ -117,9 +131,9 @@ def _already_subscribed(request: ConsentRequest, reader: Reader) -> Prepared:
         to=reader.address,
         template="already-subscribed",
         language=request.language,
-        values=_values(reader)
-        | {"request": _asked(request, reader, topics), "links": {"preferences": _preferences_url(reader)}},
-        unsubscribe_url=_unsubscribe_all(reader),
+        values=values_of(reader)
+        | {"request": asked_values(request, reader, topics), "links": {"preferences": preferences_url(reader)}},
+        unsubscribe_url=unsubscribe_all(reader),
         extra_headers=form_header(None, request),
     )
 
@@ -146,53 +160,53 @@ def prepare_welcome(message: SystemMessage) -> Prepared | Skip:
     said = _said_yes(request)
     if said is None or said.kind is not EventKind.CONFIRMED:
         return Skip("Nothing new was permitted.")
-    states = consent.choices(request.workspace_id, request.contact_id).interests
+    states = consent.choices(request.workspace_id, request.contact_id, request.channel).interests
     topics = [found for found in queries.list_asked(request) if states.get(found.id) is State.YES]
     if not topics or not reader.address:
         return Skip("The person has left again.")
     zone = reader.brand.time_zone
-    with _speaking(request.language):
+    with speaking(request.language):
         return Prepared(
             to=reader.address,
             template="welcome",
             language=request.language,
-            values=_values(reader)
+            values=values_of(reader)
             | {
-                "request": _asked(request, reader, topics),
+                "request": asked_values(request, reader, topics),
                 "permission": {"date": i18n.day(said.at, zone), "time": i18n.minute(said.at, zone)},
                 "links": {
-                    "preferences": _preferences_url(reader),
-                    "unsubscribe": _url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}"),
+                    "preferences": preferences_url(reader),
+                    "unsubscribe": url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}"),
                 },
             },
-            unsubscribe_url=_url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}"),
+            unsubscribe_url=url(f"/u/{links.unsubscribe(links.Kind.REQUEST, request.id)}"),
         )
 
 
 def prepare_private_link(message: SystemMessage) -> Prepared | Skip:
     """The link of the private page, good for an hour from the wish."""
-    reader = _reader_of(message)
+    reader = reader_of(message)
     if not reader.address:
         return Skip("The person was erased.")
     person = links.Person(reader.workspace_id, reader.contact_id)
     token = links.private(person, message.created_at + links.PRIVATE_FOR)
-    with _speaking(reader.language):
+    with speaking(reader.language):
         return Prepared(
             to=reader.address,
             template="preferences-link",
             language=reader.language,
-            values=_values(reader)
+            values=values_of(reader)
             | {
                 "request": {"time": i18n.minute(message.created_at, reader.brand.time_zone)},
-                "links": {"preferences_private": _url(f"/my/{token}")},
+                "links": {"preferences_private": url(f"/my/{token}")},
             },
-            unsubscribe_url=_unsubscribe_all(reader),
+            unsubscribe_url=unsubscribe_all(reader),
         )
 
 
 def prepare_left_notice(message: SystemMessage) -> Prepared | Skip:
     """Says that somebody is out, with a way back for somebody whose friend pressed the link of a forwarded mail."""
-    reader = _reader_of(message)
+    reader = reader_of(message)
     event_id, interest_id = UUID(message.data["event"]), UUID(message.data["interest"])
     interests = consent.get_interests(message.workspace_id, [interest_id])
     states = consent.choices(reader.workspace_id, reader.contact_id).interests
@@ -200,23 +214,24 @@ def prepare_left_notice(message: SystemMessage) -> Prepared | Skip:
         return Skip("The person has come back.")
     what = links.Undo(reader.workspace_id, reader.contact_id, event_id)
     token = links.undo(what, message.created_at + links.UNDO_BY_MAIL)
-    with _speaking(reader.language):
+    with speaking(reader.language):
         return Prepared(
             to=reader.address,
             template="left-notice",
             language=reader.language,
-            values=_values(reader)
+            values=values_of(reader)
             | {
                 "topic": {"name": interests[0].name},
                 "request": {"time": i18n.minute(message.created_at, reader.brand.time_zone)},
-                "links": {"undo": _url(f"/u/{token}/undo")},
+                "links": {"undo": url(f"/u/{token}/undo")},
             },
-            unsubscribe_url=_unsubscribe_all(reader),
+            unsubscribe_url=unsubscribe_all(reader),
         )
 
 
 SYSTEM_MAILS = (
     SystemMail("confirm", prepare_confirm, "The question to confirm"),
+    SystemMail("confirm-reminder", prepare_reminder, "The question once more"),
     SystemMail("welcome", prepare_welcome, "The receipt of a yes"),
     SystemMail("preferences-link", prepare_private_link, "The private link to one's choices"),
     SystemMail("left-notice", prepare_left_notice, "The notice of having left"),
@@ -224,7 +239,8 @@ SYSTEM_MAILS = (
 
 
 @contextmanager
-def _speaking(language: str) -> Iterator[None]:
+def speaking(language: str) -> Iterator[None]:
+    """Words of this language inside."""
     before = i18n.current()
     i18n.use(language)
     try:
@@ -233,7 +249,8 @@ def _speaking(language: str) -> Iterator[None]:
         i18n.use(before)
 
 
-def _reader_of(message: SystemMessage) -> Reader:
+def reader_of(message: SystemMessage) -> Reader:
+    """The contact that a mail goes to."""
     if message.contact_id is None:
         raise ValueError("This mail goes to a contact.")
     return queries.get_reader(message.workspace_id, message.contact_id)
@@ -249,7 +266,8 @@ def _said_yes(request: ConsentRequest) -> history.HistoryEntry | None:
     return None
 
 
-def _values(reader: Reader) -> dict[str, Any]:
+def values_of(reader: Reader) -> dict[str, Any]:
+    """What every mail of ours may name."""
     brand = reader.brand
     return {
         "contact": {"first_name": reader.first_name, "last_name": "", "email": reader.address},
@@ -269,15 +287,18 @@ def _values(reader: Reader) -> dict[str, Any]:
     }
 
 
-def _asked(request: ConsentRequest, reader: Reader, topics: Sequence[Interest]) -> dict[str, Any]:
+def asked_values(request: ConsentRequest, reader: Reader, topics: Sequence[Interest]) -> dict[str, Any]:
+    """What a mail may name of a question."""
+    on_paper = _(", on paper") if request.channel == Channel.POST else ""
     zone = reader.brand.time_zone
     return {
         "date": i18n.day(request.created_at, zone),
         "time": i18n.minute(request.created_at, zone),
         "asked_by": queries.asked_by(request),
-        "site": queries.site_of(request) or queries.site(_url("/")),
+        "site": queries.site_of(request) or queries.site(url("/")),
         "expires": i18n.instant(request.expires_at, zone),
-        "topics": [{"name": found.name, "pace": found.pace} for found in topics],
+        "is_reminder": "",
+        "topics": [{"name": found.name + on_paper, "pace": found.pace} for found in topics],
         "topic_names": _join([found.name for found in topics]),
     }
 
@@ -289,11 +310,13 @@ def _join(names: Sequence[str]) -> str:
     return _("%(names)s and %(last)s") % {"names": ", ".join(names[:-1]), "last": names[-1]}
 
 
-def _preferences_url(reader: Reader) -> str:
+def preferences_url(reader: Reader) -> str:
+    """Where this person asks for their private page."""
     reach = consent.find_reach(reader.workspace_id, reader.contact_id)
-    return _url(f"/p/{links.preferences(reach.id)}") if reach else _url("/")
+    return url(f"/p/{links.preferences(reach.id)}") if reach else url("/")
 
 
-def _unsubscribe_all(reader: Reader) -> str | None:
+def unsubscribe_all(reader: Reader) -> str | None:
+    """The link that stops everything; None for somebody who was never reached."""
     reach = consent.find_reach(reader.workspace_id, reader.contact_id)
-    return _url(f"/u/{links.unsubscribe(links.Kind.REACH, reach.id)}") if reach else None
+    return url(f"/u/{links.unsubscribe(links.Kind.REACH, reach.id)}") if reach else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -17,9 +17,11 @@ from app.consent.rules import Kind as EventKind
 from app.consent.rules import RequestState, State
 from app.contacts import queries as contacts
 from app.contacts.rules import mask
-from app.kernel import clock
+from app.kernel import clock, module
+from app.kernel.db import session
 from app.kernel.errors import NotFound
-from app.preferences import rules
+from app.preferences import links, rules
+from app.preferences.models import ReaderSettings
 
 if TYPE_CHECKING:
     from app.consent.models import ConsentRequest, Interest, Permission
@@ -162,6 +164,34 @@ def get_permission(permission_id: UUID) -> Permission:
     return found
 
 
+def person_behind(token: links.Unsubscribe) -> tuple[UUID, UUID]:
+    """Workspace and contact that an unsubscribe link is about.
+
+    Raises:
+        NotFound: what it named was never there.
+    """
+    if token.kind is links.Kind.PERMISSION:
+        permission = get_permission(token.id)
+        return permission.workspace_id, permission.contact_id
+    find = consent.find_request if token.kind is links.Kind.REQUEST else consent.find_reach_by_id
+    found = find(token.id)
+    if found is None:
+        raise NotFound
+    return found.workspace_id, found.contact_id
+
+
+def offers_post(workspace_id: UUID) -> bool:
+    """Whether people may choose letters on paper."""
+    found = session().get(ReaderSettings, workspace_id)
+    return found is not None and found.offers_post
+
+
+def remind_after_days(workspace_id: UUID) -> int | None:
+    """After how many days an unanswered question is asked once more; None: never."""
+    found = session().get(ReaderSettings, workspace_id)
+    return found.remind_after_days if found else None
+
+
 def list_still(workspace_id: UUID, contact_id: UUID) -> list[Interest]:
     """The interests that mail goes on about."""
     states = consent.choices(workspace_id, contact_id).interests
@@ -178,3 +208,17 @@ def list_why(permission: Permission) -> Sequence[history.HistoryEntry]:
     reference = decided.body.get("asked_by")
     asked = history.get_entry(permission.workspace_id, UUID(reference)) if reference else None
     return [entry for entry in (asked, decided) if entry is not None]
+
+
+def export(workspace_id: UUID, contact_id: UUID) -> dict[str, Any]:
+    """What every room knows about a person, by room.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    contacts.get_contact(workspace_id, contact_id)
+    return {
+        data.name: data.export(workspace_id, contact_id)
+        for found in module.installed()
+        for data in found.personal_data
+    }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from app.consent.rules import State
 
@@ -18,6 +19,11 @@ LOOK_BACK = timedelta(days=90)
 PURGE_DAYS = 30
 PRIVATE_LINKS_A_DAY = 3
 FRESH_MAILS_A_DAY = 1
+ADDRESS_MAILS_A_DAY = 3
+DATA_MAILS_A_DAY = 3
+ADDRESS_DAYS = 7
+PAUSE = timedelta(days=30)
+LONGEST_PAUSE = timedelta(days=366)
 DAY_SECONDS = 24 * 3600
 
 
@@ -58,3 +64,23 @@ def change_of(now: Mapping[UUID, State], offered: Sequence[UUID], ticked: Collec
     ask = tuple(interest for interest in offered if interest in ticked and interest not in live)
     withdraw = tuple(interest for interest in offered if interest not in ticked and interest in live)
     return Change(ask, withdraw)
+
+
+def pause_until(choice: str, day: date | None, before: datetime | None, now: datetime, zone: str) -> datetime | None:
+    """The moment until which nothing is sent; None: no pause.
+
+    Args:
+        choice: ``no``, ``keep`` (as it is), a number of days such as ``30``, or ``until`` that day begins.
+        day: for ``until``; missing, past or more than a year away it is no pause.
+        before: until when they paused so far.
+        now: the clock.
+        zone: where the day begins, as ``Europe/Berlin``.
+    """
+    if choice == "keep":
+        return before if before and before > now else None
+    if choice.isdecimal():
+        return now + min(timedelta(days=int(choice)), LONGEST_PAUSE)
+    if choice != "until" or day is None:
+        return None
+    moment = datetime.combine(day, time(), ZoneInfo(zone))
+    return moment if now < moment <= now + LONGEST_PAUSE else None

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.consent import queries as consent_queries
 from app.consent import service as consent
-from app.consent.rules import By, Level, Proof, RequestState, Shown
-from app.contacts import service as contacts
+from app.consent.rules import By, Channel, Digest, Level, Proof, RequestState, Shown
 from app.delivery import service as delivery
-from app.kernel import limits
+from app.kernel import clock, limits
 from app.kernel.errors import NotFound
 from app.kernel.ids import uuid7
 from app.preferences import links, queries
+from app.preferences.data import erase, purge_unconfirmed
 from app.preferences.rules import (
     DAY_SECONDS,
     FRESH_MAILS_A_DAY,
+    PAUSE,
     PRIVATE_LINKS_A_DAY,
-    Change,
-    change_of,
 )
 
 if TYPE_CHECKING:
     from app.consent.models import ConsentRequest, Interest
 
+__all__ = ["erase", "purge_unconfirmed"]
 PERSON = By("person")
 
 
@@ -66,7 +66,7 @@ def ask_again(request: ConsentRequest, proof: Proof) -> None:
         raise NotFound
     if not limits.hit("confirm.fresh", str(request.contact_id), FRESH_MAILS_A_DAY, DAY_SECONDS):
         return
-    _ask(
+    ask(
         request.workspace_id,
         request.contact_id,
         interests,
@@ -74,6 +74,7 @@ def ask_again(request: ConsentRequest, proof: Proof) -> None:
         address,
         _as_shown(request),
         proof,
+        channel=Channel(request.channel),
     )
 
 
@@ -94,7 +95,8 @@ def leave(token: links.Unsubscribe, proof: Proof, *, method: str) -> Left:
         if request is None:
             raise NotFound
         consent.cancel_request(request.id, by=PERSON, proof=proof)
-        return _withdraw(request.workspace_id, request.contact_id, queries.list_asked(request), proof, method)
+        asked, channel = queries.list_asked(request), Channel(request.channel)
+        return _withdraw(request.workspace_id, request.contact_id, asked, proof, method, channel)
     reach = consent_queries.find_reach_by_id(token.id)
     if reach is None:
         raise NotFound
@@ -102,7 +104,11 @@ def leave(token: links.Unsubscribe, proof: Proof, *, method: str) -> Left:
 
 
 def stop(workspace_id: UUID, contact_id: UUID, proof: Proof, *, method: str = "web") -> Left:
-    """Stop everything."""
+    """Stop everything, on paper too."""
+    if consent_queries.find_reach(workspace_id, contact_id, Channel.POST) is not None:
+        consent.stop_everything(
+            workspace_id, contact_id, by=PERSON, proof=proof, method=method, channel=Channel.POST
+        )
     event_id = consent.stop_everything(workspace_id, contact_id, by=PERSON, proof=proof, method=method)
     return Left(workspace_id, contact_id, event_id, ())
 
@@ -122,6 +128,28 @@ def tell_of_leaving(left: Left) -> None:
         )
 
 
+def less(token: links.Unsubscribe, wish: str, proof: Proof) -> Left:
+    """Fewer mails instead of none: ``weekly``, ``monthly`` or ``pause`` for a month.
+
+    Raises:
+        NotFound: what the link named was never there, or there is no such wish.
+    """
+    workspace_id, contact_id = queries.person_behind(token)
+    reach = consent_queries.find_reach(workspace_id, contact_id)
+    digest = Digest(reach.digest) if reach and reach.digest else None
+    paused_until = reach.paused_until if reach else None
+    if wish == "pause":
+        paused_until = clock.now() + PAUSE
+    elif wish in set(Digest):
+        digest = Digest(wish)
+    else:
+        raise NotFound
+    event_id = consent.set_pace(
+        workspace_id, contact_id, digest=digest, paused_until=paused_until, by=PERSON, proof=proof, method="link"
+    )
+    return Left(workspace_id, contact_id, event_id, ())
+
+
 def take_back(what: links.Undo, proof: Proof) -> bool:
     """Undo leaving; False when something was decided since."""
     return consent.give_back(what.workspace_id, what.contact_id, what.event_id, by=PERSON, proof=proof)
@@ -133,50 +161,22 @@ def send_private_link(workspace_id: UUID, contact_id: UUID) -> None:
         delivery.send_system(workspace_id, "preferences-link", dedupe=uuid7(), contact_id=contact_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What a person set on their page; ``words`` are those beside the topics, ``tracking_words`` the level's."""
-
-    ticked: Collection[UUID]
-    tracking: Level
-    first_name: str
-    language: str
-    words: str
-    tracking_words: str
-    page_url: str
-
-
-def save(reader: queries.Reader, saved: Saved, proof: Proof) -> Change:
-    """Put a person's choices into force: a no at once, a new yes after the button in one mail.
-
-    Raises:
-        BadInput: the name does not fit.
-    """
-    workspace_id, contact_id = reader.workspace_id, reader.contact_id
-    contacts.update_profile(workspace_id, contact_id, first_name=saved.first_name, language=saved.language)
-    offered = [found.id for found in consent_queries.list_interests(workspace_id)]
-    before = consent_queries.choices(workspace_id, contact_id)
-    change = change_of(before.interests, offered, saved.ticked)
-    if change.withdraw:
-        consent.withdraw(workspace_id, contact_id, change.withdraw, by=PERSON, proof=proof)
-    if saved.tracking is not before.tracking:
-        shown = _page(workspace_id, "tracking", saved.language, saved.tracking_words, saved.page_url)
-        consent.set_tracking(workspace_id, contact_id, saved.tracking, by=PERSON, proof=proof, shown=shown)
-    if change.ask:
-        shown = _page(workspace_id, "consent", saved.language, saved.words, saved.page_url)
-        _ask(workspace_id, contact_id, change.ask, None, reader.address, shown, proof)
-    return change
-
-
 def _withdraw(
-    workspace_id: UUID, contact_id: UUID, interests: Sequence[Interest], proof: Proof, method: str
+    workspace_id: UUID,
+    contact_id: UUID,
+    interests: Sequence[Interest],
+    proof: Proof,
+    method: str,
+    channel: Channel = Channel.EMAIL,
 ) -> Left:
     ids = [found.id for found in interests]
-    event_id = consent.withdraw(workspace_id, contact_id, ids, by=PERSON, proof=proof, method=method)
+    event_id = consent.withdraw(
+        workspace_id, contact_id, ids, by=PERSON, proof=proof, method=method, channel=channel
+    )
     return Left(workspace_id, contact_id, event_id, tuple(interests))
 
 
-def _ask(
+def ask(
     workspace_id: UUID,
     contact_id: UUID,
     interests: Sequence[UUID],
@@ -184,7 +184,10 @@ def _ask(
     address: str,
     shown: Shown,
     proof: Proof,
+    *,
+    channel: Channel = Channel.EMAIL,
 ) -> None:
+    """Put a question that the person wished for themselves; its mail goes to their own address."""
     request = consent.ask(
         workspace_id,
         contact_id,
@@ -194,6 +197,7 @@ def _ask(
         shown=shown,
         by=PERSON,
         proof=proof,
+        channel=channel,
     )
     delivery.send_system(workspace_id, "confirm", dedupe=request.id, contact_id=contact_id)
 
@@ -212,8 +216,3 @@ def _as_shown(request: ConsentRequest) -> Shown:
         referrer=page.get("referrer") or "",
         boxes=tuple(box["name"] for box in request.shown.get("boxes", [])),
     )
-
-
-def _page(workspace_id: UUID, kind: str, language: str, words: str, page_url: str) -> Shown:
-    text_id = consent.ensure_text(workspace_id, kind, language, words)
-    return Shown(language=language, text_ids=(text_id,), page_url=page_url, boxes=("topic",))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from app.consent import queries
-from app.consent.rules import Standing, State, may_write, word_for
+from app.consent.rules import Digest, Standing, State, may_write, word_for
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 moments = st.none() | st.sampled_from(
@@ -24,17 +24,20 @@ standings = st.builds(
     suppressed_at=moments,
     objected_at=moments,
     erased_at=moments,
+    all_paused_until=moments,
+    digest=st.none() | st.sampled_from(Digest),
 )
 ROWS = (
     "FROM (SELECT CAST(:state AS text) AS state, CAST(:valid_until AS timestamptz) AS valid_until, "
     "CAST(:paused_until AS timestamptz) AS paused_until) AS p, "
     "(SELECT CAST(:suppressed_at AS timestamptz) AS suppressed_at, CAST(:objected_at AS timestamptz) AS objected_at, "
-    "CAST(:erased_at AS timestamptz) AS erased_at) AS r"
+    "CAST(:erased_at AS timestamptz) AS erased_at, CAST(:all_paused_until AS timestamptz) AS paused_until, "
+    "CAST(:digest AS text) AS digest) AS r"
 )
 
 
 def values(standing):
-    names = ("valid_until", "paused_until", "suppressed_at", "objected_at", "erased_at")
+    names = ("valid_until", "paused_until", "suppressed_at", "objected_at", "erased_at", "all_paused_until", "digest")
     return {"state": standing.state.value, "now": NOW, **{name: getattr(standing, name) for name in names}}
 
 
@@ -42,6 +45,8 @@ def values(standing):
 @given(standing=standings)
 def test_sql_and_rule_agree(session, standing):
     gate = session.execute(text(f"SELECT {queries.gate_sql()} {ROWS}"), values(standing)).scalar_one()
+    digest = f"SELECT {queries.gate_sql(as_digest=True)} {ROWS}"
+    assert session.execute(text(digest), values(standing)).scalar_one() is may_write(standing, NOW, as_digest=True)
     word = session.execute(text(f"SELECT {queries.word_sql()} {ROWS}"), values(standing)).scalar_one()
     assert gate is may_write(standing, NOW)
     assert word == word_for(standing, NOW).value

@@ -136,3 +136,12 @@ _MORE = """INSERT INTO messages (mailing_no, n, workspace_id, contact_id, permis
     'host' || i % 50 || '.example', m.state, m.created_at, m.due_at FROM messages m
     CROSS JOIN generate_series(2, CAST(:audience AS bigint)) AS i
     CROSS JOIN LATERAL (SELECT gen_random_uuid() AS id WHERE i > 0) AS made WHERE m.mailing_no = :no AND m.n = 1"""
+
+
+def sent_letter(where: make.Place, subject: str) -> int:
+    """A letter about the first interest that has gone out to its audience, as far as anybody asks."""
+    with transaction():
+        service.set_sender(where.id, "Ostkai", "hello@ostkai.example")
+    number = Setting(where, letters.version(where.id, LETTER, subject=subject).id).launch()
+    due()
+    return number

@@ -30,7 +30,7 @@ from app.consent.queries.gate import (
     system_gate_sql,
     word_sql,
 )
-from app.consent.rules import Level, Purpose, Standing, State, Word
+from app.consent.rules import Digest, Level, Purpose, Standing, State, Word
 from app.kernel import clock, tokens
 from app.kernel.db import array_of, session
 from app.kernel.errors import NotFound
@@ -220,6 +220,8 @@ def standing(permission: Permission | None, reach: Reach | None) -> Standing:
         suppressed_at=reach.suppressed_at if reach else None,
         objected_at=reach.objected_at if reach else None,
         erased_at=reach.erased_at if reach else None,
+        all_paused_until=reach.paused_until if reach else None,
+        digest=Digest(reach.digest) if reach and reach.digest else None,
     )
 
 

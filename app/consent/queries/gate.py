@@ -12,8 +12,9 @@ MINE = (
 # For counts over everybody: who is vetoed is few, and to join those alone takes a third of the time. No permission is
 # written without its row of reach, so both joins count the same; a test compares them.
 VETOED = (
-    "LEFT JOIN (SELECT workspace_id, contact_id, channel, suppressed_at, suppressed_reason, objected_at, erased_at FROM reach"
-    " WHERE workspace_id = :workspace_id AND (suppressed_at IS NOT NULL OR objected_at IS NOT NULL OR erased_at IS NOT NULL)"
+    "LEFT JOIN (SELECT workspace_id, contact_id, channel, suppressed_at, suppressed_reason, objected_at, erased_at,"
+    " paused_until, digest FROM reach WHERE workspace_id = :workspace_id AND (suppressed_at IS NOT NULL"
+    " OR objected_at IS NOT NULL OR erased_at IS NOT NULL OR paused_until IS NOT NULL OR digest IS NOT NULL)"
     " ) r ON r.workspace_id = p.workspace_id AND r.contact_id = p.contact_id AND r.channel = p.channel"
 )
 REACHED = "JOIN reach r ON r.workspace_id = p.workspace_id AND r.contact_id = p.contact_id AND r.channel = p.channel"
@@ -27,15 +28,19 @@ def live_sql(permission: str = "p", now: str = ":now") -> str:
     )
 
 
-def gate_sql(permission: str = "p", reach: str = "r", now: str = ":now") -> str:
+def gate_sql(
+    permission: str = "p", reach: str = "r", now: str = ":now", *, as_digest: bool = False
+) -> str:
     """The gate over a row of ``permissions`` and one of ``reach``, for counts, freeze, claim and begin.
 
-    Every veto is a column of one of the two rows, so a statement that locks both sees the newest no.
+    Whoever wants a digest gets nothing but that (``as_digest``). Every veto is a column of one of the two rows, so a statement that locks both sees the newest no.
     """
     return (
         f"{live_sql(permission, now)}"
         f" AND ({permission}.paused_until IS NULL OR {permission}.paused_until <= {now})"
         f" AND {reach}.suppressed_at IS NULL AND {reach}.objected_at IS NULL AND {reach}.erased_at IS NULL"
+        f" AND ({reach}.paused_until IS NULL OR {reach}.paused_until <= {now})"
+        f" AND {reach}.digest IS {'NOT ' if as_digest else ''}NULL"
     )
 
 
@@ -75,9 +80,10 @@ STANDING = (
     f"CASE WHEN {gate_sql()} THEN '0may' WHEN r.erased_at IS NOT NULL THEN '1erased'"
     " WHEN r.suppressed_at IS NOT NULL THEN '2' || coalesce(r.suppressed_reason, 'suppressed')"
     " WHEN r.objected_at IS NOT NULL THEN '3stopped everything'"
-    " WHEN p.state = 'yes' AND p.paused_until > :now THEN '4on pause'"
-    " WHEN p.state = 'yes' AND p.valid_until <= :now THEN '5permission ended'"
-    " WHEN p.state = 'asked' THEN '6asked only' ELSE '7no permission' END"
+    " WHEN p.state = 'yes' AND greatest(p.paused_until, r.paused_until) > :now THEN '4on pause'"
+    " WHEN p.state = 'yes' AND r.digest IS NOT NULL THEN '5gets a digest'"
+    " WHEN p.state = 'yes' AND p.valid_until <= :now THEN '6permission ended'"
+    " WHEN p.state = 'asked' THEN '7asked only' ELSE '8no permission' END"
 )
 
 

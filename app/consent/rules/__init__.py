@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit, urlunsplit
 from uuid import UUID
@@ -51,6 +51,16 @@ class Level(StrEnum):
     """The day of the last open and nothing else, each overwriting the one before."""
     AGGREGATE = "aggregate"
     INDIVIDUAL = "individual"
+
+
+class Digest(StrEnum):
+    """One mail about what was missed, instead of every mail."""
+
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+DIGEST_PERIODS = {Digest.WEEKLY: timedelta(days=7), Digest.MONTHLY: timedelta(days=30)}
 
 
 class Basis(StrEnum):
@@ -156,11 +166,21 @@ class Standing:
     suppressed_at: datetime | None = None
     objected_at: datetime | None = None
     erased_at: datetime | None = None
+    all_paused_until: datetime | None = None
+    """The person's own pause, for everything on the channel."""
+    digest: Digest | None = None
 
 
-def may_write(standing: Standing, now: datetime) -> bool:
-    """The gate as a pure rule; ``queries.gate_sql`` says the same in SQL, and a test compares them."""
+def may_write(standing: Standing, now: datetime, *, as_digest: bool = False) -> bool:
+    """The gate as a pure rule; ``queries.gate_sql`` says the same in SQL, and a test compares them.
+
+    Whoever wants a digest gets nothing but that (``as_digest``).
+    """
     if standing.suppressed_at or standing.objected_at or standing.erased_at:
+        return False
+    if standing.all_paused_until is not None and standing.all_paused_until > now:
+        return False
+    if (standing.digest is not None) is not as_digest:
         return False
     if standing.valid_until is not None and standing.valid_until <= now:
         return False

@@ -32,6 +32,7 @@ from app.consent.service.offers import (
     set_topic,
 )
 from app.consent.service.vetoes import address_hash, configure, erase, inherit, inherit_suppression, suppress
+from app.consent.service.wishes import change_address, note_digest, set_pace
 from app.consent.service.write import ensure_reach
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "archive_interest",
     "ask",
     "cancel_request",
+    "change_address",
     "change_interest",
     "configure",
     "confirm",
@@ -70,9 +72,11 @@ __all__ = [
     "keep_last_open",
     "lapse",
     "mark_suspect",
+    "note_digest",
     "record_mail",
     "restore_interest",
     "seal_now",
+    "set_pace",
     "set_topic",
     "set_tracking",
     "sign_day",

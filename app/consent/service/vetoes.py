@@ -76,14 +76,16 @@ def suppress(
     return event_id
 
 
-def erase(workspace_id: UUID, contact_id: UUID, *, by: By) -> UUID:
+def erase(workspace_id: UUID, contact_id: UUID, *, by: By, keep_hash: bool = True) -> UUID:
     """Forget the person: the personal side of the ledger goes, the chain and a keyed hash of the address stay.
 
-    Call it before the address itself is deleted.
+    Call it before the address itself is deleted. Of somebody who never showed that the address is theirs, no hash is
+    kept (``keep_hash``) but the one that a complaint or a "never" has left.
     """
     contacts.get_contact(workspace_id, contact_id)
     reach = write.ensure_reach(workspace_id, contact_id, Channel.EMAIL)
-    _remember_hash(workspace_id, contact_id, Reason.ERASED, Channel.EMAIL, by.kind)
+    if keep_hash:
+        _remember_hash(workspace_id, contact_id, Reason.ERASED, Channel.EMAIL, by.kind)
     session().execute(
         update(Suppression)
         .where(Suppression.workspace_id == workspace_id, Suppression.contact_id == contact_id)

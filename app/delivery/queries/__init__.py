@@ -6,6 +6,7 @@ from app.delivery.queries.domains import (
     list_key_pairs,
     list_workspaces_sending_from,
 )
+from app.delivery.queries.missed import NamedMessage, find_by_mailbox, find_named, list_missed
 from app.delivery.queries.outbox import (
     OPEN,
     Beside,
@@ -65,6 +66,7 @@ __all__ = [
     "Beside",
     "Exclusions",
     "KeyPair",
+    "NamedMessage",
     "OutgoingServer",
     "PaceFigures",
     "Progress",
@@ -81,6 +83,8 @@ __all__ = [
     "count_unknown",
     "default_sender",
     "exclusions",
+    "find_by_mailbox",
+    "find_named",
     "get_key_pair",
     "get_mailing",
     "get_message",
@@ -88,6 +92,7 @@ __all__ = [
     "late_words",
     "limits_of",
     "list_key_pairs",
+    "list_missed",
     "list_people",
     "list_receivers",
     "list_routes",

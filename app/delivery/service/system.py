@@ -28,6 +28,7 @@ def send_system(
     contact_id: UUID | None = None,
     reach_id: UUID | None = None,
     user_id: UUID | None = None,
+    permission_id: UUID | None = None,
     data: dict[str, Any] | None = None,
 ) -> None:
     """Wish for one system mail to a contact or a user; a second wish with the same ``dedupe`` changes nothing.
@@ -41,6 +42,8 @@ def send_system(
         contact_id: the recipient, if a contact.
         reach_id: the contact's reach; looked up when left out.
         user_id: the recipient, if a user.
+        permission_id: for a mail that stands on a permission, as a digest does: the gate is asked about it when the
+            mail begins.
         data: what ``prepare`` will need; ids rather than values, as it is stored until the person is erased.
 
     Raises:
@@ -64,6 +67,7 @@ def send_system(
             workspace_id=workspace_id,
             contact_id=contact_id,
             user_id=user_id,
+            permission_id=permission_id,
             reach_id=reach_id,
             dedupe_key=dedupe,
             domain_group=domain,

@@ -1,58 +1,66 @@
-"""The private page behind a fresh mail: topics, tracking, name, history."""
+"""The private page behind a fresh mail: topics by channel, how often, what may be seen, name, history."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, current_app, make_response, redirect, render_template, request, url_for
+from flask import Response, make_response, redirect, render_template, request, url_for
 
 from app.consent import history
 from app.consent import queries as consent
-from app.consent.rules import Level, State
+from app.consent.rules import Channel, Level
 from app.consent.service import REQUEST_DAYS
+from app.contacts import queries as contacts
 from app.kernel import clock, i18n, tokens
 from app.kernel.errors import BadInput, NotFound
 from app.kernel.http import guards
 from app.kernel.http.posted import load
 from app.kernel.i18n import gettext as _
-from app.preferences import links, service
-from app.preferences.pages import leaving, shown
+from app.preferences import choosing, links, queries, service
+from app.preferences.pages import choices, leaving, shown
 from app.preferences.pages.shown import blueprint
 from app.preferences.queries import Reader
 from app.preferences.schemas import Choices
 
 if TYPE_CHECKING:
-    from app.consent.models import Interest
+    from app.consent.models import Reach
+
+_PLACES = {"topic": "topics", "postal": "postal", "email": "email"}
+"""Where on the page a fault belongs, beside the fields that are called like their place."""
+
+
+def reader_of(token: str) -> tuple[Reader, Response | None]:
+    """Whose private page it is; and where its hour is over, the page that offers a fresh mail."""
+    try:
+        person = links.read_private(token, clock.now())
+    except tokens.Expired as old:
+        person = links.person_of(old.payload)
+        return shown.reader(person.workspace_id, person.contact_id), private_expired(person)
+    return shown.reader(person.workspace_id, person.contact_id), None
 
 
 @blueprint.get("/my/<token>")
 @guards.public
 def centre(token: str) -> Response:
     """Everything a person has chosen, and their own history."""
-    try:
-        person = links.read_private(token, clock.now())
-    except tokens.Expired as old:
-        return private_expired(links.person_of(old.payload))
-    reader = shown.reader(person.workspace_id, person.contact_id)
-    return make_response(_centre(reader, token, {}))
+    reader, over = reader_of(token)
+    return over or make_response(page(reader, token, {}))
 
 
 @blueprint.post("/my/<token>")
 @guards.public
 def save(token: str) -> Response:
     """Put the choices into force."""
-    try:
-        person = links.read_private(token, clock.now())
-    except tokens.Expired as old:
-        return private_expired(links.person_of(old.payload))
-    reader = shown.reader(person.workspace_id, person.contact_id)
+    reader, over = reader_of(token)
+    if over is not None:
+        return over
     try:
         posted = {name: value for name, value in request.form.items() if name != "topic"}
         values = load(Choices(), {**posted, "topic": request.form.getlist("topic")})
-        service.save(reader, _saved(reader, values), shown.proof(token))
+        choosing.save(reader, choices.saved(reader, values), shown.proof(token))
     except BadInput as fault:
         faults = {name: _("This does not fit here.") for name in fault.fields}
-        return make_response(_centre(reader, token, faults), fault.status)
+        return make_response(page(reader, token, faults), fault.status)
     return make_response(redirect(url_for("preferences.centre", token=token, saved=1), 303))
 
 
@@ -60,51 +68,14 @@ def save(token: str) -> Response:
 @guards.public
 def stop_private(token: str) -> Response:
     """Stop everything, from the private page."""
-    try:
-        person = links.read_private(token, clock.now())
-    except tokens.Expired as old:
-        return private_expired(links.person_of(old.payload))
-    return leaving.stopped(service.stop(person.workspace_id, person.contact_id, shown.proof(token)))
-
-
-def _saved(reader: Reader, values: dict[str, Any]) -> service.Saved:
-    tracking: Level = values["tracking"]
-    return service.Saved(
-        ticked=set(values["topic"]),
-        tracking=tracking,
-        first_name=values["first_name"],
-        language=values["language"],
-        words=_agreement(reader),
-        tracking_words=" ".join(tracking_words(tracking)),
-        page_url=current_app.config["NOD"].url + "/my",
-    )
-
-
-def _agreement(reader: Reader) -> str:
-    """The words beside the topics; stored letter for letter with each new yes."""
-    return _(
-        "%(brand)s may email me about the topics ticked here. I can stop with one click in every mail."
-    ) % {"brand": reader.brand.short_name}
-
-
-def tracking_words(level: Level) -> tuple[str, str]:
-    """Words and smaller words of each choice, as shown and as stored."""
-    return {
-        Level.NONE: (_("Nothing"), _("Links go straight to their page, no picture reports back")),
-        Level.DATE: (
-            _("The day of my last open"),
-            _("One day without a time, so that you stop writing when I no longer read. Each open replaces it"),
-        ),
-        Level.AGGREGATE: (_("Totals only"), _("“38 of 100 people read it”, without knowing who")),
-        Level.INDIVIDUAL: (
-            _("What I open and click"),
-            _("To send me less that does not interest me. Ends for old mails too when you take it back"),
-        ),
-    }[level]
+    reader, over = reader_of(token)
+    if over is not None:
+        return over
+    return leaving.stopped(service.stop(reader.workspace_id, reader.contact_id, shown.proof(token)))
 
 
 def private_expired(person: links.Person) -> Response:
-    """Offers a fresh mail."""
+    """The page behind a private link whose hour is over: it offers a fresh mail and shows nothing."""
     reader = shown.reader(person.workspace_id, person.contact_id)
     reach = consent.find_reach(person.workspace_id, person.contact_id)
     if reach is None:
@@ -122,43 +93,50 @@ def private_expired(person: links.Person) -> Response:
     return make_response(body, 410)
 
 
-def _centre(reader: Reader, token: str, faults: dict[str, str]) -> str:
+def page(reader: Reader, token: str, faults: dict[str, str]) -> str:
+    """The private page, with what was wrong about a post."""
     chosen = consent.choices(reader.workspace_id, reader.contact_id)
     reach = consent.find_reach(reader.workspace_id, reader.contact_id)
-    is_stopped = reach is not None and reach.objected_at is not None
-    ids = {"topic": "topics", "tracking": "tracking", "first_name": "first_name", "language": "language"}
+    postal = contacts.find_address(reader.workspace_id, reader.contact_id, "post")
+    offers_post = queries.offers_post(reader.workspace_id)
+    actions = {name: url_for(f"preferences.{name}", token=token) for name in _ACTIONS}
     return render_template(
         "preferences/centre.html",
         **shown.shell(reader),
+        **_paces(reader, reach),
         first_name=reader.first_name,
         address=reader.address,
-        save_action=url_for("preferences.save", token=token),
-        stop_action=url_for("preferences.stop_private", token=token),
-        topics=[
-            _choice(found, chosen.interests.get(found.id), is_stopped)
-            for found in consent.list_interests(reader.workspace_id)
-        ],
-        agreement=_agreement(reader),
+        save_action=actions["save"],
+        stop_action=actions["stop_private"],
+        address_action=actions["wish_address"],
+        export_action=actions["ask_data"],
+        erase_action=actions["ask_erase"],
+        channels=choices.channels() if offers_post else [],
+        topics=choices.topics(reader, reach, offers_post=offers_post),
+        agreement=choices.agreement(reader),
+        agreement_post=choices.agreement(reader, Channel.POST),
         asks_again=True,
+        asks_postal=offers_post or postal is not None,
+        postal=postal.address if postal else "",
         tracking=chosen.tracking.value,
-        levels=[(level.value, *tracking_words(level)) for level in Level],
+        levels=[(level.value, *choices.tracking_words(level)) for level in Level],
         mail_languages=[(code, i18n.NAMES[code], code) for code in i18n.languages()],
         mail_language=reader.language,
         history=_history(reader),
         receipt_url=url_for("preferences.receipt", token=token),
         saved_at=clock.now() if request.args.get("saved") else None,
-        errors=[{"id": ids.get(name), "message": message} for name, message in faults.items()],
+        errors=[{"id": _PLACES.get(name, name), "message": text} for name, text in faults.items()],
+        given=request.form if faults else {},
     )
 
 
-def _choice(interest: Interest, state: State | None, is_stopped: bool) -> dict[str, Any]:
-    word = "never" if is_stopped else (state or State.NO).value
+_ACTIONS = ("save", "stop_private", "wish_address", "ask_data", "ask_erase")
+
+
+def _paces(reader: Reader, reach: Reach | None) -> dict[str, Any]:
     return {
-        "id": str(interest.id),
-        "name": interest.name,
-        "note": " ".join(filter(None, (interest.description, interest.pace))),
-        "state": word,
-        "checked": state in {State.YES, State.ASKED},
+        "frequency": choices.frequency(reach),
+        "pause": choices.pause(reach, clock.now(), reader.brand.time_zone),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Response, make_response, render_template, request, url_for
+from flask import Response, current_app, make_response, render_template, request, url_for
 
 from app.consent import queries as consent
 from app.consent.rules import Level, RequestState, State
@@ -12,7 +12,7 @@ from app.consent.service import REQUEST_DAYS, RequestOver, mark_suspect
 from app.kernel import clock
 from app.kernel.errors import NotFound
 from app.kernel.http import guards
-from app.preferences import links, queries, service
+from app.preferences import guardians, links, queries, service, suspicion
 from app.preferences.pages import shown
 from app.preferences.pages.shown import blueprint
 from app.preferences.rules import PURGE_DAYS
@@ -32,18 +32,22 @@ def confirm_page(token: str) -> Response:
 @blueprint.post("/c/<token>")
 @guards.public
 def confirm(token: str) -> Response:
-    """The yes, unless a machine followed the hidden link: then one more tap is asked for."""
+    """The yes, unless it may be a machine's: then one more tap is asked for."""
     asked = _request_of(token)
-    if asked.state == RequestState.OPEN and asked.suspect_at is not None:
-        return _after_confirm(asked, token) or _question(asked, token, again=True)
+    if asked.state == RequestState.OPEN and (why := _suspicion(asked)):
+        mark_suspect(asked.id)
+        return _after_confirm(asked, token) or _question(asked, token, again=why)
     return _confirm(asked, token, "")
 
 
 @blueprint.post("/c/<token>/again")
 @guards.public
 def confirm_again(token: str) -> Response:
-    """The second tap."""
+    """The second tap; one that is again quicker than a person changes nothing either."""
     asked = _request_of(token)
+    opened_at = links.read_opened(request.form.get("t", ""), asked.id)
+    if asked.state == RequestState.OPEN and opened_at and clock.now() - opened_at < suspicion.QUICK:
+        return _after_confirm(asked, token) or _question(asked, token, again="quick")
     return _confirm(asked, token, "second tap" if asked.suspect_at else "")
 
 
@@ -77,7 +81,20 @@ def _request_of(token: str) -> ConsentRequest:
     return consent.request_by_token(token)
 
 
+def _suspicion(asked: ConsentRequest) -> str:
+    return suspicion.reason(
+        decoy=asked.suspect_at is not None,
+        opened_at=links.read_opened(request.form.get("t", ""), asked.id),
+        now=clock.now(),
+        ip=request.remote_addr or "",
+        more_networks=current_app.config["NOD"].scanner_networks,
+    )
+
+
 def _confirm(asked: ConsentRequest, token: str, verdict: str) -> Response:
+    guardian = guardians.find(asked.id)
+    if guardian is not None:
+        verdict = "; ".join(filter(None, (verdict, f"said by the guardian, {guardian.address}")))
     proof = shown.proof(token, seconds_since_mail=queries.seconds_since_mail(asked), verdict=verdict)
     try:
         service.confirm(asked, proof)
@@ -91,14 +108,14 @@ def _after_confirm(asked: ConsentRequest, token: str) -> Response | None:
     reader = shown.speak_request(asked)
     shell = shown.shell(reader, asked.language)
     if asked.state == RequestState.CONFIRMED:
-        states = consent.choices(reader.workspace_id, reader.contact_id).interests
+        states = consent.choices(reader.workspace_id, reader.contact_id, asked.channel).interests
         got = [found for found in queries.list_asked(asked) if states.get(found.id) is State.YES]
         body = render_template(
             "preferences/confirmed.html",
             **shell,
             **shown.sender(reader),
             first_name=reader.first_name,
-            topics=shown.topics(got),
+            topics=shown.topics(got, asked.channel),
             confirmed_at=asked.done_at,
             welcome_mail=True,
             preferences_url=shown.preferences_url(reader),
@@ -119,18 +136,20 @@ def _after_confirm(asked: ConsentRequest, token: str) -> Response | None:
     return None
 
 
-def _question(asked: ConsentRequest, token: str, *, again: bool = False) -> Response:
+def _question(asked: ConsentRequest, token: str, *, again: str = "") -> Response:
     reader = shown.speak_request(asked)
-    words = queries.find_words(asked)
+    words, guardian = queries.find_words(asked), guardians.find(asked.id)
     target = "preferences.confirm_again" if again else "preferences.confirm"
     body = render_template(
         "preferences/confirm.html",
         **shown.shell(reader, asked.language),
         action=url_for(target, token=token),
         decoy_url=url_for("preferences.decoy", token=links.decoy(asked.id)),
+        opened=links.opened(asked.id, clock.now()),
         again=again,
-        address=reader.address,
-        topics=shown.topics(queries.list_asked(asked)),
+        address=reader.masked if guardian else reader.address,
+        for_child=guardian is not None,
+        topics=shown.topics(queries.list_asked(asked), asked.channel),
         tracking=asked.tracking or Level.NONE.value,
         words={"text": words.text, "shown_at": words.shown_at, "where": words.site, "version": words.version}
         if words

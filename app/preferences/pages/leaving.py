@@ -11,10 +11,12 @@ from app.consent import queries as consent
 from app.kernel import clock
 from app.kernel.errors import NotFound
 from app.kernel.http import guards
+from app.kernel.i18n import gettext as _
 from app.preferences import links, queries, service
 from app.preferences.pages import shown
 from app.preferences.pages.shown import blueprint
 from app.preferences.queries import Reader
+from app.preferences.rules import PAUSE
 
 if TYPE_CHECKING:
     pass
@@ -34,6 +36,8 @@ def unsubscribe_page(token: str) -> str:
         topic=topic,
         action=url_for("preferences.unsubscribe", token=token),
         all_action=url_for("preferences.stop_all", token=token) if topic else None,
+        less_action=url_for("preferences.less", token=token),
+        less_options=_less_options(),
         why_url=url_for("preferences.why", token=links.why(permission_id)) if permission_id else None,
     )
 
@@ -46,7 +50,7 @@ def unsubscribe(token: str) -> Response:
     Neither needs a cookie, and the mail program gets its answer at once, after the commit, without a redirect.
     """
     named = links.read_unsubscribe(token)
-    one_click = request.form.get(ONE_CLICK, "").lower() == "one-click"
+    one_click = _is_one_click()
     left = service.leave(named, shown.proof(token), method="one_click" if one_click else "link")
     if one_click:
         return Response("Done.\n", content_type="text/plain; charset=utf-8")
@@ -64,6 +68,32 @@ def unsubscribe(token: str) -> Response:
         undo_action=_undo_action(left),
         still=[{"name": found.name} for found in queries.list_still(left.workspace_id, left.contact_id)],
         all_action=url_for("preferences.stop_all", token=token),
+    )
+    return make_response(body)
+
+
+def _is_one_click() -> bool:
+    """Whether a mail program posts for its reader: RFC 8058's pair, as a form or, from some, as bare text."""
+    body = request.get_data()
+    if request.form.get(ONE_CLICK, "").strip().lower() == "one-click":
+        return True
+    return body[:200].strip().lower() == b"list-unsubscribe=one-click"
+
+
+@blueprint.post("/u/<token>/less")
+@guards.public
+def less(token: str) -> Response:
+    """Fewer mails instead of none: a digest, or a pause."""
+    named = links.read_unsubscribe(token)
+    left = service.less(named, request.form.get("less", ""), shown.proof(token))
+    reader = shown.reader(left.workspace_id, left.contact_id)
+    body = render_template(
+        "preferences/less.html",
+        **shown.shell(reader),
+        masked=reader.masked,
+        wish=request.form.get("less", ""),
+        until=clock.now() + PAUSE,
+        back_url=url_for("preferences.unsubscribe_page", token=token),
     )
     return make_response(body)
 
@@ -103,6 +133,15 @@ def undo(token: str) -> str:
         topics=shown.topics(still),
         unsubscribe_url=None,
     )
+
+
+def _less_options() -> list[tuple[str, str, str, str]]:
+    missed = _("It lists what you missed. Nothing else comes")
+    return [
+        ("weekly", _("One mail a week"), missed, _("Weekly")),
+        ("monthly", _("One mail a month"), missed, _("Monthly")),
+        ("pause", _("Nothing for a month"), _("Then as before"), _("Pause")),
+    ]
 
 
 def _target(named: links.Unsubscribe) -> tuple[Reader, str | None, UUID | None]:

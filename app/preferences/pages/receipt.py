@@ -11,12 +11,13 @@ from app.consent import history
 from app.consent import queries as consent
 from app.consent.rules import State
 from app.evidence import queries as evidence
-from app.kernel import clock, tokens
+from app.kernel import clock
 from app.kernel.http import guards
 from app.kernel.i18n import gettext as _
-from app.preferences import links, queries
+from app.preferences import queries
 from app.preferences.pages import shown
-from app.preferences.pages.centre import private_expired, tracking_words
+from app.preferences.pages.centre import reader_of
+from app.preferences.pages.choices import tracking_words
 from app.preferences.pages.shown import blueprint
 from app.preferences.queries import Reader
 
@@ -25,11 +26,9 @@ from app.preferences.queries import Reader
 @guards.public
 def receipt(token: str) -> Response:
     """The receipt as a page; it prints on A4."""
-    try:
-        person = links.read_private(token, clock.now())
-    except tokens.Expired as old:
-        return private_expired(links.person_of(old.payload))
-    reader = shown.reader(person.workspace_id, person.contact_id)
+    reader, over = reader_of(token)
+    if over is not None:
+        return over
     return make_response(_page(reader, token))
 
 
@@ -37,11 +36,10 @@ def receipt(token: str) -> Response:
 @guards.public
 def receipt_file(token: str) -> Response:
     """The evidence file."""
-    try:
-        person = links.read_private(token, clock.now())
-    except tokens.Expired as old:
-        return private_expired(links.person_of(old.payload))
-    found = evidence.evidence(person.workspace_id, person.contact_id)
+    reader, over = reader_of(token)
+    if over is not None:
+        return over
+    found = evidence.evidence(reader.workspace_id, reader.contact_id)
     return _saved(found.file, "application/json", "receipt.json")
 
 
@@ -49,11 +47,10 @@ def receipt_file(token: str) -> Response:
 @guards.public
 def receipt_paper(token: str) -> Response:
     """The same on paper."""
-    try:
-        person = links.read_private(token, clock.now())
-    except tokens.Expired as old:
-        return private_expired(links.person_of(old.payload))
-    paper = evidence.pdf(person.workspace_id, person.contact_id)
+    reader, over = reader_of(token)
+    if over is not None:
+        return over
+    paper = evidence.pdf(reader.workspace_id, reader.contact_id)
     return _saved(paper, "application/pdf", "receipt.pdf")
 
 

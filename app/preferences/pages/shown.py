@@ -10,8 +10,8 @@ from flask import Blueprint, request, url_for
 
 from app.consent import history
 from app.consent import queries as consent
+from app.consent.rules import Channel, Proof
 from app.consent.rules import Kind as EventKind
-from app.consent.rules import Proof
 from app.delivery import queries as delivery
 from app.kernel import i18n
 from app.kernel.errors import NotFound
@@ -52,7 +52,7 @@ def shell(reader: Reader, language: str = "") -> dict[str, Any]:
     return {
         "brand": reader.brand,
         "lang": language or i18n.current(),
-        "dir": "ltr",
+        "dir": i18n.direction(language or i18n.current()),
         "zone": reader.brand.time_zone,
     }
 
@@ -71,9 +71,10 @@ def preferences_url(reader: Reader) -> str | None:
     return url_for("preferences.request_page", token=links.preferences(reach.id)) if reach else None
 
 
-def topics(interests: Sequence[Interest]) -> list[dict[str, str]]:
-    """Interests as the templates list them."""
-    return [{"name": found.name, "note": found.pace} for found in interests]
+def topics(interests: Sequence[Interest], channel: str = Channel.EMAIL) -> list[dict[str, str]]:
+    """Interests as the templates list them; those on paper say so."""
+    on_paper = _(", on paper") if channel == Channel.POST else ""
+    return [{"name": found.name + on_paper, "note": found.pace} for found in interests]
 
 
 def names(interests: Sequence[Interest]) -> str:
@@ -93,10 +94,20 @@ def proof(token: str, *, seconds_since_mail: int | None = None, verdict: str = "
     )
 
 
+def _changed(entry: history.HistoryEntry) -> str:
+    if entry.body.get("undoes"):
+        return _("Took leaving back")
+    if entry.body.get("pace"):
+        return _("Chose how often")
+    if entry.body.get("address"):
+        return _("Confirmed a new address")
+    return _("Chose what we may see")
+
+
 def verb(entry: history.HistoryEntry) -> str:
     """What an event was, in the reader's language."""
     if entry.kind is EventKind.CHANGED:
-        return _("Took leaving back") if entry.body.get("undoes") else _("Chose what we may see")
+        return _changed(entry)
     return {
         EventKind.REQUESTED: _("Asked"),
         EventKind.DOI_MAIL_SENT: _("Question mailed"),

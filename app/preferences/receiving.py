@@ -1,0 +1,96 @@
+"""What a mail that comes in does: the unsubscribe mailbox of a message ends what it stood on, "stop" ends everything.
+
+Nothing is ever answered by mail but with the private link, which goes to the address that we know: a forged sender
+gets nothing and cannot make two programs write to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from app.consent.rules import Proof
+from app.contacts import queries as contacts
+from app.contacts.addresses import AddressError, normalise
+from app.delivery import queries as delivery
+from app.delivery.queries import NamedMessage
+from app.preferences import inbound, links, service
+from app.preferences.inbound import Incoming
+
+QUESTIONS = frozenset({"confirm", "confirm-reminder", "confirm-guardian", "welcome"})
+"""System mails whose key is the request: leaving them ends what it asked for."""
+
+
+def receive(raw: bytes, recipients: Sequence[str], *, envelope_from: str | None = None) -> str:
+    """Act on one mail, inside the caller's transaction.
+
+    Args:
+        raw: as it came.
+        recipients: of the envelope.
+        envelope_from: its sender; empty: a bounce; None: not known.
+
+    Returns:
+        What was done, in a word for the log: ``left``, ``stopped``, ``link``, ``automatic`` or ``ignored``.
+    """
+    mail = inbound.read(raw, envelope_from=envelope_from)
+    for address in recipients[:10]:
+        named = delivery.find_by_mailbox(address, "u")
+        if named is not None:
+            return _leave(named, mail, envelope_from)
+    if mail.is_automatic:
+        return "automatic"
+    return _reply(mail) if mail.says_stop else "ignored"
+
+
+def _leave(named: NamedMessage, mail: Incoming, envelope_from: str | None) -> str:
+    """The mailbox proves which message it was, whoever writes: mail programs send it in their owner's name.
+
+    A bounce of such a mail, or a vacation notice, is nobody's wish.
+    """
+    if envelope_from == "" or (mail.is_automatic and not mail.says_stop and mail.names):
+        return "automatic"
+    token = _token(named)
+    if token is None:
+        return "ignored"
+    service.leave(token, _proof("unsubscribe mailbox"), method="mailto")
+    return "left"
+
+
+def _token(named: NamedMessage) -> links.Unsubscribe | None:
+    if named.name in QUESTIONS:
+        return links.Unsubscribe(links.Kind.REQUEST, named.dedupe)
+    if named.permission_id is not None and named.name != "digest":
+        return links.Unsubscribe(links.Kind.PERMISSION, named.permission_id)
+    return links.Unsubscribe(links.Kind.REACH, named.reach_id) if named.reach_id else None
+
+
+def _reply(mail: Incoming) -> str:
+    """A person wrote "stop": whoever writes a sentence knows no topics, so it ends everything.
+
+    A sender's address is easily forged, so it counts only where the mail answers one that went to that very address.
+    """
+    for mailing_no, n in mail.names:
+        named = delivery.find_named(mailing_no, n)
+        if named is None or named.contact_id is None:
+            continue
+        if not _is_theirs(named.workspace_id, named.contact_id, mail.sender):
+            continue
+        if named.name in QUESTIONS:
+            asked = links.Unsubscribe(links.Kind.REQUEST, named.dedupe)
+            service.leave(asked, _proof("reply to the question"), method="reply")
+            return "left"
+        service.stop(named.workspace_id, named.contact_id, _proof("reply"), method="reply")
+        return "stopped"
+    return "ignored"
+
+
+def _is_theirs(workspace_id: UUID, contact_id: UUID, sender: str) -> bool:
+    address = contacts.find_address(workspace_id, contact_id)
+    try:
+        return address is not None and normalise(sender).key == address.key
+    except AddressError:
+        return False
+
+
+def _proof(verdict: str) -> Proof:
+    return Proof(http_method="MAIL", verdict=verdict)
