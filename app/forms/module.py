@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.accounts.events import WorkspaceCreated
 from app.consent.events import Confirmed, Erased
-from app.forms import bindings, queries, service
+from app.forms import bindings, intake, queries, service
 from app.forms.pages import blueprint
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
@@ -34,7 +34,10 @@ MODULE = Module(
         Confirmed: (bindings.take_over,),
         Erased: (bindings.forget,),
     },
-    jobs=(Job("forms.forget", _forget, every_seconds=3600),),
+    jobs=(
+        Job("forms.forget", _forget, every_seconds=3600),
+        Job(intake.JOB, intake.take_all, every_seconds=5, is_rung=True),
+    ),
     menu=(MenuItem("Forms", "forms.index", "forms", "forms.read", 30),),
     personal_data=(PersonalData("forms", ("submissions",), _export, service.forget_person),),
 )

@@ -93,7 +93,7 @@ def read_answer(
 
 def _schema(words: Definition, asked: Mapping[str, KnownField]) -> Schema:
     known: dict[str, fields.Field[Any]] = {
-        name: _text() for name in ("v", "t", "once", "lang", "website", "email", "yes")
+        name: _text() for name in ("v", "t", "once", "via", "altcha", "lang", "website", "email", "yes")
     }
     known["topic"] = fields.List(_text(), validate=validate.Length(max=200))
     if words.tracking:
@@ -181,15 +181,24 @@ def _custom(
     for name, item in asked.items():
         if name in faults:
             continue
-        raw = loaded.get(name, "")
-        given = [raw] if isinstance(raw, str) else list(raw)
+        use = words.use_of(name)
+        given = _given(words, name, loaded)
         try:
             value = read_field(FieldKind(item.kind), [clean_line(part) for part in given], item.choices)
         except ValueError as error:
-            faults[name] = _(str(error))
+            # Nobody can mend what they do not see: a hidden value that does not fit is left out.
+            if use is not Use.HIDDEN:
+                faults[name] = _(str(error))
             continue
         if value is not None:
             found[item.key] = given
-        elif words.use_of(name) is Use.REQUIRED:
+        elif use is Use.REQUIRED:
             faults[name] = _("Fill this in, please.")
     return found
+
+
+def _given(words: Definition, name: str, loaded: Mapping[str, Any]) -> list[str]:
+    """What was posted for a field; a hidden one that was not posted has the value of its form."""
+    asked = words.find(name)
+    raw = loaded.get(name, asked.value if asked and asked.use is Use.HIDDEN else "")
+    return [raw] if isinstance(raw, str) else list(raw)

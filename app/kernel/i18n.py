@@ -16,6 +16,7 @@ from app.kernel import clock
 DEFAULT = "en"
 FOLDER = Path(__file__).parent.parent / "translations"
 NAMES = {"en": "English", "de": "Deutsch"}
+_FROM_RIGHT = frozenset({"ar", "fa", "he", "ur"})
 _JUST_NOW = timedelta(seconds=5)
 _language: ContextVar[str] = ContextVar("language", default=DEFAULT)
 _catalogues: dict[str, tuple[dict[str, tuple[str, ...]], Callable[[int], int]]] = {}
@@ -53,6 +54,11 @@ def best(accept_language: str, among: Collection[str] = tuple(NAMES), otherwise:
             continue
         wanted.append((-weight, tag.lower().split("-")[0]))
     return next((tag for _, tag in sorted(wanted, key=lambda item: item[0]) if tag in among), otherwise)
+
+
+def direction(language: str) -> str:
+    """The side that a language's lines begin on: ``ltr`` or ``rtl``."""
+    return "rtl" if language.partition("-")[0] in _FROM_RIGHT else "ltr"
 
 
 def gettext(message: str) -> str:

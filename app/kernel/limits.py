@@ -53,11 +53,19 @@ def hit(name: str, key: str, limit: int, window_seconds: int, *, cost: int = 1) 
 
     hits = redis.attempt(count)
     if hits is None:
-        hits = _count_in_database(name, key_hash, datetime.fromtimestamp(start, moment.tzinfo), cost)
+        hits = count_in_database(name, key_hash, datetime.fromtimestamp(start, moment.tzinfo), cost)
     return hits <= limit
 
 
-def _count_in_database(name: str, key_hash: bytes, window_start: datetime, cost: int) -> int:
+def count_in_database(name: str, key_hash: bytes, window_start: datetime, cost: int) -> int:
+    """Add to a counter and give its sum.
+
+    Args:
+        name: what is counted.
+        key_hash: who, hashed.
+        window_start: names the window.
+        cost: how much to add.
+    """
     # A connection of its own: a hit counts even when the request that made it is rolled back.
     with aside() as connection:
         values = {"name": name, "key_hash": key_hash, "window_start": window_start, "cost": cost}
