@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -19,6 +20,7 @@ FORM = "form"
 """The key of a fault that belongs to no single field."""
 MAX_VALUE = 1000
 REPEATED = frozenset({"topic"})
+FORM_NAMES = ("v", "t", "once", "via", "altcha", "lang", "website", "email", "yes")
 OWN_NAMES = ("first_name", "last_name")
 
 
@@ -92,17 +94,20 @@ def read_answer(
 
 
 def _schema(words: Definition, asked: Mapping[str, KnownField]) -> Schema:
-    known: dict[str, fields.Field[Any]] = {
-        name: _text() for name in ("v", "t", "once", "via", "altcha", "lang", "website", "email", "yes")
-    }
+    own = tuple(name for name in OWN_NAMES if words.use_of(name) is not Use.OFF)
+    custom = tuple((name, item.kind == FieldKind.MULTI_CHOICE) for name, item in asked.items())
+    return _schema_of(bool(words.tracking), own, custom)
+
+
+# Making a schema takes longer than reading a post with it.
+@lru_cache(maxsize=256)
+def _schema_of(tracking: bool, own: tuple[str, ...], custom: tuple[tuple[str, bool], ...]) -> Schema:
+    known: dict[str, fields.Field[Any]] = {name: _text() for name in (*FORM_NAMES, *own)}
     known["topic"] = fields.List(_text(), validate=validate.Length(max=200))
-    if words.tracking:
+    if tracking:
         known["tracking"] = fields.String(validate=validate.OneOf(["individual"]))
-    for name in OWN_NAMES:
-        if words.use_of(name) is not Use.OFF:
-            known[name] = _text()
-    for name, item in asked.items():
-        known[name] = fields.List(_text()) if item.kind == FieldKind.MULTI_CHOICE else _text()
+    for name, has_several in custom:
+        known[name] = fields.List(_text()) if has_several else _text()
     return Schema.from_dict(known)(unknown=RAISE)
 
 

@@ -16,6 +16,7 @@ from app.contacts.addresses import Address
 from app.forms import queries, service
 from app.forms.abuse import addresses, puzzle
 from app.forms.models import Form
+from app.forms.pages import known
 from app.forms.pages.sheets import Sheet, choose_language, sheet_of
 from app.forms.rules import (
     HOUR_SECONDS,
@@ -46,9 +47,13 @@ class PuzzleWanted(BadInput):
 def limit(public_id: str) -> None:
     """Refuse floods; who is asking is the connection's address, never a header (proxies: NOD_TRUSTED_PROXIES)."""
     network = network_of(request.remote_addr or "")
-    if not limits.hit("signup.network", network, POSTS_PER_NETWORK_AND_HOUR, HOUR_SECONDS):
+    within = limits.hits(
+        limits.Limit("signup.network", network, POSTS_PER_NETWORK_AND_HOUR, HOUR_SECONDS),
+        limits.Limit("signup.form", public_id, POSTS_PER_FORM_AND_MINUTE, 60),
+    )
+    if not within[0]:
         raise TooMany(retry_after_seconds=HOUR_SECONDS)
-    if not limits.hit("signup.form", public_id, POSTS_PER_FORM_AND_MINUTE, 60):
+    if not within[1]:
         raise TooMany(retry_after_seconds=60)
 
 
@@ -85,6 +90,9 @@ def _text(value: Any) -> str:
 
 def posted_sheet(public_id: str, name: str) -> Sheet:
     """The form as the person saw it: pasted copies may name an older version."""
+    if sheet := known.find(public_id, name):
+        i18n.use(sheet.version.language)
+        return sheet
     named = read_version_name(name)
     found = queries.find_open_version(public_id, *named) if named else None
     if found is None:
@@ -96,7 +104,7 @@ def posted_sheet(public_id: str, name: str) -> Sheet:
         )
     form, version = found
     i18n.use(version.language)
-    return sheet_of(form, version, (version.language,))
+    return known.keep(public_id, name, sheet_of(form, version, (version.language,)))
 
 
 def read(sheet: Sheet, pairs: Pairs, now: datetime) -> Answer:
@@ -189,7 +197,7 @@ def post_of(sheet: Sheet, answer: Answer, pairs: Sequence[tuple[str, str]]) -> s
     """The answer with all that is known about how it came."""
     own_page = current_app.config["NOD"].url + sheet.action
     origin = request.headers.get("Origin", "")
-    known = origin in sheet.form.allowed_origins
+    is_known = origin in sheet.form.allowed_origins
     posted = dict(pairs)
     return service.Post(
         address=answer.address,
@@ -203,7 +211,7 @@ def post_of(sheet: Sheet, answer: Answer, pairs: Sequence[tuple[str, str]]) -> s
         ),
         once=posted.get("once", "")[:64],
         pairs=[pair for pair in pairs if pair[0] not in {"t", "once", "altcha"}],
-        page_url=(request.referrer or origin)[:500] if known else own_page,
+        page_url=(request.referrer or origin)[:500] if is_known else own_page,
         referrer=(request.referrer or "")[:500],
         source=source_of(sheet.form, posted.get("via", ""), origin),
         profile=answer.profile,
@@ -219,5 +227,5 @@ def source_of(form: Form, door: str, origin: str) -> str:
     if door not in DOORS:
         return "page"
     site = accounts.brand(form.workspace_id).site
-    known = origin in form.allowed_origins or (site is not None and origin == origin_of(site))
-    return f"{door} {origin.partition('//')[2]}" if known else door
+    is_known = origin in form.allowed_origins or (site is not None and origin == origin_of(site))
+    return f"{door} {origin.partition('//')[2]}" if is_known else door
