@@ -22,7 +22,7 @@ def component(url: str, link: str, language: str, html: str) -> str:
     script = assets.asset(SCRIPT) or f"/static/built/{SCRIPT}"
     integrity = _integrity()
     proof = f' integrity="{integrity}" crossorigin="anonymous"' if integrity else ""
-    inside = "\n".join(f"  {line}" for line in html.replace('value="html"', 'value="component"').split("\n"))
+    inside = "\n".join(f"  {line}" for line in html.split("\n"))
     return (
         f'<script type="module" src="{escape(url + script)}"{proof}></script>\n'
         f'<nod-form src="{escape(link)}" lang="{language}">\n{inside}\n</nod-form>'

@@ -72,9 +72,10 @@ def embed_page(form: Form, language: str) -> str:
     before = i18n.current()
     i18n.use(language)
     try:
-        html = public.plain_html(sheet_of(form, versions[language], (language,)), "html")
+        sheet = sheet_of(form, versions[language], (language,))
+        html = public.plain_html(sheet, "html")
         title = versions[language].words.title
-        component = embeds.component(url, link, language, html)
+        component = embeds.component(url, link, language, public.plain_html(sheet, "component"))
         frame = embeds.frame(link, language, title)
     finally:
         i18n.use(before)

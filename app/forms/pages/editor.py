@@ -104,7 +104,7 @@ def preview(form_id: UUID) -> Response:
     online = {row.language: row for row in queries.list_versions(form)}
     version = posting.draft_version(form, values)
     sheet = sheet_of(form, version, tuple(dict.fromkeys([*online, language])), values["words"])
-    return public.page_of(sheet, {}, {}, look_url=look_url(values["style"]))
+    return public.page_of(sheet, {}, {}, look_url=look_url(values["style"]), puzzle="")
 
 
 @blueprint.post("/forms/<uuid:form_id>/state")

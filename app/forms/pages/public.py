@@ -213,7 +213,7 @@ def _sender(sheet: Sheet) -> dict[str, str]:
 
 def page_of(sheet: Sheet, faults: Mapping[str, str], given: Mapping[str, str], **more: Any) -> Response:
     """The hosted page; ``more`` stands in for parts of its context in a preview."""
-    framed = request.args.get("frame") == "1"
+    framed, is_preview = request.args.get("frame") == "1", "preview" in request.args
     headers.allow_frames("'self'", *sheet.form.allowed_origins)
     around = shell(sheet, languages=not given)
     now = clock.now()
@@ -221,11 +221,12 @@ def page_of(sheet: Sheet, faults: Mapping[str, str], given: Mapping[str, str], *
         **around,
         "theme": request.args.get("theme", ""),
         "framed": framed,
+        "tells_height": framed and not is_preview,
         "form": {"title": sheet.words.title, "intro": sheet.words.intro, "button": sheet.words.button},
         "action": sheet.action,
         "hidden": _hidden(sheet, given.get("t", ""), "frame" if framed else given.get("via", "")),
         "puzzle": json.dumps(puzzle.make(sheet.form.public_id, now))
-        if posts.is_braked(sheet.form, now)
+        if posts.is_braked(sheet.form, now) and not is_preview
         else "",
         "fields": fields_of(sheet, faults, given),
         "topics": topics_of(sheet),
@@ -250,7 +251,7 @@ def plain_html(sheet: Sheet, via: str, *, signed: bool = False) -> str:
         via=via,
         signed=_hidden(sheet, "", "") if signed else {},
         style=";".join(f"{name}:{value}" for name, value in sheet.form.look.properties.items())
-        if signed
+        if via == "component"
         else "",
         words=sheet.words,
         fields=fields_of(sheet, {}, {}),

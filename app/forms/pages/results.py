@@ -22,7 +22,7 @@ DOORS = {
     "frame": "Frame",
     "api": "API",
 }
-_LABELS = 8
+_LABELS = 4
 
 
 @blueprint.get("/forms/<uuid:form_id>/results")
@@ -64,7 +64,7 @@ def share(part: int, whole: int) -> str:
 
 
 def _chart(found: Results) -> charts.BarChart:
-    step = max(len(found.days) // _LABELS, 1)
+    step = max(-(-len(found.days) // _LABELS), 1)
     labels = [f"{day.day} {day:%b}" if place % step == 0 else "" for place, (day, _) in enumerate(found.days)]
     series = [
         charts.Series([counts.submits for _, counts in found.days], "ask"),
