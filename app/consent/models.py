@@ -189,6 +189,7 @@ class ConsentRequest(Base):
         CheckConstraint("state IN ('open', 'confirmed', 'cancelled', 'expired')", name="state"),
         Index("ix_consent_requests_contact", "workspace_id", "contact_id", "created_at"),
         Index("ix_consent_requests_open", "expires_at", postgresql_where="state = 'open'"),
+        Index("ix_consent_requests_form", "form_id", "created_at", postgresql_where="form_id IS NOT NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)

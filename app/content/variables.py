@@ -178,6 +178,10 @@ SYSTEM: Final[tuple[Variable, ...]] = (
         "The interests asked for",
         {"name": Kind.TEXT, "pace": Kind.TEXT},
     ),
+    _text("form.name", "Shop footer", "Name of the form, for its staff"),
+    _text("form.asked", "240", "How many were asked through the form within an hour"),
+    _text("form.yes", "3", "How many of them said yes"),
+    _text("form.welcome", "Your voucher: KAFFEE-10", "What the form tells after the yes"),
     _text("inviter.name", "Jonna Petersen", "Who invites"),
     _text("invite.role", "Editor", "Role"),
     _text(
@@ -197,6 +201,7 @@ SYSTEM: Final[tuple[Variable, ...]] = (
     _url("links.export", "https://news.ostkai.example/data/8sK2vQ0pLr", "Download one's data"),
     _url("links.invite", "https://news.ostkai.example/i/8sK2vQ0pLr", "Accept the invitation"),
     _url("links.reset", "https://news.ostkai.example/r/8sK2vQ0pLr", "Choose a password"),
+    _url("links.form", "https://news.ostkai.example/forms/8sK2vQ0pLr", "The form's results"),
     _url("links.start", "https://news.ostkai.example/", "Begin"),
 )
 """What our own system mails name."""

@@ -33,10 +33,10 @@ def make_first_form(event: WorkspaceCreated) -> None:
 
 def take_over(event: Confirmed) -> None:
     """The yes makes what was told with the form the person's own, and counts."""
-    service.take_over(event.workspace_id, event.contact_id, event.request_id)
+    source = service.take_over(event.workspace_id, event.contact_id, event.request_id)
     if event.form_id is not None:
         form = queries.get_form(event.workspace_id, event.form_id)
-        service.count(form, version=form.current_version, confirms=1)
+        service.count(form, version=form.current_version, source=source, confirms=1)
 
 
 def forget(event: Erased) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.forms.rules import Definition
+from app.forms.style import Policy, Style
 from app.kernel.db import Base
 
 Instant = DateTime(timezone=True)
@@ -31,8 +32,22 @@ class Form(Base):
     current_version: Mapped[int] = mapped_column(Integer)
     allowed_origins: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
     """Websites that may frame the form and read its answers."""
+    style: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    policy: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    challenge_until: Mapped[datetime | None] = mapped_column(Instant)
+    """Until then a post has to bring a solved puzzle, or time: many asked here and next to nobody said yes."""
     created_at: Mapped[datetime] = mapped_column(Instant)
     archived_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    @property
+    def look(self) -> Style:
+        """Its colours, font and corners."""
+        return Style.from_json(self.style)
+
+    @property
+    def rules(self) -> Policy:
+        """Which addresses it takes."""
+        return Policy.from_json(self.policy)
 
 
 class FormVersion(Base):
@@ -66,6 +81,8 @@ class FormCount(Base):
     form_id: Mapped[UUID] = mapped_column(ForeignKey("forms.id"), primary_key=True)
     counted_on: Mapped[date] = mapped_column(Date, primary_key=True)
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    source: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True, server_default="page")
+    """Through which door: ``page``, or ``html``, ``component``, ``frame``, ``api``, and the website it stood on."""
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     views: Mapped[int] = mapped_column(Integer, server_default="0")
     submits: Mapped[int] = mapped_column(Integer, server_default="0")
@@ -81,6 +98,7 @@ class Submission(Base):
         Index("ix_submissions_request_id", "request_id"),
         Index("ix_submissions_contact", "workspace_id", "contact_id"),
         Index("ix_submissions_created_at", "created_at"),
+        Index("ix_submissions_waiting", "created_at", postgresql_where="post IS NOT NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
@@ -90,4 +108,7 @@ class Submission(Base):
     contact_id: Mapped[UUID | None] = mapped_column(ForeignKey("contacts.id"))
     request_id: Mapped[UUID | None] = mapped_column(Uuid)
     values: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    source: Mapped[str] = mapped_column(Text(collation="C"), server_default="page")
+    post: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """The whole answer while it waits for a worker; nothing afterwards."""
     created_at: Mapped[datetime] = mapped_column(Instant)

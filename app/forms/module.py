@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.accounts.events import WorkspaceCreated
 from app.consent.events import Confirmed, Erased
-from app.forms import bindings, queries, service
+from app.forms import bindings, intake, mails, queries, service
 from app.forms.pages import blueprint
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
 from app.kernel.module import MenuItem, Module, PersonalData
+from app.preferences import service as preferences
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 
 def _forget() -> None:
     with transaction():
         service.forget_unconfirmed()
+
+
+def _install(_app: Flask) -> None:
+    preferences.say_in_welcome(mails.welcome_words)
 
 
 def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
@@ -34,7 +42,12 @@ MODULE = Module(
         Confirmed: (bindings.take_over,),
         Erased: (bindings.forget,),
     },
-    jobs=(Job("forms.forget", _forget, every_seconds=3600),),
+    jobs=(
+        Job("forms.forget", _forget, every_seconds=3600),
+        Job(intake.JOB, intake.take_all, every_seconds=5, is_rung=True),
+    ),
     menu=(MenuItem("Forms", "forms.index", "forms", "forms.read", 30),),
+    system_mails=mails.SYSTEM_MAILS,
+    on_install=_install,
     personal_data=(PersonalData("forms", ("submissions",), _export, service.forget_person),),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import and_, func, select
@@ -93,6 +93,17 @@ def find_version(form: Form, version: int, language: str) -> FormVersion | None:
     return session().get(FormVersion, (form.id, version, language))
 
 
+def get_version(form_id: UUID, version: int, language: str) -> tuple[Form, FormVersion]:
+    """A form, open or closed, with a version that somebody has seen."""
+    query = (
+        select(Form, FormVersion)
+        .join(FormVersion, FormVersion.form_id == Form.id)
+        .where(Form.id == form_id, FormVersion.version == version, FormVersion.language == language)
+    )
+    row = session().execute(query).one()
+    return row[0], row[1]
+
+
 def list_forms(workspace_id: UUID) -> list[ListedForm]:
     """All forms, open ones first, then the newest, with what happened on them in the last twelve weeks."""
     rows = (
@@ -130,13 +141,53 @@ def _days(workspace_id: UUID) -> dict[UUID, list[tuple[int, Counts]]]:
 
 
 def _sums(days: Sequence[tuple[int, Counts]]) -> tuple[Counts, tuple[int, ...]]:
-    total = Counts(
-        sum(day.views for _, day in days),
-        sum(day.submits for _, day in days),
-        sum(day.confirms for _, day in days),
-    )
+    total = _total([day for _, day in days])
     weeks = tuple(sum(day.submits for ago, day in days if ago == week) for week in reversed(range(WEEKS)))
     return total, weeks
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What one form brought in the last days.
+
+    Args:
+        days: (day, figures), oldest first, each day there.
+        sources: (source, figures), the most answers first.
+    """
+
+    days: tuple[tuple[date, Counts], ...]
+    sources: tuple[tuple[str, Counts], ...]
+
+    @property
+    def total(self) -> Counts:
+        """All days together."""
+        return _total([counts for _, counts in self.days])
+
+
+def results(form: Form, days: int) -> Results:
+    """A form's figures of the last days, by day and by where people came from."""
+    today = clock.now().date()
+    first = today - timedelta(days=days - 1)
+    query = select(FormCount).where(FormCount.form_id == form.id, FormCount.counted_on >= first)
+    by_day: dict[date, list[Counts]] = {first + timedelta(days=number): [] for number in range(days)}
+    by_source: dict[str, list[Counts]] = {}
+    for row in session().execute(query).scalars():
+        counts = Counts(row.views, row.submits, row.confirms)
+        by_day.setdefault(row.counted_on, []).append(counts)
+        by_source.setdefault(row.source, []).append(counts)
+    sources = [(source, _total(found)) for source, found in by_source.items()]
+    return Results(
+        tuple((day, _total(found)) for day, found in sorted(by_day.items())),
+        tuple(sorted(sources, key=lambda pair: (-pair[1].submits, -pair[1].views, pair[0]))),
+    )
+
+
+def _total(counts: Sequence[Counts]) -> Counts:
+    return Counts(
+        sum(one.views for one in counts),
+        sum(one.submits for one in counts),
+        sum(one.confirms for one in counts),
+    )
 
 
 def seen_by_version(form: Form) -> dict[int, int]:

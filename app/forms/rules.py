@@ -14,6 +14,8 @@ from uuid import UUID
 
 FASTEST_SECONDS = 2
 OLDEST_SECONDS = 24 * 3600
+PATIENCE_SECONDS = 10
+"""How long a page has to be open where a flood is braked and no script solves the puzzle."""
 DAY_SECONDS = 24 * 3600
 HOUR_SECONDS = 3600
 
@@ -29,6 +31,7 @@ MAX_ORIGINS = 20
 CUSTOM = "c_"
 """Before the key of a custom field, so that no key can shadow a field of ours."""
 
+_LATER = frozenset({"thanks_title", "thanks", "after_url", "welcome", "label", "hint", "value"})
 _UNFIT = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\\]")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\]", re.ASCII)
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bqBQ]\?")
@@ -40,6 +43,8 @@ class Use(StrEnum):
     OFF = "off"
     OPTIONAL = "optional"
     REQUIRED = "required"
+    HIDDEN = "hidden"
+    """Not shown: it carries a value that the page sets."""
 
 
 class Age(StrEnum):
@@ -52,10 +57,21 @@ class Age(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A field beside the address: ``first_name``, ``last_name`` or ``c_`` and the key of a custom field."""
+    """A field beside the address.
+
+    Args:
+        name: ``first_name``, ``last_name`` or ``c_`` and the key of a custom field.
+        use: shown and how, or hidden.
+        label: the question in the words of this language; empty: the field's own label.
+        hint: a smaller sentence below it.
+        value: what a hidden field carries unless the page that posts says otherwise.
+    """
 
     name: str
     use: Use
+    label: str = ""
+    hint: str = ""
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +88,10 @@ class Definition:
         privacy_url: the privacy notice; empty: the brand's.
         asked: fields beside the address, in their order.
         interests: the interests offered; one alone is not asked for.
+        thanks_title: the heading of the page after the post; empty: "Look in your inbox". ``thanks`` is a
+            sentence of the brand's own there.
+        after_url: where to go instead of that page; only on a website that the form names.
+        welcome: a few lines for the mail after the yes.
     """
 
     title: str
@@ -85,12 +105,19 @@ class Definition:
     privacy_url: str = ""
     asked: tuple[Asked, ...] = ()
     interests: tuple[UUID, ...] = ()
+    thanks_title: str = ""
+    thanks: str = ""
+    after_url: str = ""
+    welcome: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for a JSONB column."""
-        plain = asdict(self)
+        """Plain data for a JSONB column; what came later is left out while empty, so that old hashes stay true."""
+        plain = {name: value for name, value in asdict(self).items() if value or name not in _LATER}
         plain["interests"] = [str(interest) for interest in self.interests]
-        plain["asked"] = [{"name": item.name, "use": item.use.value} for item in self.asked]
+        plain["asked"] = [
+            {name: value for name, value in asdict(item).items() if value or name not in _LATER}
+            for item in self.asked
+        ]
         return plain
 
     @classmethod
@@ -98,7 +125,9 @@ class Definition:
         """What ``to_json`` wrote."""
         values = dict(plain)
         values["interests"] = tuple(UUID(interest) for interest in values.get("interests", ()))
-        values["asked"] = tuple(Asked(item["name"], Use(item["use"])) for item in values.get("asked", ()))
+        values["asked"] = tuple(
+            Asked(**{**item, "use": Use(item["use"])}) for item in values.get("asked", ())
+        )
         return cls(**values)
 
     def sha256(self) -> str:
@@ -108,7 +137,12 @@ class Definition:
 
     def use_of(self, name: str) -> Use:
         """Whether this field is asked for."""
-        return next((item.use for item in self.asked if item.name == name), Use.OFF)
+        found = self.find(name)
+        return found.use if found else Use.OFF
+
+    def find(self, name: str) -> Asked | None:
+        """The field of that name."""
+        return next((item for item in self.asked if item.name == name), None)
 
 
 def consent_body(text: str, hint: str) -> str:
@@ -160,6 +194,12 @@ def origin(raw: str) -> str:
     scheme, place, _ = parts
     usual = {"http": ":80", "https": ":443"}[scheme]
     return f"{scheme}://{place.removesuffix(usual)}"
+
+
+def origin_of(url: str) -> str:
+    """The website of a whole address, as ``origin`` writes it; empty for what is none."""
+    parts = _split(url)
+    return origin(f"{parts[0]}://{parts[1]}") if parts and parts[0] in {"http", "https"} else ""
 
 
 def _split(url: str) -> tuple[str, str, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -19,6 +20,7 @@ FORM = "form"
 """The key of a fault that belongs to no single field."""
 MAX_VALUE = 1000
 REPEATED = frozenset({"topic"})
+FORM_NAMES = ("v", "t", "once", "via", "altcha", "lang", "website", "email", "yes")
 OWN_NAMES = ("first_name", "last_name")
 
 
@@ -92,17 +94,20 @@ def read_answer(
 
 
 def _schema(words: Definition, asked: Mapping[str, KnownField]) -> Schema:
-    known: dict[str, fields.Field[Any]] = {
-        name: _text() for name in ("v", "t", "once", "lang", "website", "email", "yes")
-    }
+    own = tuple(name for name in OWN_NAMES if words.use_of(name) is not Use.OFF)
+    custom = tuple((name, item.kind == FieldKind.MULTI_CHOICE) for name, item in asked.items())
+    return _schema_of(bool(words.tracking), own, custom)
+
+
+# Making a schema takes longer than reading a post with it.
+@lru_cache(maxsize=256)
+def _schema_of(tracking: bool, own: tuple[str, ...], custom: tuple[tuple[str, bool], ...]) -> Schema:
+    known: dict[str, fields.Field[Any]] = {name: _text() for name in (*FORM_NAMES, *own)}
     known["topic"] = fields.List(_text(), validate=validate.Length(max=200))
-    if words.tracking:
+    if tracking:
         known["tracking"] = fields.String(validate=validate.OneOf(["individual"]))
-    for name in OWN_NAMES:
-        if words.use_of(name) is not Use.OFF:
-            known[name] = _text()
-    for name, item in asked.items():
-        known[name] = fields.List(_text()) if item.kind == FieldKind.MULTI_CHOICE else _text()
+    for name, has_several in custom:
+        known[name] = fields.List(_text()) if has_several else _text()
     return Schema.from_dict(known)(unknown=RAISE)
 
 
@@ -181,15 +186,24 @@ def _custom(
     for name, item in asked.items():
         if name in faults:
             continue
-        raw = loaded.get(name, "")
-        given = [raw] if isinstance(raw, str) else list(raw)
+        use = words.use_of(name)
+        given = _given(words, name, loaded)
         try:
             value = read_field(FieldKind(item.kind), [clean_line(part) for part in given], item.choices)
         except ValueError as error:
-            faults[name] = _(str(error))
+            # Nobody can mend what they do not see: a hidden value that does not fit is left out.
+            if use is not Use.HIDDEN:
+                faults[name] = _(str(error))
             continue
         if value is not None:
             found[item.key] = given
-        elif words.use_of(name) is Use.REQUIRED:
+        elif use is Use.REQUIRED:
             faults[name] = _("Fill this in, please.")
     return found
+
+
+def _given(words: Definition, name: str, loaded: Mapping[str, Any]) -> list[str]:
+    """What was posted for a field; a hidden one that was not posted has the value of its form."""
+    asked = words.find(name)
+    raw = loaded.get(name, asked.value if asked and asked.use is Use.HIDDEN else "")
+    return [raw] if isinstance(raw, str) else list(raw)

@@ -3,61 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete
 
+from app.accounts import queries as accounts
 from app.consent import queries as consent_queries
 from app.consent import service as consent
-from app.consent.rules import By, Level, Proof, Shown
 from app.contacts import queries as contacts_queries
 from app.contacts import service as contacts
-from app.contacts.addresses import Address
-from app.delivery import service as delivery
 from app.forms import queries
-from app.forms.models import Form, FormCount, FormVersion, Submission
-from app.forms.rules import (
-    DAY_SECONDS,
-    MAX_ORIGINS,
-    REQUESTS_PER_ADDRESS_AND_DAY,
-    Definition,
-    consent_body,
-    fingerprint,
-    origin,
-)
-from app.kernel import clock, limits
+from app.forms.counting import PAGE, count
+from app.forms.intake import Post, receive, submit, take_all
+from app.forms.models import Form, FormVersion, Submission
+from app.forms.rules import MAX_ORIGINS, Definition, consent_body, origin, origin_of
+from app.forms.style import Policy, Style
+from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput
 from app.kernel.ids import public_id, uuid7
 
+__all__ = [
+    "KEEP_UNCONFIRMED_DAYS",
+    "Post",
+    "check_after",
+    "close",
+    "count",
+    "create",
+    "forget_person",
+    "forget_unconfirmed",
+    "may_go_to",
+    "publish",
+    "receive",
+    "rename",
+    "reopen",
+    "set_look",
+    "set_origins",
+    "submit",
+    "take_all",
+    "take_over",
+]
+
 KEEP_UNCONFIRMED_DAYS = 30
 """How long an answer waits for its yes: data that serve nothing go."""
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A checked answer, and what is known about how it came.
-
-    Args:
-        once: the page's own key; empty for pasted forms, whose posts are never taken for the same.
-        pairs: all that was posted, to tell a repeated post from a corrected one.
-        page_url: where the form stood.
-        profile: first and last name; custom: raw values by field key. Taken over with the person's yes.
-    """
-
-    address: Address
-    interests: tuple[UUID, ...]
-    tracking: bool
-    proof: Proof
-    once: str = ""
-    pairs: Sequence[tuple[str, str]] = ()
-    page_url: str = ""
-    referrer: str = ""
-    profile: Mapping[str, str] = field(default_factory=dict)
-    custom: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 def create(
@@ -110,15 +100,35 @@ def set_origins(workspace_id: UUID, form_id: UUID, origins: Sequence[str]) -> No
     Raises:
         BadInput: one is not a website, or there are more than twenty.
     """
+    queries.get_form(workspace_id, form_id).allowed_origins = _origins(origins)
+
+
+def _origins(raw: Sequence[str]) -> list[str]:
     try:
-        clean = list(dict.fromkeys(origin(raw) for raw in origins if raw.strip()))
+        clean = list(dict.fromkeys(origin(one) for one in raw if one.strip()))
     except ValueError as error:
         raise BadInput("Some websites do not fit.", fields={"allowed_origins": str(error)}) from error
     if len(clean) > MAX_ORIGINS:
         raise BadInput(
             "These are too many websites.", fields={"allowed_origins": f"Write at most {MAX_ORIGINS}."}
         )
-    queries.get_form(workspace_id, form_id).allowed_origins = clean
+    return clean
+
+
+def check_after(form: Form, origins: Sequence[str], after_url: str) -> None:
+    """Whether people may be led to this address after their post, once the form has these websites.
+
+    Raises:
+        BadInput: it is on no website that the form or the brand names, or a website does not fit.
+    """
+    if after_url and origin_of(after_url) not in {*_origins(origins), *_sites(form)}:
+        raise BadInput(fields={"after_url": "Name this website among those that may show the form."})
+
+
+def set_look(workspace_id: UUID, form_id: UUID, style: Style, policy: Policy) -> None:
+    """Choose colours, font and corners, and which addresses the form takes."""
+    form = queries.get_form(workspace_id, form_id)
+    form.style, form.policy = style.to_json(), policy.to_json()
 
 
 def publish(
@@ -155,50 +165,20 @@ def reopen(workspace_id: UUID, form_id: UUID) -> None:
     queries.get_form(workspace_id, form_id).archived_at = None
 
 
-def submit(form: Form, version: FormVersion, post: Post) -> None:
-    """Take an answer: ask the person by one mail, whoever they are.
+def take_over(workspace_id: UUID, contact_id: UUID, request_id: UUID) -> str:
+    """After the yes: what the person told with the form becomes theirs, and the copy goes.
 
-    Known and unknown addresses cause the same writes; which mail goes out is decided by the worker. More
-    than five requests a day for one mailbox, and a post that was sent twice, change nothing and say nothing.
-    The unique key is (form, fingerprint of the post).
+    Returns:
+        Through which door they came, as the counts name it.
     """
-    key = f"{form.workspace_id}:{post.address.folded}"
-    if not limits.hit("signup.address", key, REQUESTS_PER_ADDRESS_AND_DAY, DAY_SECONDS):
-        return
-    submission_id = _remember(form, post)
-    if submission_id is None:
-        return
-    contact, _new = contacts.find_or_create(form.workspace_id, post.address, language=version.language)
-    request = consent.ask(
-        form.workspace_id,
-        contact.id,
-        interests=post.interests,
-        tracking=Level.INDIVIDUAL if post.tracking else None,
-        typed=post.address.raw,
-        shown=_shown(form, version, post),
-        by=By("person"),
-        proof=post.proof,
-        country=contacts_queries.country_in(form.workspace_id, post.custom),
-    )
-    session().execute(
-        update(Submission)
-        .where(Submission.id == submission_id)
-        .values(contact_id=contact.id, request_id=request.id)
-    )
-    delivery.send_system(
-        form.workspace_id, "confirm", dedupe=request.id, contact_id=contact.id, data={"form": form.public_id}
-    )
-    count(form, version=version.version, submits=1)
-
-
-def take_over(workspace_id: UUID, contact_id: UUID, request_id: UUID) -> None:
-    """After the yes: what the person told with the form becomes theirs, and the copy goes."""
-    row = session().execute(
+    found = session().execute(
         delete(Submission)
         .where(Submission.workspace_id == workspace_id, Submission.request_id == request_id)
-        .returning(Submission.values)
+        .returning(Submission.values, Submission.source)
     )
-    values = row.scalar_one_or_none() or {}
+    row = found.one_or_none()
+    values: dict[str, Any] = row[0] if row else {}
+    source: str = row[1] if row else PAGE
     if values.get("profile"):
         contacts.update_profile(workspace_id, contact_id, **values["profile"])
     if values.get("custom"):
@@ -206,6 +186,7 @@ def take_over(workspace_id: UUID, contact_id: UUID, request_id: UUID) -> None:
         contacts.set_fields(
             workspace_id, contact_id, {key: raw for key, raw in values["custom"].items() if key in known}
         )
+    return source
 
 
 def forget_unconfirmed() -> None:
@@ -221,51 +202,14 @@ def forget_person(workspace_id: UUID, contact_id: UUID) -> None:
     )
 
 
-def count(form: Form, *, version: int, views: int = 0, submits: int = 0, confirms: int = 0) -> None:
-    """Add to today's figures of a version."""
-    added = {"views": views, "submits": submits, "confirms": confirms}
-    statement = insert(FormCount).values(
-        form_id=form.id,
-        workspace_id=form.workspace_id,
-        counted_on=clock.now().date(),
-        version=version,
-        **added,
-    )
-    sums = {name: getattr(FormCount, name) + value for name, value in added.items()}
-    session().execute(
-        statement.on_conflict_do_update(index_elements=["form_id", "counted_on", "version"], set_=sums)
-    )
+def may_go_to(form: Form, url: str) -> bool:
+    """Whether people may be led there after their post: to a website of the form, or to the brand's own."""
+    return bool(url) and origin_of(url) in {*form.allowed_origins, *_sites(form)}
 
 
-def _remember(form: Form, post: Post) -> UUID | None:
-    """The id of the new submission; None when the very same post is here already."""
-    submission_id = uuid7()
-    made = session().execute(
-        insert(Submission)
-        .values(
-            id=submission_id, workspace_id=form.workspace_id, form_id=form.id,
-            fingerprint=fingerprint(post.once or str(submission_id), post.pairs),
-            values={"profile": dict(post.profile), "custom": dict(post.custom)}, created_at=clock.now(),
-        )
-        .on_conflict_do_nothing(index_elements=["form_id", "fingerprint"])
-        .returning(Submission.id)
-    )  # fmt: skip
-    return made.scalar_one_or_none()
-
-
-def _shown(form: Form, version: FormVersion, post: Post) -> Shown:
-    texts = (version.consent_text_id, version.tracking_text_id, version.notice_text_id)
-    boxes = ("yes", "tracking") if version.tracking_text_id else ("yes",)
-    return Shown(
-        language=version.language,
-        text_ids=tuple(text_id for text_id in texts if text_id is not None),
-        form_id=form.id,
-        form_version=version.version,
-        page_sha256=version.sha256,
-        page_url=post.page_url,
-        referrer=post.referrer,
-        boxes=boxes,
-    )
+def _sites(form: Form) -> set[str]:
+    site = accounts.brand(form.workspace_id).site
+    return {origin_of(site)} if site else set()
 
 
 def _write_version(form: Form, number: int, versions: Mapping[str, Definition], by: UUID | None) -> None:
@@ -275,6 +219,8 @@ def _write_version(form: Form, number: int, versions: Mapping[str, Definition], 
             raise BadInput(
                 "Choose at least one interest.", fields={"interests": "Choose from your interests."}
             )
+        if words.after_url and not may_go_to(form, words.after_url):
+            raise BadInput(fields={"after_url": "Name this website among those that may show the form."})
         session().add(_version_row(form, number, language, words, by))
     session().flush()
 

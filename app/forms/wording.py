@@ -29,6 +29,61 @@ _WORDS: dict[str, dict[str, str]] = {
         "notice": "Ihre Adresse bewahren wir auf, bis Sie gehen, den Nachweis Ihrer Einwilligung noch drei Jahre "
         "länger. Wir geben sie niemandem weiter.",
     },
+    "fr": {
+        "title": "Des nouvelles de {brand}",
+        "intro": "Choisissez ce qui vous intéresse. Nous écrivons sur cela, et sur rien d’autre.",
+        "consent": "Oui, {brand} peut m’écrire par e-mail sur ce que j’ai coché ci-dessus.",
+        "consent_hint": "Un clic dans chaque e-mail suffit pour arrêter.",
+        "tracking": "{brand} peut voir quels e-mails j’ouvre et quels liens je suis.",
+        "tracking_hint": "Ainsi, nous vous envoyons moins de ce qui ne vous intéresse pas. Sans coche, nous n’en voyons "
+        "rien. Les e-mails sont les mêmes.",
+        "notice": "Nous gardons votre adresse jusqu’à votre départ, et la preuve de votre accord trois ans de plus. "
+        "Nous ne la donnons à personne.",
+    },
+    "es": {
+        "title": "Novedades de {brand}",
+        "intro": "Elija lo que le interesa. Escribimos sobre eso y nada más.",
+        "consent": "Sí, {brand} puede escribirme por correo sobre lo que he marcado arriba.",
+        "consent_hint": "Puede pararlo con un clic en cada correo.",
+        "tracking": "{brand} puede ver qué correos abro y qué enlaces sigo.",
+        "tracking_hint": "Así le enviamos menos de lo que no le interesa. Sin marca no vemos nada de eso. Los correos "
+        "son los mismos.",
+        "notice": "Guardamos su dirección hasta que se vaya, y la prueba de su permiso tres años más. No se la damos "
+        "a nadie.",
+    },
+    "it": {
+        "title": "Novità da {brand}",
+        "intro": "Scelga ciò che Le interessa. Scriviamo di questo e di nient’altro.",
+        "consent": "Sì, {brand} può scrivermi per e-mail su ciò che ho scelto sopra.",
+        "consent_hint": "Basta un clic in ogni e-mail per smettere.",
+        "tracking": "{brand} può vedere quali e-mail apro e quali link seguo.",
+        "tracking_hint": "Così Le mandiamo meno di ciò che non Le interessa. Senza spunta non ne vediamo nulla. Le "
+        "e-mail sono le stesse.",
+        "notice": "Conserviamo il Suo indirizzo finché non se ne va, e la prova del Suo consenso per altri tre anni. "
+        "Non lo diamo a nessuno.",
+    },
+    "nl": {
+        "title": "Nieuws van {brand}",
+        "intro": "Kies wat u interesseert. Daarover schrijven we, en over niets anders.",
+        "consent": "Ja, {brand} mag mij e-mails sturen over wat ik hierboven heb aangevinkt.",
+        "consent_hint": "Eén klik in elke e-mail is genoeg om te stoppen.",
+        "tracking": "{brand} mag zien welke e-mails ik open en welke links ik volg.",
+        "tracking_hint": "Zo sturen we u minder van wat u niet interesseert. Zonder vinkje zien we daar niets van. De "
+        "e-mails zijn dezelfde.",
+        "notice": "We bewaren uw adres tot u vertrekt, en het bewijs van uw toestemming nog drie jaar. We geven het "
+        "aan niemand.",
+    },
+    "pt": {
+        "title": "Novidades de {brand}",
+        "intro": "Escolha o que lhe interessa. Escrevemos sobre isso e nada mais.",
+        "consent": "Sim, {brand} pode escrever-me por e-mail sobre o que assinalei acima.",
+        "consent_hint": "Basta um clique em cada e-mail para parar.",
+        "tracking": "{brand} pode ver que e-mails abro e que ligações sigo.",
+        "tracking_hint": "Assim enviamos-lhe menos do que não lhe interessa. Sem visto não vemos nada disso. Os e-mails "
+        "são os mesmos.",
+        "notice": "Guardamos o seu endereço até sair, e a prova da sua autorização por mais três anos. Não o damos a "
+        "ninguém.",
+    },
 }
 _ONE_TOPIC = {
     "en": {
@@ -38,6 +93,26 @@ _ONE_TOPIC = {
     "de": {
         "intro": "Ab und zu eine E-Mail, sonst nichts.",
         "consent": "Ja, {brand} darf mir Neuigkeiten per E-Mail schicken.",
+    },
+    "fr": {
+        "intro": "Un e-mail de temps en temps, et rien d’autre.",
+        "consent": "Oui, {brand} peut m’envoyer ses nouvelles par e-mail.",
+    },
+    "es": {
+        "intro": "Un correo de vez en cuando, y nada más.",
+        "consent": "Sí, {brand} puede enviarme sus novedades por correo.",
+    },
+    "it": {
+        "intro": "Un’e-mail di tanto in tanto, e nient’altro.",
+        "consent": "Sì, {brand} può mandarmi le sue novità per e-mail.",
+    },
+    "nl": {
+        "intro": "Nu en dan een e-mail, en verder niets.",
+        "consent": "Ja, {brand} mag mij zijn nieuws per e-mail sturen.",
+    },
+    "pt": {
+        "intro": "Um e-mail de vez em quando, e nada mais.",
+        "consent": "Sim, {brand} pode enviar-me as suas novidades por e-mail.",
     },
 }
 

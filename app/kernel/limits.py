@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import redis as redis_library
@@ -33,8 +34,9 @@ class LimitCount(Base):
     hits: Mapped[int] = mapped_column(Integer)
 
 
-def hit(name: str, key: str, limit: int, window_seconds: int, *, cost: int = 1) -> bool:
-    """Count one act and say whether it is still within the limit.
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One act that is counted.
 
     Args:
         name: what is limited, e.g. ``signup.address``.
@@ -43,21 +45,50 @@ def hit(name: str, key: str, limit: int, window_seconds: int, *, cost: int = 1) 
         window_seconds: length of the fixed window.
         cost: how much this act counts.
     """
+
+    name: str
+    key: str
+    limit: int
+    window_seconds: int
+    cost: int = 1
+
+
+def hit(name: str, key: str, limit: int, window_seconds: int, *, cost: int = 1) -> bool:
+    """Count one act and say whether it is still within the limit; the arguments are those of ``Limit``."""
+    return hits(Limit(name, key, limit, window_seconds, cost))[0]
+
+
+def hits(*counted: Limit) -> list[bool]:
+    """Count one act against several limits, in one round trip, and say for each whether it is within."""
     moment = clock.now()
-    start = int(moment.timestamp()) // window_seconds * window_seconds
-    key_hash = tokens.mac("limit", f"{name}\0{key}".encode())
-    redis_key = f"nod:limit:{name}:{start}:{key_hash.hex()}"
+    starts = [int(moment.timestamp()) // one.window_seconds * one.window_seconds for one in counted]
+    hashes = [tokens.mac("limit", f"{one.name}\0{one.key}".encode()) for one in counted]
 
-    def count(client: redis_library.Redis) -> int:
-        return int(client.eval(_COUNT, 1, redis_key, str(window_seconds), str(cost)))
+    def count(client: redis_library.Redis) -> list[int]:
+        pipe = client.pipeline(transaction=False)
+        for one, start, key_hash in zip(counted, starts, hashes, strict=True):
+            key = f"nod:limit:{one.name}:{start}:{key_hash.hex()}"
+            pipe.eval(_COUNT, 1, key, str(one.window_seconds), str(one.cost))
+        return [int(found) for found in pipe.execute()]
 
-    hits = redis.attempt(count)
-    if hits is None:
-        hits = _count_in_database(name, key_hash, datetime.fromtimestamp(start, moment.tzinfo), cost)
-    return hits <= limit
+    found = redis.attempt(count)
+    if found is None:
+        found = [
+            count_in_database(one.name, key_hash, datetime.fromtimestamp(start, moment.tzinfo), one.cost)
+            for one, start, key_hash in zip(counted, starts, hashes, strict=True)
+        ]
+    return [number <= one.limit for number, one in zip(found, counted, strict=True)]
 
 
-def _count_in_database(name: str, key_hash: bytes, window_start: datetime, cost: int) -> int:
+def count_in_database(name: str, key_hash: bytes, window_start: datetime, cost: int) -> int:
+    """Add to a counter and give its sum.
+
+    Args:
+        name: what is counted.
+        key_hash: who, hashed.
+        window_start: names the window.
+        cost: how much to add.
+    """
     # A connection of its own: a hit counts even when the request that made it is rolled back.
     with aside() as connection:
         values = {"name": name, "key_hash": key_hash, "window_start": window_start, "cost": cost}

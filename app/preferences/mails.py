@@ -16,7 +16,7 @@ from app.consent.rules import Kind as EventKind
 from app.delivery.service import Prepared, ReaderLinks, ReaderTokens, Skip, SystemMail, SystemMessage
 from app.kernel import i18n
 from app.kernel.i18n import gettext as _
-from app.preferences import links, queries
+from app.preferences import links, queries, service
 from app.preferences.queries import Reader
 
 if TYPE_CHECKING:
@@ -173,6 +173,7 @@ def prepare_welcome(message: SystemMessage) -> Prepared | Skip:
             values=values_of(reader)
             | {
                 "request": asked_values(request, reader, topics),
+                "form": {"welcome": service.welcome_words(request)},
                 "permission": {"date": i18n.day(said.at, zone), "time": i18n.minute(said.at, zone)},
                 "links": {
                     "preferences": preferences_url(reader),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 
 __all__ = ["erase", "purge_unconfirmed"]
 PERSON = By("person")
+_welcome: list[Callable[[ConsentRequest], str]] = []
+
+
+def say_in_welcome(words: Callable[[ConsentRequest], str]) -> None:
+    """Let the room that put a question add its own words to the mail after the yes."""
+    if words not in _welcome:
+        _welcome.append(words)
+
+
+def welcome_words(request: ConsentRequest) -> str:
+    """What that room adds; mostly nothing."""
+    return "\n".join(filter(None, (words(request) for words in _welcome)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def test_a_closed_form_opens_again(staff, stage):
 def test_the_html_to_paste_works_as_it_is(staff, stage):
     from html import unescape
 
-    page = unescape(staff.get(edit_url(stage)).text)
+    page = unescape(staff.get(f"{edit_url(stage)}/embed").text)
     html = page[page.index('<form class="nod"') : page.index("</form>", page.index('<form class="nod"'))]
     assert "<script" not in html
     assert "style" not in html

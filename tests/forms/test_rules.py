@@ -8,6 +8,7 @@ import pytest
 
 from app.forms import rules
 from app.forms.rules import Age, Asked, Definition, Use
+from app.forms.wording import first_words
 
 
 def test_a_definition_survives_the_way_through_json():
@@ -69,3 +70,13 @@ def test_the_same_post_has_the_same_fingerprint_whatever_its_order():
     assert a == rules.fingerprint("once", [("b", "2"), ("a", "1")])
     assert a != rules.fingerprint("once", [("a", "12"), ("b", "")])
     assert a != rules.fingerprint("other", [("a", "1"), ("b", "2")])
+
+
+@pytest.mark.parametrize("language", ["de", "en", "es", "fr", "it", "nl", "pt"])
+def test_a_form_begins_in_each_language_with_words_of_its_own(language):
+    one, two = (first_words("Ostkai", language, tuple(UUID(int=n) for n in range(count))) for count in (1, 2))
+    assert one.consent != two.consent
+    assert "Ostkai" in one.consent
+    assert all([two.title, two.intro, two.consent_hint, two.tracking, two.tracking_hint, two.notice])
+    if language != "en":
+        assert two.title != first_words("Ostkai", "en", two.interests).title

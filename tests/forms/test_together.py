@@ -71,8 +71,8 @@ def test_without_redis_people_sign_up_and_limits_hold(live, stage, servers):
 
 
 def test_one_form_takes_a_bounded_number_of_posts_a_minute(live, stage, monkeypatch):
-    from app.forms.pages import public
+    from app.forms.pages import posts
 
-    monkeypatch.setattr(public, "POSTS_PER_FORM_AND_MINUTE", 3)
+    monkeypatch.setattr(posts, "POSTS_PER_FORM_AND_MINUTE", 3)
     codes = together(live, stage, [stage.fields(f"p{number}@example.org") for number in range(5)])
     assert sorted(codes) == [303, 303, 303, 429, 429]

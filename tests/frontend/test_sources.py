@@ -71,6 +71,7 @@ def test_every_custom_property_is_defined(name):
     source = (STATIC / name).read_text()
     defined = set(re.findall(r"(--[a-z0-9-]+)\s*:", source + shared))
     by_brand = {"--brand", "--on-brand", "--brand-dark", "--on-brand-dark", "--brand-font"}
+    by_brand |= {"--corner", "--font"}  # of a form
 
     assert set(re.findall(r"var\((--[a-z0-9-]+)", source)) - defined <= by_brand
 

@@ -20,7 +20,7 @@ def test_heartbeats_of_processes_long_gone_are_dropped(live):
 
 
 def test_counters_are_kept_as_long_as_they_count(live):
-    limits._count_in_database("x", b"k", clock.now(), 1)
+    limits.count_in_database("x", b"k", clock.now(), 1)
     own.forget()
     assert session().execute(select(func.count()).select_from(limits.LimitCount)).scalar_one() == 1
     clock.set_shift(32 * 86400)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from app.consent.models import (
     ConsentPersonal,
@@ -30,7 +30,7 @@ from app.consent.queries.gate import (
     system_gate_sql,
     word_sql,
 )
-from app.consent.rules import Digest, Level, Purpose, Standing, State, Word
+from app.consent.rules import Digest, Level, Purpose, RequestState, Standing, State, Word
 from app.kernel import clock, tokens
 from app.kernel.db import array_of, session
 from app.kernel.errors import NotFound
@@ -97,6 +97,19 @@ def find_newest_request(workspace_id: UUID, contact_id: UUID) -> ConsentRequest 
     )
     newest = query.order_by(ConsentRequest.created_at.desc(), ConsentRequest.id.desc()).limit(1)
     return session().execute(newest).scalar_one_or_none()
+
+
+def count_form_requests(workspace_id: UUID, form_id: UUID, since: datetime) -> tuple[int, int]:
+    """How many questions were put through a form since then, and how many of them were answered with yes."""
+    query = select(
+        func.count(), func.count().filter(ConsentRequest.state == RequestState.CONFIRMED.value)
+    ).where(
+        ConsentRequest.workspace_id == workspace_id,
+        ConsentRequest.form_id == form_id,
+        ConsentRequest.created_at >= since,
+    )
+    asked, confirmed = session().execute(query).one()
+    return int(asked), int(confirmed)
 
 
 def request_by_token(token: str) -> ConsentRequest:

@@ -154,6 +154,8 @@ class Shown:
     page_url: str = ""
     referrer: str = ""
     boxes: tuple[str, ...] = ()
+    posted_at: datetime | None = None
+    """When the person pressed the button, where a worker writes it down a moment later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,6 +229,7 @@ def shown(workspace_id: UUID, shown: Shown) -> dict[str, Any]:
             "sha256": shown.page_sha256,
             "url": public_part(shown.page_url),
             "referrer": public_part(shown.referrer),
+            **({"posted_at": ledger.moment(shown.posted_at)} if shown.posted_at else {}),
         },
         "boxes": [{"name": name, "default": False} for name in shown.boxes],
     }

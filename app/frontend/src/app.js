@@ -7,7 +7,8 @@ import { dialogs } from "./dialogs.js";
 import { focusing } from "./focusing.js";
 import { keys } from "./keys.js";
 import { palette } from "./palette.js";
+import { preview } from "./preview.js";
 import { progress } from "./progress.js";
 import { toasts } from "./toasts.js";
 
-for (const start of [busy, copying, dialogs, focusing, palette, progress, keys, toasts]) start(document);
+for (const start of [busy, copying, dialogs, focusing, palette, preview, progress, keys, toasts]) start(document);

@@ -5,6 +5,8 @@ export function busy(page) {
   page.addEventListener("submit", (event) => {
     const { target: form, submitter } = event;
     if (event.defaultPrevented || form.method === "dialog" || form.method === "get") return;
+    // What is answered in a frame leaves this page as it is.
+    if (submitter?.formTarget) return;
     if (form.dataset.sent) {
       event.preventDefault();
       return;

@@ -40,6 +40,8 @@ def add(response: Response) -> Response:
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.endpoint == "static":
+        # Other websites load the web component; nothing here differs from one reader to another.
+        headers["Access-Control-Allow-Origin"] = "*"
         if "v" in request.args and response.status_code == 200:
             headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response

@@ -1,0 +1,1 @@
+"""What keeps a form from being used against people: puzzles, limits, and a look at the address."""
