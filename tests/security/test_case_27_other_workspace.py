@@ -13,11 +13,13 @@ from sqlalchemy import text
 
 from app.accounts import service as accounts
 from app.accounts.rules import acts
-from app.accounts.rules.roles import Role
+from app.accounts.rules.roles import SCOPES, Role
 from app.consent.rules import Word
 from app.contacts import queries as contacts_queries
 from app.contacts import service as contacts
 from app.delivery import service as delivery
+from app.evidence import service as evidence
+from app.evidence.rules import TargetKind
 from app.forms import queries as forms
 from app.kernel.db import Base, transaction
 from app.kernel.http.guards import guard_of
@@ -47,6 +49,7 @@ MAKERS = {
     "interest_id": lambda where: where.interests[0].id,
     "key_id": lambda where: accounts.create_api_key(where.id, "Shop", ["people.read"], by=acts.COMMAND).id,
     "letter_id": _letter,
+    "target_id": lambda where: evidence.add_target(where.id, TargetKind.MAIL, "seals@ostkai.example", by=where.owner_id),
     "pair_id": lambda where: delivery.make_keys(where.id, "ostkai.example", by=acts.COMMAND).id,
 }
 """How to make what an argument names, in a workspace."""
@@ -97,10 +100,13 @@ def owner_of(where):
 
 
 class Browser:
-    """Somebody signed in; the token of their session comes from their own page."""
+    """Somebody signed in, with a key for programs; the token of their session comes from their own page."""
 
     def __init__(self, app, account):
-        self.client = app.test_client()
+        self.app, self.client = app, app.test_client()
+        with transaction():
+            key = accounts.create_api_key(account.workspace_id, "All", SCOPES, by=acts.COMMAND)
+        self.key = {"Authorization": f"Bearer {key.secret}"}
         assert sign_in(self.client, account).status_code == 303
         self.token = csrf_of(self.client.get("/settings/you").text)
 
@@ -108,6 +114,8 @@ class Browser:
         known = {name: values[name] for name in rule.arguments & set(values)}
         others = dict.fromkeys(rule.arguments - set(known), "1")
         path = rule.build({**others, **known})[1]
+        if guard_of(self.app, endpoint).kind == "api":
+            return self.client.open(path, method=method, headers=self.key)
         form = {"csrf": self.token, **BODIES.get(endpoint, {})} if method != "GET" else None
         return self.client.open(path, method=method, data=form)
 
