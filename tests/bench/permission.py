@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ import psycopg
 from sqlalchemy import text
 
 from app.consent import queries
+from app.consent.seals import seal_now
 from app.kernel import clock
 from app.kernel.db import session, transaction
+from tests.bench import permission_forms, permission_ledger
 from tests.bench.house import House, house, sender
 from tests.bench.people import People
 from tests.bench.report import machine
@@ -70,16 +73,42 @@ def gate(bench: Bench) -> dict[str, float]:
     return {f"gate_seconds_{bench.people}": round(min(took), 2)}
 
 
-FIGURES: dict[str, Callable[[Bench], dict[str, float]]] = {"gate": gate}
+def ledger(bench: Bench) -> dict[str, float]:
+    """Events that ``flask consent verify`` checks in a second, and seconds until a person's evidence is on paper."""
+    where = sender()
+    seal_now(where.id)
+    bench.say(f"  {bench.people:,} events are written")
+    permission_ledger.fill_ledger(bench.house.admin_url, where.id, bench.people)
+    rate = max(permission_ledger.verify_events_per_second() for _ in range(2))
+    seconds = permission_ledger.evidence_seconds(where.id, where.model)
+    bench.say(f"  verified: {rate:,.0f} events a second; a person's evidence on paper: {seconds:.2f} s")
+    return {"evidence_seconds": round(seconds, 2), "verify_events_per_second": round(rate)}
+
+
+def forms(bench: Bench) -> dict[str, float]:
+    """Posts that forms take in a second, and seconds from a post to the accepted question at 50 posts a second."""
+    rate = permission_forms.form_posts_per_second(bench.house, say=lambda words: bench.say(f"  {words}"))
+    delays = permission_forms.confirmation_seconds(bench.house, say=lambda words: bench.say(f"  {words}"))
+    return {
+        "form_posts_per_second": round(rate, 1),
+        "confirmation_p50_seconds": round(delays.p50, 3),
+        "confirmation_p99_seconds": round(delays.p99, 3),
+    }
+
+
+FIGURES: dict[str, Callable[[Bench], dict[str, float]]] = {"gate": gate, "ledger": ledger, "forms": forms}
 """What can be measured, by name; each in an installation of its own."""
 
 
 @click.command()
 @click.option("--only", multiple=True, type=click.Choice(sorted(FIGURES)), help="Some of the figures.")
-@click.option("--people", default=1_000_000, show_default=True, help="Over how many people the gate is asked.")
+@click.option("--people", default=1_000_000, show_default=True,
+    help="Over how many people the gate is asked, and how many events are verified: a multiple of a hundred.",
+)  # fmt: skip
 def main(only: tuple[str, ...], people: int) -> None:
     """Measure what permission costs on this machine."""
     figures: dict[str, float] = {}
+    logging.disable(logging.WARNING)
     for name in only or FIGURES:
         click.echo(f"{name}:")
         with house() as built:

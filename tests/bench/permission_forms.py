@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 import re
 import signal
 import socket
@@ -16,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-import click
 from sqlalchemy import delete
 
 from app.config import Settings
@@ -27,7 +23,6 @@ from app.kernel.db import session, transaction
 from app.local.processes import end, start_tethered
 from tests.bench import processes
 from tests.bench.house import House
-from tests.bench.house import house as built
 from tests.conftest import environment_of
 from tests.support.installation import BIN, ROOT, free_port
 from tests.support.outbox import place_with_sender
@@ -232,22 +227,3 @@ def _wait_for(port: int) -> None:
             time.sleep(0.1)
         else:
             return
-
-
-def main() -> None:
-    """Measure both, and print one line of JSON last."""
-    with built() as house:
-        logging.disable(logging.WARNING)
-        click.echo(f"load of this machine: {os.getloadavg()[0]:.1f}")
-        rate = form_posts_per_second(house, say=click.echo)
-        delays = confirmation_seconds(house, say=click.echo)
-        found = {
-            "form_posts_per_second": round(rate, 1),
-            "confirmation_p50_seconds": round(delays.p50, 3),
-            "confirmation_p99_seconds": round(delays.p99, 3),
-        }
-        click.echo(json.dumps(found))
-
-
-if __name__ == "__main__":
-    main()
