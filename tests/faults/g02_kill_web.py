@@ -21,6 +21,7 @@ SELECT count(*) FROM consent_requests r WHERE r.workspace_id = %s AND (NOT EXIST
     SELECT FROM messages m JOIN mailings g ON g.no = m.mailing_no WHERE g.name = 'confirm' AND m.dedupe_key = r.id
 ) OR NOT EXISTS (SELECT FROM consent_events e WHERE e.id = r.event_id))
 """
+_WAITING = "SELECT count(*) FROM submissions WHERE workspace_id = %s AND post IS NOT NULL"
 _KNOWN = """
 SELECT a.address FROM addresses a JOIN consent_requests r ON r.contact_id = a.contact_id WHERE a.workspace_id = %s
 """
@@ -47,6 +48,8 @@ def run(site: Site, people: int, kills: int, rate: float) -> Outcome:
         until(lambda: len(crowd.left) >= 10, 30, site.logs)
     site.mail.behave()
     site.until_ended(number, seconds=120)
+    # An answer is a row that waits for a worker; what was answered is whole when none waits any more.
+    until(lambda: site.query(_WAITING, stage.place.id) == [(0,)], 60, site.logs)
     outcome = check(site, [number], kills=kills)
     known = {address for (address,) in site.query(_KNOWN, stage.place.id)}
     missing = set(crowd.signed_up) - known
