@@ -108,6 +108,15 @@ def test_a_route_that_is_away_rests_for_seconds_first_and_then_for_minutes():
     assert learn(pace, SENT, now, is_route=True).is_idle(now)
 
 
+def test_a_probe_that_ends_in_doubt_has_failed():
+    (pace, now) = learn(Pace(), AWAY, NOW, is_route=True), later(seconds=5)
+    doubt = read_signs([said("a.example", None, "", "closed", "dot")])[WHOLE]
+    assert learn(pace, doubt, NOW, is_route=True) == pace, "it was on its way before"
+    after = learn(pace, doubt, now, is_route=True)
+    assert (after.rests, after.rest_until, after.says) == (2, now + timedelta(seconds=10), "closed")
+    assert learn(Pace(), doubt, NOW, is_route=True) == Pace(), "doubt alone limits nobody"
+
+
 def test_a_route_that_refuses_us_is_tried_after_one_two_four_minutes():
     pace, now, rests = Pace(), NOW, []
     for _ in range(7):

@@ -234,6 +234,24 @@ def test_a_probe_that_was_not_made_is_somebody_elses(session):
     assert grant(after(5), {"b.example": 5}) == {"b.example": 1}
 
 
+@pytest.mark.parametrize(
+    ("answer", "next_at"),
+    [
+        (said("a.example", None, "the line was closed", "dot"), 15),
+        (said("a.example", None, "the line was closed", "body"), 5),
+        (said("a.example", 550, "no SMTPUTF8", "local"), 5),
+    ],
+    ids=["behind the dot", "in the mail", "never left"],
+)
+def test_a_probe_that_says_nothing_of_the_route_does_not_shut_it_for_its_whole_lease(session, answer, next_at):
+    learn(NOW, said("a.example", None, "refused", "connect"))
+    assert grant(after(5), {"a.example": 5}) == {"a.example": 1}
+    learn(after(5), answer)
+    if next_at > 5:
+        assert grant(after(next_at - 1), {"b.example": 5}) == {"b.example": 0}, "it has failed, and rests for longer"
+    assert grant(after(next_at), {"b.example": 5}) == {"b.example": 1}
+
+
 def test_twenty_faults_stop_one_group_only(session):
     for _ in range(4):
         learn(NOW, *[said("a.example", None, "timed out")] * 5, ok("b.example"))

@@ -31,11 +31,7 @@ def run(site: Site, people: int, cuts: int, rounds: int) -> Outcome:
     done = site.seen.cuts["DOT"]
     site.mail.behave(*(Rule(point, is_drop=True, times=cuts, share=0.3) for point in IN_A_MAIL))
     number = place.launch()
-    until(
-        lambda: all(site.seen.cuts[point] >= cuts + done * (point == "DOT") for point in IN_A_MAIL),
-        60,
-        lambda: site.seen.cuts,
-    )
+    until(lambda: _are_cut(site, {point: cuts + done * (point == "DOT") for point in IN_A_MAIL}), 60, lambda: site.seen.cuts)
     _a_quarter_later(site)
     site.until_ended(number, *numbers, seconds=90)
     # Where all of a mail fits into buffers, a client cannot know how much of it the server read after its 354.
@@ -62,11 +58,20 @@ def _cut_openings(site: Site, rounds: int) -> list[int]:
         known = site.seen.cuts[point]
         numbers.append(place.launch())
         until(lambda point=point, known=known: site.seen.cuts[point] > known, 60, site.logs)
-        # A server that is away rests for longer each time; here it is back in between.
         site.mail.behave()
-        site.query("UPDATE paces SET rest_until = now() WHERE rest = 'away' RETURNING 1")
+        _end_rests(site)
         site.until_ended(numbers[-1], seconds=60)
     return numbers
+
+
+def _are_cut(site: Site, wanted: dict[str, int]) -> bool:
+    _end_rests(site)
+    return all(site.seen.cuts[point] >= times for point, times in wanted.items())
+
+
+def _end_rests(site: Site) -> None:
+    """A server that is away rests for longer each time; here it is back in between."""
+    site.query("UPDATE paces SET rest_until = now() WHERE rest = 'away' RETURNING 1")
 
 
 def _cut_a_question(site: Site):

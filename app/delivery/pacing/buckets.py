@@ -290,17 +290,17 @@ def write_learnt(
     Args:
         route: as of ``route_key``.
         signs: of each group, as of ``rules.read_signs``.
-        uneasy: groups of the route that rest or count faults, which an answer ends.
+        uneasy: groups of the route that rest or count faults, which an answer may end.
         measured: messages a second that went to a group lately.
     """
     bad = sorted(group for group, found in signs.items() if found.is_bad)
-    good = [group for group, found in signs.items() if group in uneasy and found.answers]
-    if not bad and not good:
+    others = [group for group in signs if group in uneasy]
+    if not bad and not others:
         return
     now = clock.now()
     if any(group not in uneasy for group in bad):
         session().execute(_MAKE, {"route": route, "groups": bad, "now": now})
-    rows = session().execute(_HOLD, {"route": route, "groups": sorted({*bad, *good})}).all()
+    rows = session().execute(_HOLD, {"route": route, "groups": sorted({*bad, *others})}).all()
     changed: list[dict[str, Any]] = []
     for row in rows:
         group, before = row.domain_group, _pace(row)

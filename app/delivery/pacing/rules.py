@@ -92,6 +92,7 @@ class Signs:
         sent: messages that were taken.
         answers: replies that show somebody is there.
         away: faults of the host.
+        doubts: lines that ended behind the final dot, so that nobody knows what became of the mail.
         is_unopened: one of them came before there was a line for mails.
         patience: the words that asked to slow down, or empty.
         is_closing: they also closed the door for the moment.
@@ -102,6 +103,7 @@ class Signs:
     sent: int = 0
     answers: int = 0
     away: int = 0
+    doubts: int = 0
     is_unopened: bool = False
     patience: str = ""
     is_closing: bool = False
@@ -211,7 +213,9 @@ def _with(signs: Signs | None, answer: Said, *, is_route: bool) -> Signs:
         )
     if blame is Blame.TRANSPORT:
         return replace(known, refused=answer.words or "refused") if is_mine else known
-    if blame is Blame.DOUBT or verb is Verb.LOCAL:
+    if blame is Blame.DOUBT:
+        return replace(known, doubts=known.doubts + 1, fault=known.fault or answer.words)
+    if verb is Verb.LOCAL:
         return known
     # A route has done its part once MAIL is answered, whatever is said; a group once anything is said about it.
     is_answer = verb not in _BY_ROUTE or (is_route and verb is Verb.MAIL)
@@ -238,6 +242,9 @@ def learn(pace: Pace, signs: Signs, now: datetime, *, is_route: bool, measured: 
         pace = _relieved(pace, signs, now)
     if signs.refused and not signs.answers:
         return _resting(pace, Rest.REFUSED, signs.refused, now)
+    if (signs.away or signs.doubts) and not signs.answers and pace.is_half_open(now):
+        # The one that tried has failed, at whatever point.
+        return _resting(pace, Rest.AWAY, signs.fault, now, is_short=is_route)
     if signs.away and not signs.answers:
         pace = replace(pace, faults=min(pace.faults + signs.away, 10_000))
         # A line that ends between two mails is made new; a route rests when that does not help.
@@ -245,7 +252,8 @@ def learn(pace: Pace, signs: Signs, now: datetime, *, is_route: bool, measured: 
             return _resting(pace, Rest.AWAY, signs.fault, now, is_short=is_route)
     if signs.patience:
         return _slowed(pace, signs, now, measured)
-    return pace
+    # One that says nothing either way has ended all the same: the next may try.
+    return replace(pace, probe_until=None) if pace.is_half_open(now) else pace
 
 
 def _relieved(pace: Pace, signs: Signs, now: datetime) -> Pace:
