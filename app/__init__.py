@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from app.config import Settings
 
 
-def create_app(settings: Settings, *, with_migrations: bool = True) -> Flask:
+def create_app(settings: Settings, *, for_workers: bool = False) -> Flask:
     """As ``app.factory.create_app``; imported at the call, so that set-up and supervisor start without the rooms."""
     from app import factory
 
-    return factory.create_app(settings, with_migrations=with_migrations)
+    return factory.create_app(settings, for_workers=for_workers)

@@ -16,7 +16,7 @@ from app.kernel.bell import make_broker
 from workers.middleware import AppContext, Memory, Threads
 
 settings = Settings.from_env()
-app = create_app(settings, with_migrations=False)
+app = create_app(settings, for_workers=True)
 broker = make_broker(settings.redis_url, [AppContext(app), TimeLimit(), Memory(), Threads(app)])
 dramatiq.set_broker(broker)
 

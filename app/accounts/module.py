@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.accounts import api, cli, identity, jobs, pages
+from app.accounts import identity, jobs
 from app.kernel.http.actor import set_authenticator
 from app.kernel.module import Module
 
@@ -17,8 +17,8 @@ def _install(app: Flask) -> None:
 
 MODULE = Module(
     "accounts",
-    blueprints=(pages.blueprint, api.blueprint),
-    cli=(cli.group,),
+    blueprints=("app.accounts.pages:blueprint", "app.accounts.api:blueprint"),
+    cli=("app.accounts.cli:group",),
     jobs=(jobs.FORGET,),
     on_install=_install,
 )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from app.campaigns import mails
-from app.campaigns.pages import blueprint
 from app.kernel.module import MenuItem, Module
 
 MODULE = Module(
     "campaigns",
-    blueprints=(blueprint,),
+    blueprints=("app.campaigns.pages:blueprint",),
     system_mails=(mails.TEST,),
     menu=(MenuItem("Campaigns", "campaigns.index", "campaigns", "campaigns.read", 40),),
 )

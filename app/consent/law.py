@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import maxminddb
 from sqlalchemy import text
 
 from app.consent.rules import jurisdictions
 from app.consent.rules.jurisdictions import Jurisdiction
 from app.kernel.db import session
+
+if TYPE_CHECKING:
+    import maxminddb
 
 # One statement for everybody, so that an answer's time does not tell who is known. A person's country is the first
 # of the workspace's own fields of that kind which they have filled in.
@@ -31,8 +34,13 @@ def configure(path: str) -> None:
         maxminddb.InvalidDatabaseError: it is not such a database.
     """
     global _places
+    if not path:
+        _places = None
+        return
+    import maxminddb  # most installations have none
+
     # In memory: a file that is replaced while it is mapped would take the process with it.
-    _places = maxminddb.open_database(Path(path), maxminddb.MODE_MEMORY) if path else None
+    _places = maxminddb.open_database(Path(path), maxminddb.MODE_MEMORY)
 
 
 def law_of(workspace_id: UUID, contact_id: UUID, *, country: str = "", ip: str = "") -> Jurisdiction:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.accounts.events import WorkspaceCreated
-from app.consent import cli, history, law, queries, seals, service
+from app.consent import history, law, queries, seals, service
 from app.consent.rules import Basis, By, Kind, Word
 from app.consent.service import write
 from app.kernel.db import transaction
@@ -91,7 +91,7 @@ def _erase(workspace_id: UUID, contact_id: UUID) -> None:
 
 MODULE = Module(
     "consent",
-    cli=(cli.group,),
+    cli=("app.consent.cli:group",),
     handlers={WorkspaceCreated: (_on_workspace,)},
     jobs=(
         Job("consent.seal", _seal, every_seconds=1),

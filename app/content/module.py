@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Flask
 
 from app.content import places
-from app.content.pages import blueprint
 from app.kernel.module import Module
 
 
@@ -13,4 +12,4 @@ def _install(app: Flask) -> None:
     places.configure(app.config["NOD"].url)
 
 
-MODULE = Module("content", blueprints=(blueprint,), on_install=_install)
+MODULE = Module("content", blueprints=("app.content.pages:blueprint",), on_install=_install)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.delivery import (
-    cli,
     highwater,
     journal,
     metrics,
@@ -62,7 +61,7 @@ def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
 
 MODULE = Module(
     "delivery",
-    cli=(cli.group, cli.send),
+    cli=("app.delivery.cli:group", "app.delivery.cli:send"),
     jobs=(
         Job("delivery.reap", pump.reap, every_seconds=10),
         Job("delivery.sweep", _sweep, every_seconds=600),

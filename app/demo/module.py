@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from app.demo import cli
 from app.kernel.module import Module
 
-MODULE = Module("demo", cli=(cli.group,))
+MODULE = Module("demo", cli=("app.demo.cli:group",))

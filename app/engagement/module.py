@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.consent.events import TrackingChanged
-from app.engagement import bindings, jobs, pages, queries, service
+from app.engagement import bindings, jobs, queries, service
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, PersonPanel
 from app.tracking.events import SignalsReclassified, SignalsRecorded
@@ -35,7 +35,7 @@ def _export(workspace_id: UUID, contact_id: UUID) -> dict[str, Any]:
 
 MODULE = Module(
     "engagement",
-    blueprints=(pages.blueprint,),
+    blueprints=("app.engagement.pages:blueprint",),
     handlers={
         SignalsRecorded: (bindings.on_signals,),
         TrackingChanged: (bindings.on_tracking,),

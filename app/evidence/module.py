@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.consent import witnesses
 from app.delivery.events import MessagesFinished
-from app.evidence import api, bindings, exporting, mails, pages, service
+from app.evidence import bindings, exporting, mails, service
 from app.kernel.jobs import Job
 from app.kernel.module import Module
 
@@ -21,7 +21,7 @@ def _configure(app: Flask) -> None:
 
 MODULE = Module(
     "evidence",
-    blueprints=(pages.blueprint, api.blueprint),
+    blueprints=("app.evidence.pages:blueprint", "app.evidence.api:blueprint"),
     handlers={MessagesFinished: (bindings.on_mail,)},
     jobs=(Job(service.EXPORT_JOB, exporting.export_due, every_seconds=60, is_rung=True),),
     system_mails=(mails.SIGNED_DAYS,),

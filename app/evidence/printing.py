@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import typst
-
 from app.accounts.rules.brand import Brand
 from app.consent.history import Verdict
 from app.evidence import telling
@@ -39,6 +37,8 @@ def pdf_of(document: Document, file: bytes, *, brand: Brand, name: str, verdicts
         f"question-{number}.eml": base64.b64decode(mail["source"])
         for number, mail in enumerate(document["mails"], 1)
     }
+    import typst  # 7 MB that a worker need not hold
+
     values = _broken(_values(document, file, brand, name, verdicts))
     values["attached"] = [(JSON, "application/json"), *((name, "message/rfc822") for name in sources)]
     files = {

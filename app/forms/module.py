@@ -8,7 +8,6 @@ from uuid import UUID
 from app.accounts.events import WorkspaceCreated
 from app.consent.events import Confirmed, Erased
 from app.forms import bindings, intake, mails, queries, service
-from app.forms.pages import blueprint
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
 from app.kernel.module import MenuItem, Module, PersonalData
@@ -36,7 +35,7 @@ def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
 
 MODULE = Module(
     "forms",
-    blueprints=(blueprint,),
+    blueprints=("app.forms.pages:blueprint",),
     handlers={
         WorkspaceCreated: (bindings.make_first_form,),
         Confirmed: (bindings.take_over,),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from app.accounts.events import SenderNamed
-from app.home import bindings, mails, pages
+from app.home import bindings, mails
 from app.kernel.module import MenuItem, Module
 
 MODULE = Module(
     "home",
-    blueprints=pages.BLUEPRINTS,
+    blueprints=tuple(f"app.home.pages.{name}:blueprint" for name in ("overview", "setup", "settings", "pace", "domain")),
     handlers={SenderNamed: (bindings.name_sender,)},
     menu=(MenuItem("Overview", "home.index", "overview", "people.read", 10),),
     system_mails=(mails.TEST,),

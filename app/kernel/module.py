@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from werkzeug.utils import import_string
+
 from app.kernel import events, jobs
 
 if TYPE_CHECKING:
@@ -80,8 +82,10 @@ class Module:
     """All that a domain offers; every part is optional but the name."""
 
     name: str
-    blueprints: tuple[Blueprint, ...] = ()
-    cli: tuple[click.Command, ...] = ()
+    blueprints: tuple[str, ...] = ()
+    """Pages and the API, as ``module:attribute``: only who serves people imports them."""
+    cli: tuple[str, ...] = ()
+    """Commands, in the same way."""
     handlers: Mapping[type, tuple[Callable[[Any], None], ...]] = field(default_factory=dict)
     jobs: tuple[jobs.Job, ...] = ()
     menu: tuple[MenuItem, ...] = ()
@@ -98,14 +102,12 @@ class Module:
 _installed: dict[str, Module] = {}
 
 
-def install(app: Flask, modules: Iterable[Module]) -> None:
+def install(app: Flask, modules: Iterable[Module], *, with_pages: bool = True) -> None:
     """Wire every module into the application, in the order of the registry."""
     for module in modules:
         _installed[module.name] = module
-        for blueprint in module.blueprints:
-            app.register_blueprint(blueprint)
-        for command in module.cli:
-            app.cli.add_command(command)
+        if with_pages:
+            _add_pages(app, module)
         for event_type, handlers in module.handlers.items():
             for handler in handlers:
                 events.subscribe(event_type, handler)
@@ -113,6 +115,15 @@ def install(app: Flask, modules: Iterable[Module]) -> None:
             jobs.register(job)
         if module.on_install:
             module.on_install(app)
+
+
+def _add_pages(app: Flask, module: Module) -> None:
+    for path in module.blueprints:
+        blueprint: Blueprint = import_string(path)
+        app.register_blueprint(blueprint)
+    for path in module.cli:
+        command: click.Command = import_string(path)
+        app.cli.add_command(command)
 
 
 def installed() -> tuple[Module, ...]:

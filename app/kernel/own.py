@@ -26,7 +26,7 @@ def forget() -> None:
 
 MODULE = Module(
     "kernel",
-    blueprints=(health.blueprint,),
+    blueprints=("app.kernel.health:blueprint",),
     jobs=(Job("kernel.forget", forget, every_seconds=3600),),
     on_install=lambda _app: jobs_metrics.register(),
 )

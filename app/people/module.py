@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from app.kernel.jobs import Job
 from app.kernel.module import MenuItem, Module
-from app.people import cli, renewing
-from app.people.pages import blueprint
+from app.people import renewing
 
 MODULE = Module(
     "people",
-    blueprints=(blueprint,),
-    cli=(cli.group,),
+    blueprints=("app.people.pages:blueprint",),
+    cli=("app.people.cli:group",),
     jobs=(Job("people.renew", renewing.run, every_seconds=5),),
     menu=(MenuItem("People", "people.index", "people", "people.read", 20),),
 )

@@ -11,8 +11,7 @@ from app.delivery.events import MessagesFinished
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData
-from app.preferences import bindings, cli, data, digests, guardians, mails, moving, own_mails, reminding
-from app.preferences.pages import blueprint
+from app.preferences import bindings, data, digests, guardians, mails, moving, own_mails, reminding
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -53,8 +52,8 @@ def _erase(workspace_id: UUID, contact_id: UUID) -> None:
 
 MODULE = Module(
     "preferences",
-    blueprints=(blueprint,),
-    cli=(cli.group,),
+    blueprints=("app.preferences.pages:blueprint",),
+    cli=("app.preferences.cli:group",),
     handlers={Confirmed: (bindings.welcome,), MessagesFinished: (bindings.keep_proof,)},
     jobs=(
         Job("preferences.purge", _purge, every_seconds=3600),

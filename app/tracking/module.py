@@ -8,7 +8,7 @@ from app.consent.events import TrackingChanged
 from app.consent.rules import Level
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, TimelineSource
-from app.tracking import jobs, links, metrics, pages, recorder, service, timeline
+from app.tracking import jobs, links, metrics, recorder, service, timeline
 from app.tracking.links import LinkCache
 from app.tracking.recorder import Recorder
 from app.tracking.rules.hits import Kind
@@ -37,7 +37,7 @@ def _on_tracking(event: TrackingChanged) -> None:
 
 MODULE = Module(
     "tracking",
-    blueprints=(pages.blueprint,),
+    blueprints=("app.tracking.pages:blueprint",),
     handlers={TrackingChanged: (_on_tracking,)},
     jobs=(
         Job("tracking.ingest", jobs.ingest, every_seconds=1),

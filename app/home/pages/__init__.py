@@ -2,6 +2,4 @@
 
 from app.home.pages import domain, overview, pace, permission, settings, setup
 
-BLUEPRINTS = (overview.blueprint, setup.blueprint, settings.blueprint, pace.blueprint, domain.blueprint)
-
-__all__ = ["BLUEPRINTS", "permission"]
+__all__ = ["domain", "overview", "pace", "permission", "settings", "setup"]
