@@ -20,7 +20,7 @@ from app.contacts.rules import mask
 from app.kernel import clock, module
 from app.kernel.db import session
 from app.kernel.errors import NotFound
-from app.preferences import links, rules
+from app.preferences import guardians, links, rules
 from app.preferences.models import ReaderSettings
 
 if TYPE_CHECKING:
@@ -105,15 +105,20 @@ def ends_at(request: ConsentRequest) -> datetime | None:
     return min((moment for moment in ends if moment and moment > now), default=None)
 
 
-def is_mailed(request: ConsentRequest) -> bool:
-    """Whether the limit per mailbox lets this question out. A question from one's own private page always goes."""
+def is_mailed(request: ConsentRequest, *, folded: str = "") -> bool:
+    """Whether the limit per mailbox lets this question out. A question from one's own private page always goes.
+
+    Args:
+        request: the question.
+        folded: the guardian's mailbox, where they are the one to be asked now; else it is the person's.
+    """
     if request.form_id is None:
         return True
     address = contacts.find_address(request.workspace_id, request.contact_id)
     if address is None:
         return False
-    people = contacts.list_by_folded(request.workspace_id, address.folded)
-    asked = consent.list_form_requests(request.workspace_id, people, request.created_at - rules.LOOK_BACK)
+    since = request.created_at - rules.LOOK_BACK
+    asked = guardians.list_mailed_to(request.workspace_id, folded or address.folded, since)
     return rules.is_mailed([moment for moment, _ in asked], [found for _, found in asked].index(request.id))
 
 

@@ -12,7 +12,7 @@ from app.contacts import queries as contacts
 from app.delivery import service as delivery
 from app.kernel import clock
 from app.kernel.db import session
-from app.preferences import rules
+from app.preferences import guardians, rules
 from app.preferences.models import ReaderSettings
 
 
@@ -71,9 +71,10 @@ def is_fitting(workspace_id: UUID, contact_id: UUID) -> bool:
     address = contacts.find_address(workspace_id, contact_id)
     if address is None:
         return False
-    people = contacts.list_by_folded(workspace_id, address.folded)
     now = clock.now()
-    asked = [moment for moment, _ in consent.list_form_requests(workspace_id, people, now - rules.LOOK_BACK)]
+    asked = [
+        moment for moment, _ in guardians.list_mailed_to(workspace_id, address.folded, now - rules.LOOK_BACK)
+    ]
     return rules.is_mailed([*asked, now], len(asked))
 
 
