@@ -91,6 +91,7 @@ def ask_again(request: ConsentRequest, proof: Proof) -> None:
         _as_shown(request),
         proof,
         channel=Channel(request.channel),
+        country=request.shown.get(consent.TOLD_COUNTRY, ""),
         guardian=guardians.find(request.id),
     )
 
@@ -208,6 +209,7 @@ def ask(
     proof: Proof,
     *,
     channel: Channel = Channel.EMAIL,
+    country: str = "",
     guardian: Guardian | None = None,
 ) -> None:
     """Put a question that the person wished for themselves; its mail goes to their own address, or a guardian's first."""
@@ -221,6 +223,7 @@ def ask(
         by=PERSON,
         proof=proof,
         channel=channel,
+        country=country,
     )
     if guardian is not None:
         guardians.follow(guardian, request)

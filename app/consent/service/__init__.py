@@ -7,6 +7,7 @@ from app.consent.rules import By, Proof, Shown
 from app.consent.seals import seal_now, sign_day
 from app.consent.service.asking import (
     REQUEST_DAYS,
+    TOLD_COUNTRY,
     Confirmed,
     RequestOver,
     ask,
@@ -38,6 +39,7 @@ from app.consent.service.write import ensure_reach
 __all__ = [
     "REQUEST_DAYS",
     "SLICE",
+    "TOLD_COUNTRY",
     "By",
     "Claim",
     "Confirmed",
