@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from app.consent.models import ConsentRequest
 from app.consent.rules import Kind
 from app.delivery.events import FinishedMessage, MessagesFinished
 from app.delivery.rules import Prepared, Skip
+from app.forms import queries, service
 from app.kernel import clock, events
 from app.kernel.db import session, transaction
 from tests.support import signup
@@ -94,6 +96,26 @@ def test_the_yes_is_recorded_with_its_proof(client, stage, link):
     assert entry.personal["http_method"] == "POST"
     assert entry.personal["ip"] == "127.0.0.1"
     assert link.rpartition("/")[2] not in str(entry.personal)
+
+
+def test_what_was_shown_is_what_is_confirmed_whatever_the_form_says_by_now(client, stage, link):
+    with transaction():
+        words = {
+            row.language: replace(row.words, consent="Yes, and partners may call me.")
+            for row in queries.list_versions(stage.form)
+        }
+        assert service.publish(stage.place.id, stage.form.id, words) == 2
+    session().expire_all()
+    page = client.get(link).text
+    assert "what I ticked above" in page
+    assert "partners" not in page
+    client.post(link)
+    asked, said = (
+        next(one for one in history.list_history(stage.place.id, contact_id()) if one.kind is kind)
+        for kind in (Kind.REQUESTED, Kind.CONFIRMED)
+    )
+    assert said.body["texts"] == asked.body["texts"] != []
+    assert said.body["form"]["version"] == 1
 
 
 def test_the_yes_brings_one_receipt(client, link):

@@ -7,7 +7,6 @@ from app.consent.rules import By, Proof, Shown
 from app.consent.seals import seal_now, sign_day
 from app.consent.service.asking import (
     REQUEST_DAYS,
-    TOLD_COUNTRY,
     Confirmed,
     RequestOver,
     ask,
@@ -34,7 +33,7 @@ from app.consent.service.offers import (
 )
 from app.consent.service.vetoes import address_hash, configure, erase, inherit, inherit_suppression, suppress
 from app.consent.service.wishes import change_address, note_digest, set_pace
-from app.consent.service.write import ensure_reach
+from app.consent.service.write import TOLD_COUNTRY, ensure_reach
 
 __all__ = [
     "REQUEST_DAYS",
