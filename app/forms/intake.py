@@ -31,6 +31,7 @@ from app.kernel import clock, jobs, limits
 from app.kernel.db import session, transaction
 from app.kernel.errors import Problem
 from app.kernel.ids import uuid7
+from app.preferences import queries as preferences_queries
 from app.preferences import service as preferences
 
 log = logging.getLogger(__name__)
@@ -173,10 +174,14 @@ def take_waiting(form_id: UUID | None = None, *, limit: int = AT_ONCE) -> int:
     """
     rows = _waiting(form_id, limit)
     known = _versions(rows)
+    days = {
+        id_: preferences_queries.confirm_days(id_)
+        for id_ in {form.workspace_id for form, _ in known.values()}
+    }
     counted: Counter[tuple[UUID, int, str]] = Counter()
     for row in rows:
         form, version = known[(row.form_id, row.post["version"], row.post["language"])]  # type: ignore[index]
-        if _ask(form, version, row):
+        if _ask(form, version, row, days[form.workspace_id]):
             counted[(form.id, version.version, row.source)] += 1
     forms = {form.id: form for form, _ in known.values()}
     # In one order, so that two workers never wait for each other's counts.
@@ -199,7 +204,7 @@ def _versions(rows: Sequence[Submission]) -> dict[tuple[UUID, int, str], tuple[F
     return {key: queries.get_version(*key) for key in wanted}
 
 
-def _ask(form: Form, version: FormVersion, row: Submission) -> bool:
+def _ask(form: Form, version: FormVersion, row: Submission, days: int) -> bool:
     post = Post.from_json(row.post or {}, row.source)
     if not _is_within_limits(form, post):
         _drop(row)
@@ -214,6 +219,7 @@ def _ask(form: Form, version: FormVersion, row: Submission) -> bool:
         shown=_shown(form, version, post, row.created_at),
         by=By("person"),
         proof=post.proof,
+        days=days,
         country=contacts_queries.country_in(form.workspace_id, row.values.get("custom") or {}),
     )
     session().execute(

@@ -17,13 +17,18 @@ class ReaderSettings(Base):
     """What a workspace decides about its questions; without a row all is off."""
 
     __tablename__ = "reader_settings"
-    __table_args__ = (CheckConstraint("remind_after_days BETWEEN 1 AND 6", name="days"),)
+    __table_args__ = (
+        CheckConstraint("remind_after_days BETWEEN 1 AND 6", name="days"),
+        CheckConstraint("confirm_days BETWEEN 1 AND 30", name="confirm_days"),
+    )
 
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
     remind_after_days: Mapped[int | None] = mapped_column(SmallInteger)
     """After how many days an unanswered question is asked once more; None: never."""
     offers_post: Mapped[bool] = mapped_column(Boolean, server_default="false")
     """Whether people may choose letters on paper beside mail."""
+    confirm_days: Mapped[int] = mapped_column(SmallInteger, server_default="7")
+    """For how many days the link of a question confirms."""
 
 
 class AddressChange(Base):

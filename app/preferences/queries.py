@@ -15,6 +15,7 @@ from app.consent import history
 from app.consent import queries as consent
 from app.consent.rules import Kind as EventKind
 from app.consent.rules import RequestState, State
+from app.consent.service import REQUEST_DAYS
 from app.contacts import queries as contacts
 from app.contacts.rules import mask
 from app.kernel import clock, module
@@ -189,6 +190,12 @@ def offers_post(workspace_id: UUID) -> bool:
     """Whether people may choose letters on paper."""
     found = session().get(ReaderSettings, workspace_id)
     return found is not None and found.offers_post
+
+
+def confirm_days(workspace_id: UUID) -> int:
+    """For how many days the link of a question confirms."""
+    found = session().get(ReaderSettings, workspace_id)
+    return found.confirm_days if found else REQUEST_DAYS
 
 
 def remind_after_days(workspace_id: UUID) -> int | None:

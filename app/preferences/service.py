@@ -224,6 +224,7 @@ def ask(
         proof=proof,
         channel=channel,
         country=country,
+        days=queries.confirm_days(workspace_id),
     )
     if guardian is not None:
         guardians.follow(guardian, request)

@@ -73,11 +73,12 @@ def ask(
     proof: Proof,
     channel: Channel = Channel.EMAIL,
     country: str = "",
+    days: int = REQUEST_DAYS,
     is_renewal: bool = False,
 ) -> ConsentRequest:
     """Record that somebody asked for these interests with this person's address; nothing is permitted yet.
 
-    A living yes is never turned back into asked. Each call is one event and one open request for seven days. An
+    A living yes is never turned back into asked. Each call is one event and one open request for some ``days``. An
     address that complained before its person was erased is out of reach again from here on.
     With ``is_renewal`` it asks somebody whose permission ends soon whether we may go on. A ``country`` (two letters)
     that is told with the question decides whose rules the event names, and later the answer's.
@@ -89,7 +90,7 @@ def ask(
     if len(chosen) != len(set(interests)) or not chosen:
         raise BadInput("Choose what you want to hear about.", fields={"topic": "Choose at least one."})
     request_id, now = uuid7(), clock.now()
-    expires_at = now + timedelta(days=REQUEST_DAYS)
+    expires_at = now + timedelta(days=days)
     as_shown = write.shown(workspace_id, shown)
     law = law_of(workspace_id, contact_id, country=country, ip=proof.ip)
     about = {

@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Response, current_app, jsonify, make_response, redirect, render_template, request, url_for
 
-from app.consent.service import REQUEST_DAYS
 from app.delivery import queries as delivery
 from app.forms import queries, sealed, service
 from app.forms.abuse import addresses, puzzle
@@ -33,6 +32,7 @@ from app.kernel.errors import BadInput, NotFound
 from app.kernel.http import guards, headers, problems
 from app.kernel.i18n import gettext as _
 from app.kernel.ids import uuid7
+from app.preferences import queries as preferences
 
 PREFLIGHT_SECONDS = 600
 YEAR_SECONDS = 365 * 24 * 3600
@@ -110,7 +110,7 @@ def inbox(public_id: str) -> str:
         address=sealed.unseal(request.args.get("k", ""), now),
         for_child="child" in request.args,
         sender=_sender(sheet),
-        valid_until=now + timedelta(days=REQUEST_DAYS),
+        valid_until=now + timedelta(days=preferences.confirm_days(sheet.form.workspace_id)),
         form_url=url_for("forms.hosted", public_id=public_id, lang=sheet.version.language),
     )
 

@@ -8,7 +8,7 @@ from flask import Response, current_app, make_response, render_template, request
 
 from app.consent import queries as consent
 from app.consent.rules import Level, RequestState, State
-from app.consent.service import REQUEST_DAYS, RequestOver, mark_suspect
+from app.consent.service import RequestOver, mark_suspect
 from app.kernel import clock
 from app.kernel.errors import NotFound
 from app.kernel.http import guards
@@ -142,7 +142,7 @@ def too_old(asked: ConsentRequest, fresh_url: str, masked: str) -> Response:
         action=fresh_url,
         masked=masked,
         ended_at=asked.expires_at if asked.expires_at <= clock.now() else None,
-        days=REQUEST_DAYS,
+        days=(asked.expires_at - asked.created_at).days,
         form_url=None,
     )
     return make_response(body, 410)

@@ -1,4 +1,4 @@
-"""Guardians: their yes comes before the child's own, and their mailbox counts for the limits."""
+"""Questions: a guardian's yes comes before the child's own, and their mailbox counts; for how long a link confirms."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,9 +18,14 @@ def upgrade() -> None:
     op.add_column("guardians", sa.Column("said_from", sa.Text()))
     op.alter_column("guardians", "address", nullable=True)
     op.create_index("ix_guardians_folded", "guardians", ["workspace_id", "folded", "created_at"])
+    op.add_column("reader_settings", sa.Column("confirm_days", sa.SmallInteger(), server_default="7", nullable=False))
+    op.create_check_constraint(
+        op.f("ck_reader_settings_confirm_days"), "reader_settings", "confirm_days BETWEEN 1 AND 30"
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("reader_settings", "confirm_days")
     op.drop_index("ix_guardians_folded", "guardians")
     # What was forgotten stays forgotten: without an address there is nobody to ask.
     op.execute("DELETE FROM guardians WHERE address IS NULL")
