@@ -105,6 +105,7 @@ def brand_of(workspace: Workspace) -> Brand:
         language=workspace.language,
         time_zone=workspace.time_zone,
         accent=workspace.accent,
+        country=workspace.country,
     )
 
 

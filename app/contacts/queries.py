@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 
 from app.contacts.models import Contact, ContactAddress, CustomField
-from app.contacts.rules import FieldKind
+from app.contacts.rules import country_among
 from app.kernel.db import array_of, session
 from app.kernel.errors import NotFound
 
@@ -146,13 +146,7 @@ def list_fields(workspace_id: UUID, *, include_archived: bool = False) -> list[C
 
 def country_in(workspace_id: UUID, told: Mapping[str, Sequence[str]]) -> str:
     """The country among what somebody tells of a workspace's own fields (raw, by key), two letters or empty."""
-    if not told:
-        return ""
-    for field in list_fields(workspace_id):
-        value = next(iter(told.get(field.key, ())), "").strip()
-        if field.kind == FieldKind.COUNTRY and value:
-            return value.upper()
-    return ""
+    return country_among(list_fields(workspace_id), told) if told else ""
 
 
 def get_field(workspace_id: UUID, field_id: UUID) -> CustomField:

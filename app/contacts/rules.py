@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from typing import Protocol
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MAX_TEXT = 1000
@@ -32,6 +33,24 @@ class FieldKind(StrEnum):
 
 
 FieldValue = str | bool | list[str] | None
+
+
+class KnownField(Protocol):
+    """The part of a workspace's own field that reading answers needs."""
+
+    key: str
+    label: str
+    kind: str
+    choices: list[str]
+
+
+def country_among(fields: Iterable[KnownField], told: Mapping[str, Sequence[str]]) -> str:
+    """The country among what somebody tells (raw, by key): the first field of that kind, two letters or empty."""
+    for field in fields:
+        value = next(iter(told.get(field.key, ())), "").strip()
+        if field.kind == FieldKind.COUNTRY and value:
+            return value.upper()
+    return ""
 
 
 def mask(address: str) -> str:

@@ -407,7 +407,7 @@ class _Slice:
         answers = ends.judge(self._results)
         for ready, result, verdict in answers:
             if verdict.suppresses:
-                ends.suppress(ready.held, ends.words_of(result))
+                ends.suppress(ready.held, ready.letter.to, ends.words_of(result))
         known = _Known(answers, self._back)
         self._results, self._back = [], []
         return known

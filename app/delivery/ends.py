@@ -16,6 +16,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.consent import service as consent
 from app.consent.rules import By, Reason
+from app.contacts import queries as contacts
 from app.delivery import outbox, retries
 from app.delivery.aside import Deadly
 from app.delivery.compose import Letter
@@ -114,15 +115,27 @@ def words_of(result: Result) -> str:
     return _often(words) if len(words) <= _OFTEN_CHARACTERS else _words(words)
 
 
-def suppress(held: Held, reply: str) -> None:
+def suppress(held: Held, to: str, reply: str) -> None:
     """A mailbox that does not exist is never written to again.
 
     In a transaction of its own: whoever locks a person's permission next to messages could wait for ever.
+
+    Args:
+        held: the message.
+        to: the address that was refused; where it is not the person's own (a new one that they wish for, their
+            guardian's, one that they had), nothing is wrong with theirs.
+        reply: the server's words.
     """
     contact_id = held.contact_id
-    if contact_id is not None:
-        by = By("system")
-        persist(lambda: consent.suppress(held.workspace_id, contact_id, Reason.BOUNCE, by=by, detail=reply))
+    if contact_id is None:
+        return
+
+    def write() -> None:
+        own = contacts.find_address(held.workspace_id, contact_id)
+        if own is not None and own.address == to:
+            consent.suppress(held.workspace_id, contact_id, Reason.BOUNCE, by=By("system"), detail=reply)
+
+    persist(write)
 
 
 def give_back(batch: Sequence[Held], *, seconds: float | None = None) -> None:

@@ -242,7 +242,7 @@ class _Slice:
         ((_, _, verdict),) = ends.judge([(ready, result)])
         log.info("message %s: %s at %s (%s)", ready.held.number, verdict.outcome, result.verb, result.code)
         if verdict.suppresses:
-            ends.suppress(ready.held, ends.words_of(result))
+            ends.suppress(ready.held, ready.letter.to, ends.words_of(result))
         said = ends.said_of((ready, result, verdict))
 
         def write() -> None:

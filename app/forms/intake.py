@@ -31,6 +31,8 @@ from app.kernel import clock, jobs, limits
 from app.kernel.db import session, transaction
 from app.kernel.errors import Problem
 from app.kernel.ids import uuid7
+from app.preferences import queries as preferences_queries
+from app.preferences import service as preferences
 
 log = logging.getLogger(__name__)
 JOB = "forms.take"
@@ -53,6 +55,7 @@ class Post:
         pairs: all that was posted, to tell a repeated post from a corrected one.
         page_url: where the form stood.
         source: through which door it came, as the counts name it.
+        guardian: who is asked first, where the person may not decide alone.
         profile: first and last name; custom: raw values by field key. Taken over with the person's yes.
     """
 
@@ -65,6 +68,7 @@ class Post:
     page_url: str = ""
     referrer: str = ""
     source: str = counting.PAGE
+    guardian: Address | None = None
     profile: Mapping[str, str] = field(default_factory=dict)
     custom: Mapping[str, list[str]] = field(default_factory=dict)
 
@@ -74,6 +78,7 @@ class Post:
             "version": version.version,
             "language": version.language,
             "typed": self.address.raw,
+            "guardian": self.guardian.raw if self.guardian else "",
             "interests": [str(found) for found in self.interests],
             "tracking": self.tracking,
             "page_url": self.page_url,
@@ -91,6 +96,7 @@ class Post:
         """What ``to_json`` wrote; what waits for the yes stands in the row's own column."""
         return cls(
             address=normalise(plain["typed"]),
+            guardian=normalise(plain["guardian"]) if plain.get("guardian") else None,
             interests=tuple(UUID(found) for found in plain["interests"]),
             tracking=plain["tracking"],
             proof=Proof(**plain["proof"]),
@@ -168,10 +174,14 @@ def take_waiting(form_id: UUID | None = None, *, limit: int = AT_ONCE) -> int:
     """
     rows = _waiting(form_id, limit)
     known = _versions(rows)
+    days = {
+        id_: preferences_queries.confirm_days(id_)
+        for id_ in {form.workspace_id for form, _ in known.values()}
+    }
     counted: Counter[tuple[UUID, int, str]] = Counter()
     for row in rows:
         form, version = known[(row.form_id, row.post["version"], row.post["language"])]  # type: ignore[index]
-        if _ask(form, version, row):
+        if _ask(form, version, row, days[form.workspace_id]):
             counted[(form.id, version.version, row.source)] += 1
     forms = {form.id: form for form, _ in known.values()}
     # In one order, so that two workers never wait for each other's counts.
@@ -194,10 +204,9 @@ def _versions(rows: Sequence[Submission]) -> dict[tuple[UUID, int, str], tuple[F
     return {key: queries.get_version(*key) for key in wanted}
 
 
-def _ask(form: Form, version: FormVersion, row: Submission) -> bool:
+def _ask(form: Form, version: FormVersion, row: Submission, days: int) -> bool:
     post = Post.from_json(row.post or {}, row.source)
-    key = f"{form.workspace_id}:{post.address.folded}"
-    if not limits.hit("signup.address", key, REQUESTS_PER_ADDRESS_AND_DAY, DAY_SECONDS):
+    if not _is_within_limits(form, post):
         _drop(row)
         return False
     contact, _new = contacts.find_or_create(form.workspace_id, post.address, language=version.language)
@@ -210,6 +219,7 @@ def _ask(form: Form, version: FormVersion, row: Submission) -> bool:
         shown=_shown(form, version, post, row.created_at),
         by=By("person"),
         proof=post.proof,
+        days=days,
         country=contacts_queries.country_in(form.workspace_id, row.values.get("custom") or {}),
     )
     session().execute(
@@ -217,10 +227,31 @@ def _ask(form: Form, version: FormVersion, row: Submission) -> bool:
         .where(Submission.id == row.id)
         .values(contact_id=contact.id, request_id=request.id, post=None)
     )
-    delivery.send_system(
-        form.workspace_id, "confirm", dedupe=request.id, contact_id=contact.id, data={"form": form.public_id}
-    )
+    if post.guardian is not None:
+        preferences.ask_guardian(request.id, post.guardian, form=form.public_id)
+    else:
+        delivery.send_system(
+            form.workspace_id,
+            "confirm",
+            dedupe=request.id,
+            contact_id=contact.id,
+            data={"form": form.public_id},
+        )
     return True
+
+
+def _is_within_limits(form: Form, post: Post) -> bool:
+    """Whether every mailbox that is written to may be asked today; the guardian's is as easily a stranger's."""
+    mailboxes = {found.folded for found in (post.address, post.guardian) if found is not None}
+    within = limits.hits(
+        *(
+            limits.Limit(
+                "signup.address", f"{form.workspace_id}:{folded}", REQUESTS_PER_ADDRESS_AND_DAY, DAY_SECONDS
+            )
+            for folded in sorted(mailboxes)
+        )
+    )
+    return all(within)
 
 
 def _drop(row: Submission) -> None:

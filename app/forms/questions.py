@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from babel import Locale
 
 from app.contacts.rules import FieldKind, fold_name
-from app.forms.rules import CUSTOM
+from app.forms.rules import BIRTHDAY, CUSTOM
 from app.kernel import i18n
 from app.kernel.i18n import gettext as _
 
@@ -60,7 +60,7 @@ class AskedField:
 
 QUESTIONS = (
     Question("country", "Person", "Country", FieldKind.COUNTRY, lambda: _("Country"), autocomplete="country"),
-    Question("birthday", "Person", "Birthday", FieldKind.DATE, lambda: _("Birthday"), autocomplete="bday"),
+    Question(BIRTHDAY, "Person", "Birthday", FieldKind.DATE, lambda: _("Birthday"), autocomplete="bday"),
     Question(
         "household_size", "Household", "People in the household", FieldKind.NUMBER,
         lambda: _("How many people live in your household?"),
@@ -102,11 +102,5 @@ def countries() -> list[tuple[str, str]]:
     return sorted(found, key=lambda pair: _plain(pair[1]))
 
 
-_NO_COUNTRY = frozenset(
-    {"EU", "EZ", "UN", "XA", "XB", "XK", "ZZ", "QO", "AC", "CP", "CQ", "DG", "EA", "IC", "TA"}
-) - {"XK"}
-
-
 def _plain(name: str) -> str:
-
     return fold_name(name)

@@ -31,6 +31,11 @@ MAX_ORIGINS = 20
 CUSTOM = "c_"
 """Before the key of a custom field, so that no key can shadow a field of ours."""
 
+BIRTHDAY = "birthday"
+"""The key of the custom field with which a form asks how old somebody is."""
+GUARDIAN = "guardian"
+"""As a post names the address of a parent or guardian."""
+
 _LATER = frozenset({"thanks_title", "thanks", "after_url", "welcome", "label", "hint", "value"})
 _UNFIT = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\\]")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\]", re.ASCII)

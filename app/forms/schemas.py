@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from app.contacts.addresses import Address, AddressError, normalise
-from app.contacts.rules import FieldKind, read_field
-from app.forms.rules import CUSTOM, MAX_NAME, Definition, Use, clean_line
+from app.contacts.rules import FieldKind, KnownField, country_among, read_field
+from app.forms.rules import BIRTHDAY, CUSTOM, GUARDIAN, MAX_NAME, Definition, Use, clean_line
 from app.kernel.errors import BadInput
 from app.kernel.i18n import gettext as _
+from app.preferences.rules import may_decide_alone
 
 FORM = "form"
 """The key of a fault that belongs to no single field."""
@@ -24,22 +26,14 @@ FORM_NAMES = ("v", "t", "once", "via", "altcha", "lang", "website", "email", "ye
 OWN_NAMES = ("first_name", "last_name")
 
 
-class KnownField(Protocol):
-    """The part of a contact's custom field that reading a post needs."""
-
-    key: str
-    label: str
-    kind: str
-    choices: list[str]
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A post that fits."""
+    """A post that fits; ``guardian`` is who has to be asked first, None for whoever may decide alone."""
 
     address: Address
     interests: tuple[UUID, ...]
     tracking: bool
+    guardian: Address | None = None
     profile: dict[str, str] = field(default_factory=dict)
     custom: dict[str, list[str]] = field(default_factory=dict)
 
@@ -66,8 +60,21 @@ def several(custom: Sequence[KnownField]) -> set[str]:
     return {*REPEATED, *(CUSTOM + item.key for item in custom if item.kind == FieldKind.MULTI_CHOICE)}
 
 
+def asks_birthday(words: Definition, custom: Sequence[KnownField]) -> bool:
+    """Whether the form asks how old somebody is, and with it for a guardian of those who are too young."""
+    if words.use_of(CUSTOM + BIRTHDAY) is Use.OFF:
+        return False
+    return any(item.key == BIRTHDAY and item.kind == FieldKind.DATE for item in custom)
+
+
 def read_answer(
-    words: Definition, custom: Sequence[KnownField], offered: Collection[UUID], posted: Mapping[str, Any]
+    words: Definition,
+    custom: Sequence[KnownField],
+    offered: Collection[UUID],
+    posted: Mapping[str, Any],
+    *,
+    country: str,
+    today: date,
 ) -> Answer:
     """A post to this version of a form.
 
@@ -76,6 +83,8 @@ def read_answer(
         custom: the workspace's custom fields.
         offered: interests that exist today.
         posted: as ``collect`` gives it.
+        country: the brand's, two letters or empty; whose age counts where the post tells none.
+        today: where the brand is.
 
     Raises:
         BadInput: names each faulty field; an unknown one too.
@@ -88,24 +97,31 @@ def read_answer(
         faults["yes"] = _("Tick this box to sign up. Without it we may not write to you.")
     profile = _profile(words, loaded, faults)
     answers = _custom(words, asked, loaded, faults)
+    guardian = None
+    if asks_birthday(words, custom) and not _may_decide_alone(custom, answers, country, today):
+        guardian = _guardian(loaded, address, faults)
     if faults or address is None:
         raise BadInput(_("Please check what you wrote."), fields=faults)
-    return Answer(address, interests, loaded.get("tracking") == "individual", profile, answers)
+    return Answer(address, interests, loaded.get("tracking") == "individual", guardian, profile, answers)
 
 
 def _schema(words: Definition, asked: Mapping[str, KnownField]) -> Schema:
     own = tuple(name for name in OWN_NAMES if words.use_of(name) is not Use.OFF)
     custom = tuple((name, item.kind == FieldKind.MULTI_CHOICE) for name, item in asked.items())
-    return _schema_of(bool(words.tracking), own, custom)
+    return _schema_of(bool(words.tracking), asks_birthday(words, list(asked.values())), own, custom)
 
 
 # Making a schema takes longer than reading a post with it.
 @lru_cache(maxsize=256)
-def _schema_of(tracking: bool, own: tuple[str, ...], custom: tuple[tuple[str, bool], ...]) -> Schema:
+def _schema_of(
+    tracking: bool, guardian: bool, own: tuple[str, ...], custom: tuple[tuple[str, bool], ...]
+) -> Schema:
     known: dict[str, fields.Field[Any]] = {name: _text() for name in (*FORM_NAMES, *own)}
     known["topic"] = fields.List(_text(), validate=validate.Length(max=200))
     if tracking:
         known["tracking"] = fields.String(validate=validate.OneOf(["individual"]))
+    if guardian:
+        known[GUARDIAN] = _text()
     for name, has_several in custom:
         known[name] = fields.List(_text()) if has_several else _text()
     return Schema.from_dict(known)(unknown=RAISE)
@@ -138,6 +154,34 @@ def _address(loaded: Mapping[str, Any], faults: dict[str, str]) -> Address | Non
     except AddressError as error:
         faults["email"] = _(error.reason)
         return None
+
+
+def _may_decide_alone(
+    custom: Sequence[KnownField], answers: Mapping[str, list[str]], country: str, today: date
+) -> bool:
+    """Whoever tells no birthday says that they are old enough; a form that wants to know requires it."""
+    told = read_field(FieldKind.DATE, answers.get(BIRTHDAY, ()))
+    if not isinstance(told, str):
+        return True
+    return may_decide_alone(date.fromisoformat(told), country_among(custom, answers) or country, today)
+
+
+def _guardian(loaded: Mapping[str, Any], address: Address | None, faults: dict[str, str]) -> Address | None:
+    """Who has to be asked first: another mailbox than the child's, however it is spelled."""
+    if GUARDIAN in faults:
+        return None
+    if not loaded.get(GUARDIAN, "").strip():
+        faults[GUARDIAN] = _("At your age we ask a parent or guardian first. Write their address here.")
+        return None
+    try:
+        found = normalise(loaded[GUARDIAN])
+    except AddressError as error:
+        faults[GUARDIAN] = _(error.reason)
+        return None
+    if address is not None and found.folded == address.folded:
+        faults[GUARDIAN] = _("This is your own address. Write that of a parent or guardian.")
+        return None
+    return found
 
 
 def _interests(

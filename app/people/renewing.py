@@ -24,6 +24,7 @@ from app.kernel.errors import Conflict
 from app.kernel.ids import uuid7
 from app.people import rules
 from app.people.models import Renewal
+from app.preferences import queries as preferences
 
 SLICE: Final = 100
 """So many are asked at one turn: sign-ups wait behind no more than that."""
@@ -108,6 +109,7 @@ def _ask(round_: Renewal, person: Ending) -> None:
         shown=Shown(language=contact.language, text_ids=(text_id,), page_url=brand.site or ""),
         by=By("staff", str(round_.started_by)),
         proof=Proof(),
+        days=preferences.confirm_days(workspace_id),
         is_renewal=True,
     )
     delivery.send_system(workspace_id, "confirm", dedupe=request.id, contact_id=person.contact_id)

@@ -21,6 +21,7 @@ from app.forms.rules import DAY_SECONDS, REQUESTS_PER_ADDRESS_AND_DAY
 from app.kernel import limits
 from app.kernel.errors import BadInput, Conflict, TooMany
 from app.people import rules
+from app.preferences import queries as preferences_queries
 from app.preferences import service as preferences
 
 NO_PROOF = Proof()
@@ -123,6 +124,7 @@ def ask(workspace_id: UUID, contact_id: UUID, interests: Sequence[UUID], *, by: 
         shown=Shown(language=contact.language, text_ids=(text_id,), page_url=brand.site or page_url),
         by=by,
         proof=NO_PROOF,
+        days=preferences_queries.confirm_days(workspace_id),
     )
     delivery.send_system(workspace_id, "confirm", dedupe=request.id, contact_id=contact_id)
     return request.id

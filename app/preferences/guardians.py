@@ -1,18 +1,21 @@
-"""A child's yes is given by who answers for it: where a form asks the age, below the country's age of article 8 GDPR.
+"""A child is asked only after who answers for it: where a form asks the age, below the country's age of article 8 GDPR.
 
-The age itself is looked at once and kept nowhere.
+Two yeses, of two mailboxes: the guardian's alone would let anybody sign a stranger up as their child.
 """
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from app.consent import queries as consent
-from app.contacts.addresses import Address
+from app.consent import service as consent_service
+from app.consent.rules import Reason
+from app.contacts import queries as contacts
+from app.contacts.addresses import Address, normalise
 from app.delivery import service as delivery
 from app.kernel import clock
 from app.kernel.db import session
@@ -20,26 +23,15 @@ from app.kernel.errors import NotFound
 from app.preferences.models import Guardian
 from app.preferences.rules import PURGE_DAYS
 
-STRICTEST: Final = 16
-AGES: Final = {
-    "AT": 14, "BE": 13, "BG": 14, "CY": 14, "CZ": 15, "DE": 16, "DK": 15, "EE": 13, "ES": 14, "FI": 13, "FR": 15,
-    "GB": 13, "GR": 15, "HR": 16, "HU": 16, "IE": 16, "IS": 13, "IT": 14, "LI": 16, "LT": 14, "LU": 16, "LV": 13,
-    "MT": 13, "NL": 16, "NO": 13, "PL": 16, "PT": 13, "RO": 16, "SE": 13, "SI": 15, "SK": 16, "US": 13,
-}  # fmt: skip
-"""From which age somebody may say yes alone (article 8 GDPR and its national laws; COPPA)."""
-
-
-def may_decide_alone(born: date, country: str, today: date) -> bool:
-    """Whether somebody born then may say yes alone; an unknown country takes the strictest age."""
-    years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-    return years >= AGES.get(country.upper(), STRICTEST)
+if TYPE_CHECKING:
+    from app.consent.models import ConsentRequest
 
 
 def ask(request_id: UUID, address: Address, *, form: str | None = None) -> None:
-    """Let a guardian answer an open question in the child's place; their mail goes out instead of the child's.
+    """Let a guardian decide whether an open question may be put to a child; no mail goes to the child until then.
 
     Args:
-        request_id: the question, just asked with the child's address.
+        request_id: the question, just recorded with the child's address.
         address: the guardian's, which is not the child's own.
         form: public id of the form that asked.
 
@@ -49,43 +41,138 @@ def ask(request_id: UUID, address: Address, *, form: str | None = None) -> None:
     request = consent.find_request(request_id)
     if request is None:
         raise NotFound
-    session().add(
-        Guardian(
-            request_id=request_id, workspace_id=request.workspace_id, contact_id=request.contact_id,
-            address=address.address, created_at=clock.now(),
-        )
-    )  # fmt: skip
+    guardian = _keep(request, address.address, address.folded, form)
+    _mail(guardian)
+
+
+def follow(before: Guardian, request: ConsentRequest) -> None:
+    """The same question put anew: to the guardian, or, where they have said yes, to the child.
+
+    Raises:
+        NotFound: who it was is forgotten, so that nobody can be asked.
+    """
+    if not before.address or not before.folded:
+        raise NotFound
+    guardian = _keep(request, before.address, before.folded, before.form)
+    guardian.said_at, guardian.said_from = before.said_at, before.said_from
     session().flush()
-    delivery.send_system(
-        request.workspace_id,
-        "confirm-guardian",
-        dedupe=request_id,
-        contact_id=request.contact_id,
-        data={"form": form} if form else None,
-    )
+    _mail(guardian)
+
+
+def say_yes(request: ConsentRequest, said_from: str) -> None:
+    """The guardian's yes: the child is asked now; a second one changes nothing.
+
+    Args:
+        request: the open question.
+        said_from: network address, and what was odd about the press.
+    """
+    query = select(Guardian).where(Guardian.request_id == request.id).with_for_update()
+    guardian = session().execute(query.execution_options(populate_existing=True)).scalar_one()
+    if guardian.said_at is None:
+        guardian.said_at, guardian.said_from = clock.now(), said_from
+        session().flush()
+        _mail(guardian)
 
 
 def find(request_id: UUID) -> Guardian | None:
-    """Who answers this question in a child's place; None: the person themselves."""
+    """Who decides about this question in a child's place; None: nobody, the person is old enough."""
     return session().get(Guardian, request_id)
 
 
+def is_waiting(request_id: UUID) -> bool:
+    """Whether the question may not be put yet, since a guardian has not said yes."""
+    guardian = find(request_id)
+    return guardian is not None and guardian.said_at is None
+
+
+def verdict_of(request_id: UUID) -> str:
+    """A guardian's yes as the proof of the child's names it; empty where none was needed."""
+    guardian = find(request_id)
+    if guardian is None or guardian.said_at is None:
+        return ""
+    return f"after the guardian's yes, {guardian.address}, {guardian.said_at.isoformat()}, from {guardian.said_from}"
+
+
+def may_be_mailed(guardian: Guardian) -> bool:
+    """Whether their address never bounced, complained or said "never" here."""
+    if not guardian.address:
+        return False
+    hashed = consent_service.address_hash(normalise(guardian.address).key)
+    known = consent.find_suppression(guardian.workspace_id, hashed)
+    return known is None or known.reason == Reason.ERASED
+
+
+def list_mailed_to(workspace_id: UUID, folded: str, since: datetime) -> list[tuple[datetime, UUID]]:
+    """When a mailbox had questions of forms to answer since then, oldest first, with each request's id.
+
+    Its own, from the guardian's yes where one was needed, and those about children.
+    """
+    people = contacts.list_by_folded(workspace_id, folded)
+    own = consent.list_form_requests(workspace_id, people, since)
+    query = select(Guardian).where(Guardian.request_id.in_([found for _, found in own]))
+    said = {row.request_id: row.said_at for row in session().execute(query).scalars()}
+    children = select(Guardian.created_at, Guardian.request_id).where(
+        Guardian.workspace_id == workspace_id, Guardian.folded == folded, Guardian.created_at >= since
+    )
+    asked = [(said.get(found, moment), found) for moment, found in own]
+    asked += [(moment, found) for moment, found in session().execute(children)]
+    return sorted((moment, found) for moment, found in asked if moment is not None)
+
+
 def forget(workspace_id: UUID, contact_id: UUID) -> None:
-    """Delete who was asked about a person."""
+    """Delete who was asked about a person, and the person's own address where they were asked about somebody."""
     session().execute(
         delete(Guardian).where(Guardian.workspace_id == workspace_id, Guardian.contact_id == contact_id)
     )
+    own = contacts.find_address(workspace_id, contact_id)
+    if own is not None:
+        same = select(Guardian).where(Guardian.workspace_id == workspace_id, Guardian.folded == own.folded)
+        rows = session().execute(same).scalars()
+        _forget(
+            Guardian.request_id.in_(
+                [row.request_id for row in rows if normalise(row.address or "").key == own.key]
+            )
+        )
 
 
 def forget_unanswered() -> None:
-    """Delete guardians whose question is a month old: an answer is in the ledger, and no answer needs nobody."""
-    before = clock.now() - timedelta(days=PURGE_DAYS)
-    session().execute(delete(Guardian).where(Guardian.created_at < before))
+    """Forget the addresses of questions that are a month old: an answer is in the ledger, and no answer needs nobody."""
+    _forget(Guardian.created_at < clock.now() - timedelta(days=PURGE_DAYS), Guardian.address.is_not(None))
 
 
 def export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
     """Who was asked about a person."""
     query = select(Guardian).where(Guardian.workspace_id == workspace_id, Guardian.contact_id == contact_id)
     return [
-        {"guardian": row.address, "asked_at": row.created_at.isoformat()} for row in session().execute(query).scalars()
+        {
+            "guardian": row.address,
+            "asked_at": row.created_at.isoformat(),
+            "said_yes_at": row.said_at.isoformat() if row.said_at else None,
+        }
+        for row in session().execute(query.order_by(Guardian.created_at)).scalars()
     ]
+
+
+def _keep(request: ConsentRequest, address: str, folded: str, form: str | None) -> Guardian:
+    guardian = Guardian(
+        request_id=request.id, workspace_id=request.workspace_id, contact_id=request.contact_id, address=address,
+        folded=folded, form=form, created_at=clock.now(),
+    )  # fmt: skip
+    session().add(guardian)
+    session().flush()
+    return guardian
+
+
+def _mail(guardian: Guardian) -> None:
+    """To the guardian first, then to the child; the unique key of each is the request."""
+    delivery.send_system(
+        guardian.workspace_id,
+        "confirm" if guardian.said_at else "confirm-guardian",
+        dedupe=guardian.request_id,
+        contact_id=guardian.contact_id,
+        data={"form": guardian.form} if guardian.form else None,
+    )
+
+
+def _forget(*which: Any) -> None:
+    session().execute(update(Guardian).where(*which).values(address=None, folded=None, said_from=None))

@@ -3,6 +3,7 @@
 | link | purpose | names | works |
 |---|---|---|---|
 | ``/c/`` | confirm | a request (``consent.queries.confirm_token``) | once, seven days |
+| ``/g/`` | guardian | a request about a child | once, as long as the request |
 | ``/d/`` | decoy | a request | for ever, marks it |
 | ``/u/`` | unsubscribe | permission, request or reach | for ever: it only says no |
 | ``/u/…/undo`` | undo | one event of leaving | an hour on the page, a week by mail |
@@ -113,6 +114,16 @@ def decoy(request_id: UUID) -> str:
 def read_decoy(token: str) -> UUID:
     """The request that it names, or NotFound."""
     return UUID(bytes=tokens.verify("decoy", token, size=_ID))
+
+
+def guardian(request_id: UUID) -> str:
+    """The token with which a guardian says yes."""
+    return tokens.sign("guardian", request_id.bytes)
+
+
+def read_guardian(token: str) -> UUID:
+    """The request that it names, or NotFound."""
+    return UUID(bytes=tokens.verify("guardian", token, size=_ID))
 
 
 def address(change_id: UUID) -> str:

@@ -16,7 +16,7 @@ from app.consent.rules import Kind as EventKind
 from app.delivery.service import Prepared, ReaderLinks, ReaderTokens, Skip, SystemMail, SystemMessage
 from app.kernel import i18n
 from app.kernel.i18n import gettext as _
-from app.preferences import links, queries, service
+from app.preferences import guardians, links, queries, service
 from app.preferences.queries import Reader
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def prepare_confirm(message: SystemMessage) -> Prepared | Skip:
     reader = queries.get_reader(request.workspace_id, request.contact_id)
     if not reader.address:
         return Skip("The person was erased.")
+    if guardians.is_waiting(request.id):
+        return Skip("A guardian has not said yes.")
     if not queries.is_mailed(request):
         return Skip(
             "This mailbox was asked a short while ago: at most one question in 24 hours, three in 30 days."

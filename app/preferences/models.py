@@ -17,13 +17,18 @@ class ReaderSettings(Base):
     """What a workspace decides about its questions; without a row all is off."""
 
     __tablename__ = "reader_settings"
-    __table_args__ = (CheckConstraint("remind_after_days BETWEEN 1 AND 6", name="days"),)
+    __table_args__ = (
+        CheckConstraint("remind_after_days BETWEEN 1 AND 6", name="days"),
+        CheckConstraint("confirm_days BETWEEN 1 AND 30", name="confirm_days"),
+    )
 
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
     remind_after_days: Mapped[int | None] = mapped_column(SmallInteger)
     """After how many days an unanswered question is asked once more; None: never."""
     offers_post: Mapped[bool] = mapped_column(Boolean, server_default="false")
     """Whether people may choose letters on paper beside mail."""
+    confirm_days: Mapped[int] = mapped_column(SmallInteger, server_default="7")
+    """For how many days the link of a question confirms."""
 
 
 class AddressChange(Base):
@@ -48,13 +53,25 @@ class AddressChange(Base):
 
 
 class Guardian(Base):
-    """Who answers a question in a child's place."""
+    """Who has to say yes before a child is asked; for good, so that no question to a child becomes one to anybody."""
 
     __tablename__ = "guardians"
-    __table_args__ = (Index("ix_guardians_contact", "workspace_id", "contact_id"),)
+    __table_args__ = (
+        Index("ix_guardians_contact", "workspace_id", "contact_id"),
+        Index("ix_guardians_folded", "workspace_id", "folded", "created_at"),
+    )
 
     request_id: Mapped[UUID] = mapped_column(ForeignKey("consent_requests.id"), primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"))
-    address: Mapped[str] = mapped_column(Text)
+    """The child."""
+    address: Mapped[str | None] = mapped_column(Text)
+    """None once it is forgotten, after a month or with the guardian."""
+    folded: Mapped[str | None] = mapped_column(Text(collation="C"))
+    form: Mapped[str | None] = mapped_column(Text(collation="C"))
+    """Public id of the form that asked."""
+    said_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When they said yes; the child is asked from then on."""
+    said_from: Mapped[str | None] = mapped_column(Text)
+    """Network address of that yes, and what was odd about it."""
     created_at: Mapped[datetime] = mapped_column(Instant)

@@ -80,12 +80,14 @@ def prepare_guardian(message: SystemMessage) -> Prepared | Skip:
     """The question about a child, to whoever answers for it."""
     request = consent.find_request(message.dedupe)
     guardian = guardians.find(message.dedupe)
-    if request is None or guardian is None or request.state != "open" or queries.is_over(request):
+    if request is None or guardian is None or queries.is_over(request) or guardian.said_at:
         return Skip("The question was answered or called off before its mail went out.")
     reader = queries.get_reader(request.workspace_id, request.contact_id)
-    if not reader.address:
-        return Skip("The person was erased.")
-    if not queries.is_mailed(request):
+    if not reader.address or not guardian.address or not guardian.folded:
+        return Skip("The person was erased, or the guardian is forgotten.")
+    if not guardians.may_be_mailed(guardian):
+        return Skip("This address bounced, complained or said never.")
+    if not queries.is_mailed(request, folded=guardian.folded):
         return Skip("This mailbox was asked a short while ago.")
     topics = queries.list_asked(request)
     with speaking(request.language):
@@ -97,7 +99,7 @@ def prepare_guardian(message: SystemMessage) -> Prepared | Skip:
             | {
                 "request": asked_values(request, reader, topics) | {"old_masked": reader.masked},
                 "links": {
-                    "confirm": url(f"/c/{consent.confirm_token(request)}"),
+                    "confirm": url(f"/g/{links.guardian(request.id)}"),
                     "decoy": url(f"/d/{links.decoy(request.id)}"),
                 },
             },

@@ -15,12 +15,13 @@ from app.consent import history
 from app.consent import queries as consent
 from app.consent.rules import Kind as EventKind
 from app.consent.rules import RequestState, State
+from app.consent.service import REQUEST_DAYS
 from app.contacts import queries as contacts
 from app.contacts.rules import mask
 from app.kernel import clock, module
 from app.kernel.db import session
 from app.kernel.errors import NotFound
-from app.preferences import links, rules
+from app.preferences import guardians, links, rules
 from app.preferences.models import ReaderSettings
 
 if TYPE_CHECKING:
@@ -105,15 +106,20 @@ def ends_at(request: ConsentRequest) -> datetime | None:
     return min((moment for moment in ends if moment and moment > now), default=None)
 
 
-def is_mailed(request: ConsentRequest) -> bool:
-    """Whether the limit per mailbox lets this question out. A question from one's own private page always goes."""
+def is_mailed(request: ConsentRequest, *, folded: str = "") -> bool:
+    """Whether the limit per mailbox lets this question out. A question from one's own private page always goes.
+
+    Args:
+        request: the question.
+        folded: the guardian's mailbox, where they are the one to be asked now; else it is the person's.
+    """
     if request.form_id is None:
         return True
     address = contacts.find_address(request.workspace_id, request.contact_id)
     if address is None:
         return False
-    people = contacts.list_by_folded(request.workspace_id, address.folded)
-    asked = consent.list_form_requests(request.workspace_id, people, request.created_at - rules.LOOK_BACK)
+    since = request.created_at - rules.LOOK_BACK
+    asked = guardians.list_mailed_to(request.workspace_id, folded or address.folded, since)
     return rules.is_mailed([moment for moment, _ in asked], [found for _, found in asked].index(request.id))
 
 
@@ -184,6 +190,12 @@ def offers_post(workspace_id: UUID) -> bool:
     """Whether people may choose letters on paper."""
     found = session().get(ReaderSettings, workspace_id)
     return found is not None and found.offers_post
+
+
+def confirm_days(workspace_id: UUID) -> int:
+    """For how many days the link of a question confirms."""
+    found = session().get(ReaderSettings, workspace_id)
+    return found.confirm_days if found else REQUEST_DAYS
 
 
 def remind_after_days(workspace_id: UUID) -> int | None:

@@ -7,14 +7,13 @@ gets nothing and cannot make two programs write to each other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from app.consent.rules import Proof
 from app.contacts import queries as contacts
 from app.contacts.addresses import AddressError, normalise
 from app.delivery import queries as delivery
 from app.delivery.queries import NamedMessage
-from app.preferences import inbound, links, service
+from app.preferences import guardians, inbound, links, service
 from app.preferences.inbound import Incoming
 
 QUESTIONS = frozenset({"confirm", "confirm-reminder", "confirm-guardian", "welcome"})
@@ -73,7 +72,7 @@ def _reply(mail: Incoming) -> str:
         named = delivery.find_named(mailing_no, n)
         if named is None or named.contact_id is None:
             continue
-        if not _is_theirs(named.workspace_id, named.contact_id, mail.sender):
+        if not _is_theirs(named, mail.sender):
             continue
         if named.name in QUESTIONS:
             asked = links.Unsubscribe(links.Kind.REQUEST, named.dedupe)
@@ -84,10 +83,16 @@ def _reply(mail: Incoming) -> str:
     return "ignored"
 
 
-def _is_theirs(workspace_id: UUID, contact_id: UUID, sender: str) -> bool:
-    address = contacts.find_address(workspace_id, contact_id)
+def _is_theirs(named: NamedMessage, sender: str) -> bool:
+    """Whether the message went to that very address."""
+    if named.name == "confirm-guardian":
+        guardian = guardians.find(named.dedupe)
+        written_to = (guardian.address if guardian else None) or ""
+    else:
+        found = contacts.find_address(named.workspace_id, named.contact_id) if named.contact_id else None
+        written_to = found.address if found else ""
     try:
-        return address is not None and normalise(sender).key == address.key
+        return normalise(sender).key == normalise(written_to).key
     except AddressError:
         return False
 

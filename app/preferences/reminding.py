@@ -8,31 +8,31 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from app.consent import queries as consent
+from app.consent.service import REQUEST_DAYS
 from app.contacts import queries as contacts
 from app.delivery import service as delivery
 from app.kernel import clock
 from app.kernel.db import session
-from app.preferences import rules
+from app.preferences import guardians, rules
 from app.preferences.models import ReaderSettings
 
 
-def configure(workspace_id: UUID, *, remind_after_days: int | None, offers_post: bool) -> None:
+def configure(
+    workspace_id: UUID, *, remind_after_days: int | None, offers_post: bool, confirm_days: int = REQUEST_DAYS
+) -> None:
     """What a workspace decides about its questions.
 
     Args:
         workspace_id: whose.
         remind_after_days: 1 to 6; None: no reminder.
         offers_post: whether people may choose letters on paper.
+        confirm_days: 1 to 30, for how long the links of questions confirm; those that were put keep theirs.
     """
-    row = insert(ReaderSettings).values(
-        workspace_id=workspace_id, remind_after_days=remind_after_days, offers_post=offers_post
-    )
-    session().execute(
-        row.on_conflict_do_update(
-            index_elements=["workspace_id"],
-            set_={"remind_after_days": remind_after_days, "offers_post": offers_post},
-        )
-    )
+    values = {
+        "remind_after_days": remind_after_days, "offers_post": offers_post, "confirm_days": confirm_days,
+    }  # fmt: skip
+    row = insert(ReaderSettings).values(workspace_id=workspace_id, **values)
+    session().execute(row.on_conflict_do_update(index_elements=["workspace_id"], set_=values))
 
 
 # Only questions of forms whose mail a server took; never twice, and never where a program has looked at the links.
@@ -71,9 +71,10 @@ def is_fitting(workspace_id: UUID, contact_id: UUID) -> bool:
     address = contacts.find_address(workspace_id, contact_id)
     if address is None:
         return False
-    people = contacts.list_by_folded(workspace_id, address.folded)
     now = clock.now()
-    asked = [moment for moment, _ in consent.list_form_requests(workspace_id, people, now - rules.LOOK_BACK)]
+    asked = [
+        moment for moment, _ in guardians.list_mailed_to(workspace_id, address.folded, now - rules.LOOK_BACK)
+    ]
     return rules.is_mailed([*asked, now], len(asked))
 
 
@@ -81,5 +82,7 @@ def settings_of(workspace_id: UUID) -> ReaderSettings:
     """What a workspace decided; without a row all is off."""
     query = select(ReaderSettings).where(ReaderSettings.workspace_id == workspace_id)
     found = session().execute(query).scalar_one_or_none()
-    return found or ReaderSettings(workspace_id=workspace_id, remind_after_days=None, offers_post=False)
+    return found or ReaderSettings(
+        workspace_id=workspace_id, remind_after_days=None, offers_post=False, confirm_days=REQUEST_DAYS
+    )
 

@@ -26,6 +26,20 @@ PAUSE = timedelta(days=30)
 LONGEST_PAUSE = timedelta(days=366)
 DAY_SECONDS = 24 * 3600
 
+STRICTEST_AGE = 16
+AGES = {
+    "AT": 14, "BE": 13, "BG": 14, "CY": 14, "CZ": 15, "DE": 16, "DK": 15, "EE": 13, "ES": 14, "FI": 13, "FR": 15,
+    "GB": 13, "GR": 15, "HR": 16, "HU": 16, "IE": 16, "IS": 13, "IT": 14, "LI": 16, "LT": 14, "LU": 16, "LV": 13,
+    "MT": 13, "NL": 16, "NO": 13, "PL": 16, "PT": 13, "RO": 16, "SE": 13, "SI": 15, "SK": 16, "US": 13,
+}  # fmt: skip
+"""From which age somebody may say yes alone (article 8 GDPR and its national laws; COPPA)."""
+
+
+def may_decide_alone(born: date, country: str, today: date) -> bool:
+    """Whether somebody born then may say yes alone; an unknown country takes the strictest age."""
+    years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return years >= AGES.get(country.upper(), STRICTEST_AGE)
+
 
 def is_mailed(asked_at: Sequence[datetime], index: int) -> bool:
     """Whether the question at ``index`` is mailed, given when one mailbox was asked (oldest first).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from app.consent.rules import Digest, Level
+from app.consent.service import REQUEST_DAYS
 from app.contacts.rules import MAX_NAME
 from app.kernel import i18n
 from app.kernel.http.posted import Input, Line
@@ -30,4 +31,5 @@ class ReaderRules(Input):
     """A workspace's rules for its readers' pages."""
 
     remind_after_days = fields.String(required=True, validate=validate.OneOf([str(day) for day in range(7)]))
+    confirm_days = fields.Integer(load_default=REQUEST_DAYS, validate=validate.Range(1, 30))
     offers_post = fields.String(required=True, validate=validate.OneOf(["yes", "no"]))

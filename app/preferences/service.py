@@ -14,7 +14,7 @@ from app.delivery import service as delivery
 from app.kernel import clock, limits
 from app.kernel.errors import NotFound
 from app.kernel.ids import uuid7
-from app.preferences import links, queries
+from app.preferences import guardians, links, queries
 from app.preferences.data import erase, purge_unconfirmed
 from app.preferences.rules import (
     DAY_SECONDS,
@@ -25,6 +25,8 @@ from app.preferences.rules import (
 
 if TYPE_CHECKING:
     from app.consent.models import ConsentRequest, Interest
+    from app.contacts.addresses import Address
+    from app.preferences.models import Guardian
 
 __all__ = ["erase", "purge_unconfirmed"]
 PERSON = By("person")
@@ -69,8 +71,10 @@ def confirm(request: ConsentRequest, proof: Proof) -> None:
 def ask_again(request: ConsentRequest, proof: Proof) -> None:
     """A fresh mail for a request that is over: the same question with the same words, once a day.
 
+    About a child it goes to the guardian, who must have said yes before the child is asked.
+
     Raises:
-        NotFound: it is not over, or nothing of it is offered any more.
+        NotFound: it is not over, nothing of it is offered any more, or the guardian is forgotten.
     """
     address = queries.get_reader(request.workspace_id, request.contact_id).address
     interests = [found.id for found in queries.list_asked(request) if found.archived_at is None]
@@ -87,7 +91,14 @@ def ask_again(request: ConsentRequest, proof: Proof) -> None:
         _as_shown(request),
         proof,
         channel=Channel(request.channel),
+        country=request.shown.get(consent.TOLD_COUNTRY, ""),
+        guardian=guardians.find(request.id),
     )
+
+
+def ask_guardian(request_id: UUID, address: Address, *, form: str) -> None:
+    """Let a guardian decide first about a question that was just recorded for a child; ``form``: its public id."""
+    guardians.ask(request_id, address, form=form)
 
 
 def leave(token: links.Unsubscribe, proof: Proof, *, method: str) -> Left:
@@ -198,8 +209,10 @@ def ask(
     proof: Proof,
     *,
     channel: Channel = Channel.EMAIL,
+    country: str = "",
+    guardian: Guardian | None = None,
 ) -> None:
-    """Put a question that the person wished for themselves; its mail goes to their own address."""
+    """Put a question that the person wished for themselves; its mail goes to their own address, or a guardian's first."""
     request = consent.ask(
         workspace_id,
         contact_id,
@@ -210,8 +223,13 @@ def ask(
         by=PERSON,
         proof=proof,
         channel=channel,
+        country=country,
+        days=queries.confirm_days(workspace_id),
     )
-    delivery.send_system(workspace_id, "confirm", dedupe=request.id, contact_id=contact_id)
+    if guardian is not None:
+        guardians.follow(guardian, request)
+    else:
+        delivery.send_system(workspace_id, "confirm", dedupe=request.id, contact_id=contact_id)
 
 
 def _as_shown(request: ConsentRequest) -> Shown:

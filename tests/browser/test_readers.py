@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -11,11 +12,12 @@ from playwright.sync_api import Page, expect
 from app.consent import queries as consent
 from app.contacts.addresses import normalise
 from app.content.systemmail import render_system
+from app.forms import intake
 from app.kernel import clock
 from app.kernel.db import session, transaction
 from app.preferences import guardians, links, moving, queries, reminding
 from tests.browser.conftest import check_page, tab
-from tests.support import make
+from tests.support import make, signup
 from tests.support.installation import running
 from tests.support.signup import everything, messages, prepared
 
@@ -62,7 +64,7 @@ def pages_of(place, mara) -> dict[str, str]:
     change = messages("address-change")[-1].dedupe_key
     return {
         "confirm": "/c/" + consent.confirm_token(asked),
-        "guardian": "/c/" + consent.confirm_token(child),
+        "guardian": "/g/" + links.guardian(child.id),
         "unsubscribe": "/u/" + links.unsubscribe(links.Kind.PERMISSION, topic.id),
         "undo": f"/u/{links.undo(links.Undo(place.id, mara.id, topic.event_id), soon)}/undo",
         "request": "/p/" + links.preferences(reach.id),
@@ -125,6 +127,52 @@ def test_everything_can_be_done_without_scripts(chromium, nod, place):
     session().rollback()
     session().expire_all()
     assert consent.find_reach(place.id, mara.id).erased_at is not None
+
+
+def fill_in(page: Page, address: str, look: Callable[[Page], None]) -> None:
+    """The hosted form, as somebody who is too young does, until the page that says what comes next."""
+    page.get_by_label("E-Mail-Adresse", exact=True).fill(address)
+    page.locator("[name=c_birthday]").fill("2019-03-04")
+    page.locator("[name=topic]").first.check()
+    page.locator("[name=yes]").check()
+    page.wait_for_timeout(2100)
+    page.get_by_role("button", name="Anmelden").click()
+    expect(page.locator("#e-guardian")).to_contain_text("zuerst einen Elternteil")
+    look(page)
+    page.locator("[name=guardian]").fill(f"ada.{address}")
+    page.get_by_role("button", name="Anmelden").click()
+    expect(page.get_by_role("heading", name="Fragen Sie Ihre Eltern")).to_be_visible()
+    look(page)
+
+
+def newest_link(name: str) -> str:
+    """Where the newest mail of that name leads, once the worker has taken what was posted."""
+    session().rollback()
+    intake.take_all()
+    return prepared(messages(name)[-1], name).values["links"]["confirm"]
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts and mirrored", "no scripts"])
+def test_a_child_and_the_guardian_come_to_their_yes_on_a_phone(chromium, nod, scripts):
+    form = signup.asks_age(signup.stage())
+    # Axe is a script itself, so it looks where scripts may run.
+    look = check_page if scripts else lambda _page: None
+    with tab(chromium, "phone", scripts=scripts, base_url=nod.url) as page:
+        if scripts:
+            page.add_init_script("addEventListener('DOMContentLoaded', () => (document.documentElement.dir = 'rtl'))")
+        page.goto(f"{form.url}?lang=de")
+        look(page)
+        fill_in(page, "kim@example.org", look)
+        assert not scripts or page.evaluate("document.documentElement.dir") == "rtl"
+        for name, button in (("confirm-guardian", "Ja, das darf es bekommen"), ("confirm", "Ja, bitte schicken")):
+            page.goto(newest_link(name))
+            look(page)
+            page.wait_for_timeout(2100)
+            page.get_by_role("button", name=button).click()
+            expect(page.get_by_role("heading", name="Danke. Sie haben Ja gesagt.")).to_be_visible()
+            look(page)
+    session().rollback()
+    assert set(signup.states(messages("confirm")[-1].contact_id).values()) == {"yes"}
 
 
 # --- Programs that are a browser --------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from app.consent import law
-from app.consent.rules import By, Level, Proof
+from app.consent import service as consent
+from app.consent.rules import By, Level, Proof, Shown
 from app.consent.rules.jurisdictions import OTHER, RULE_SETS, Source, decide, rules_of
 from app.consent.service import confirm
 from app.contacts import service as contacts
@@ -88,6 +89,30 @@ def test_an_event_names_the_rules_that_held(session, where, places):
         contacts.set_fields(where.id, mara.id, {"country": "de"})
     make.confirmed(where, mara)
     assert bodies(session, mara)[-1]["rule_set"] == "de_at"
+
+
+def test_the_country_told_with_a_question_holds_for_its_answer_too(session, where):
+    """Before the yes nothing that was told is the person's own, and still it is their law that counts."""
+    session.execute(text("UPDATE workspaces SET country = 'US' WHERE id = :id"), {"id": where.id})
+    mara = make.person(where.id)
+    with transaction():
+        request = consent.ask(
+            where.id, mara.id, interests=[where.interests[0].id], tracking=None, typed="", shown=Shown(language="en"),
+            by=By(), proof=Proof(), country="FR",
+        )  # fmt: skip
+    session.expire_all()
+    with transaction():
+        confirm(request.id, by=By(), proof=Proof())
+    assert [(body["rule_set"], body["rule_set_from"]) for body in bodies(session, mara)] == [
+        ("fr", "person"), ("fr", "person"),
+    ]  # fmt: skip
+    levels = text("SELECT count(*) FROM permissions WHERE contact_id = :id AND purpose = 'tracking'")
+    assert session.execute(levels, {"id": mara.id}).scalar_one() == 0
+    assert "country" not in str(bodies(session, mara)).replace("storage_country", "")
+    with transaction():
+        consent.erase(where.id, mara.id, by=By())
+    kept = text("SELECT count(*) FROM consent_requests WHERE shown ? 'country'")
+    assert session.execute(kept).scalar_one() == 0
 
 
 def test_a_broken_address_or_an_absent_one_tells_no_country(places):

@@ -15,6 +15,7 @@ from app.accounts.models import User
 from app.consent import queries as consent_queries
 from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
+from app.contacts.addresses import normalise
 from app.content.variables import SYSTEM, samples
 from app.delivery import outbox as moves
 from app.delivery import pump, queries, service, taking
@@ -23,9 +24,11 @@ from app.delivery.models import Message
 from app.delivery.rules import Lane, MessageState, Prepared, Sender, Skip
 from app.kernel import clock, events
 from app.kernel.db import db, session, transaction
+from app.preferences import guardians
 from tests.delivery.conftest import Post
 from tests.support import make
 from tests.support.outbox import FROM, Wish, in_context, note, update, wish
+from tests.support.signup import messages
 
 
 def run() -> bool:
@@ -269,6 +272,18 @@ def test_a_mailbox_that_does_not_exist_is_suppressed(post: Post):
     reach = consent_queries.find_reach(post.where.id, wished.contact_id)
     assert reach is not None
     assert reach.suppressed_reason == "bounce"
+
+
+def test_a_mailbox_of_somebody_else_that_does_not_exist_says_nothing_about_theirs(post: Post):
+    """A guardian's, or a new address that somebody wished for with a slip of the pen."""
+    post.sink.reply_at("RCPT", "550 5.1.1 no such user")
+    who = make.person(post.where.id)
+    request = make.asked(post.where, who)
+    with transaction():
+        guardians.ask(request.id, normalise("gone@example.org"))
+    run()
+    assert messages("confirm-guardian")[0].state == "failed"
+    assert consent_queries.find_reach(post.where.id, who.id).suppressed_at is None
 
 
 def test_a_blocklist_is_not_the_recipients_fault(post: Post):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,9 +13,10 @@ from app.consent.models import ConsentRequest
 from app.consent.rules import Kind
 from app.delivery.events import FinishedMessage, MessagesFinished
 from app.delivery.rules import Prepared, Skip
+from app.forms import queries, service
 from app.kernel import clock, events
 from app.kernel.db import session, transaction
-from tests.support import signup
+from tests.support import accounts, make, signup
 from tests.support.signup import MARA, messages, path_of, prepared
 
 
@@ -96,6 +98,26 @@ def test_the_yes_is_recorded_with_its_proof(client, stage, link):
     assert link.rpartition("/")[2] not in str(entry.personal)
 
 
+def test_what_was_shown_is_what_is_confirmed_whatever_the_form_says_by_now(client, stage, link):
+    with transaction():
+        words = {
+            row.language: replace(row.words, consent="Yes, and partners may call me.")
+            for row in queries.list_versions(stage.form)
+        }
+        assert service.publish(stage.place.id, stage.form.id, words) == 2
+    session().expire_all()
+    page = client.get(link).text
+    assert "what I ticked above" in page
+    assert "partners" not in page
+    client.post(link)
+    asked, said = (
+        next(one for one in history.list_history(stage.place.id, contact_id()) if one.kind is kind)
+        for kind in (Kind.REQUESTED, Kind.CONFIRMED)
+    )
+    assert said.body["texts"] == asked.body["texts"] != []
+    assert said.body["form"]["version"] == 1
+
+
 def test_the_yes_brings_one_receipt(client, link):
     client.post(link)
     client.post(link)
@@ -139,6 +161,26 @@ def test_after_a_week_the_link_is_too_old_and_offers_a_fresh_mail(client, link):
     assert made.to == MARA
     client.post(path_of(made.values["links"]["confirm"]))
     assert set(signup.states(contact_id()).values()) == {"yes"}
+
+
+@pytest.mark.parametrize(("days", "said"), [(1, "for 1 day."), (30, "for 30 days.")])
+def test_a_brand_chooses_for_how_long_its_questions_wait(client, stage, days, said):
+    place = stage.place
+    accounts.sign_in(client, accounts.Account(place.owner_id, place.id, place.owner_email, make.PASSWORD))
+    page = client.get("/settings/readers")
+    rules = {"csrf": accounts.csrf_of(page.text), "remind_after_days": "0", "offers_post": "no"}
+    for wrong in ("0", "31", "x"):
+        assert client.post("/settings/readers", data=rules | {"confirm_days": wrong}).status_code == 422
+    assert client.post("/settings/readers", data=rules | {"confirm_days": str(days)}).status_code == 303
+    assert f'value="{days}"' in client.get("/settings/readers").text
+    session().expire_all()
+    made = signup.question(stage, client)
+    link = path_of(made.values["links"]["confirm"])
+    clock.set_shift(days * 86400 - 60)
+    assert client.get(link).status_code == 200
+    clock.set_shift(days * 86400 + 60)
+    late = client.get(link)
+    assert (late.status_code, said in late.text) == (410, True)
 
 
 def test_a_fresh_mail_goes_out_once_a_day_and_says_nothing_about_it(client, link):

@@ -1,23 +1,20 @@
-"""A yes that may be a program's is asked for once more; what is never answered goes; who answers for a child."""
+"""A yes that may be a program's is asked for once more; what is never answered goes."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from app.consent import history
-from app.consent.models import ConsentRequest
 from app.consent.rules import By, Kind, Reason
 from app.consent.service import record_mail, suppress
 from app.contacts import queries as contacts
-from app.contacts.addresses import normalise
 from app.delivery.rules import Prepared, Skip
 from app.kernel import clock
 from app.kernel.db import session, transaction
-from app.preferences import data, guardians, reminding, suspicion
+from app.preferences import data, reminding, suspicion
 from tests.support import make, signup
 from tests.support.signup import MARA, hidden, messages, path_of, prepared
 
@@ -189,58 +186,3 @@ def test_a_reminder_counts_as_a_mail_of_that_day(client, stage, link):
     client.post(stage.url, data=stage.fields())
     assert remind(stage, 1.6) == 1
     assert messages("confirm-reminder") == []
-
-
-# --- In a child's place -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("born", "country", "alone"),
-    [
-        (date(2012, 11, 26), "AT", False), (date(2012, 11, 25), "AT", True), (date(2011, 1, 1), "DE", False),
-        (date(2010, 11, 25), "de", True), (date(2013, 1, 1), "GB", True), (date(2013, 1, 1), "ZZ", False),
-        (date(2010, 12, 1), "", False), (date(2009, 2, 28), "", True),
-    ],
-)  # fmt: skip
-def test_the_age_of_article_8_is_the_countrys(born, country, alone):
-    assert guardians.may_decide_alone(born, country, date(2026, 11, 25)) is alone
-
-
-def test_a_guardian_is_asked_in_the_childs_place(client, stage):
-    child = make.person(stage.place.id, "kim@example.org")
-    request = make.asked(stage.place, child)
-    with transaction():
-        guardians.ask(request.id, normalise("Ada@Example.org"))
-    (message,) = messages("confirm-guardian")
-    made = prepared(message, "confirm-guardian")
-    assert made.to == "Ada@example.org"
-    assert "kim@example.org" not in str(made.values["request"])
-    link = path_of(made.values["links"]["confirm"])
-    page = client.get(link)
-    assert "May your child get this mail?" in page.text
-    assert "kim@example.org" not in page.text
-    clock.set_shift(10)
-    assert "You said yes" in client.post(link, data=hidden(page.text)).text
-    assert set(make.standing(stage.place, child).values()) == {"yes"}
-    said = next(
-        one for one in history.list_history(stage.place.id, child.id) if one.kind is Kind.CONFIRMED
-    )
-    assert "Ada@example.org" in said.personal["verdict"]
-    assert "Ada" not in str(said.body)
-    with transaction():
-        data.erase(stage.place.id, child.id, by=By("person"))
-    assert guardians.find(request.id) is None
-
-
-def test_a_guardian_who_does_not_answer_permits_nothing(client, stage):
-    child = make.person(stage.place.id, "kim@example.org")
-    request = make.asked(stage.place, child)
-    with transaction():
-        guardians.ask(request.id, normalise("ada@example.org"))
-    clock.set_shift(31 * 86400)
-    with transaction():
-        guardians.forget_unanswered()
-    assert guardians.find(request.id) is None
-    asked = session().execute(select(ConsentRequest).where(ConsentRequest.id == request.id)).scalar_one()
-    assert asked.done_at is None
-    assert timedelta(0) < clock.now() - asked.created_at

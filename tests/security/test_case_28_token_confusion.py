@@ -7,14 +7,21 @@ from datetime import timedelta
 import pytest
 
 from app.consent import queries as consent
+from app.contacts.addresses import normalise
 from app.kernel import clock, tokens
+from app.kernel.db import transaction
 from app.kernel.errors import NotFound
-from app.preferences import links
+from app.preferences import guardians, links, moving, queries
 from tests.conftest import KEYS
 from tests.support import make, signup
 
 ROUTES = {
     "confirm": ("/c/{}", "/c/{}/again", "/c/{}/fresh"),
+    "guardian": ("/g/{}", "/g/{}/again", "/g/{}/fresh"),
+    "address": ("/a/{}", "/a/{}/again"),
+    "address decoy": ("/d/address/{}",),
+    "data": ("/data/{}",),
+    "erase": ("/erase/{}",),
     "decoy": ("/d/{}",),
     "unsubscribe": ("/u/{}", "/u/{}/all"),
     "undo": ("/u/{}/undo",),
@@ -37,17 +44,26 @@ def mara(place):
 @pytest.fixture
 def made(place, mara) -> dict[str, str]:
     """One good token of each kind."""
-    request = make.asked(place, mara)
+    request, child = make.asked(place, mara), make.asked(place, mara)
+    with transaction():
+        guardians.ask(child.id, normalise("ada@example.org"))
+        moving.wish(queries.get_reader(place.id, mara.id), normalise("new@example.org"))
+    change = signup.messages("address-change")[-1].dedupe_key
     permission = next(found for found in consent.list_permissions(place.id, mara.id) if found.interest_id)
     reach = consent.find_reach(place.id, mara.id)
-    soon = clock.now() + timedelta(hours=1)
+    soon, who = clock.now() + timedelta(hours=1), links.Person(place.id, mara.id)
     return {
         "confirm": consent.confirm_token(request),
+        "guardian": links.guardian(child.id),
+        "address": links.address(change),
+        "address decoy": links.address_decoy(change),
+        "data": links.data(who, soon),
+        "erase": links.erase(who, soon),
         "decoy": links.decoy(request.id),
         "unsubscribe": links.unsubscribe(links.Kind.PERMISSION, permission.id),
         "undo": links.undo(links.Undo(place.id, mara.id, permission.event_id), soon),
         "preferences": links.preferences(reach.id),
-        "private": links.private(links.Person(place.id, mara.id), soon),
+        "private": links.private(who, soon),
         "why": links.why(permission.id),
     }
 

@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 
 from app.consent import queries as consent
+from app.contacts.addresses import normalise
 from app.kernel import clock
-from app.preferences import links
+from app.kernel.db import transaction
+from app.preferences import guardians, links, moving, queries
 from tests.support import make, signup
 
 AGENTS = [
@@ -49,8 +51,14 @@ def mail_links(place, mara, confirm_link):
     permission = next(found for found in consent.list_permissions(place.id, mara.id) if found.interest_id)
     reach = consent.find_reach(place.id, mara.id)
     soon = clock.now() + timedelta(hours=1)
+    child = make.asked(place, mara)
+    with transaction():
+        guardians.ask(child.id, normalise("ada@example.org"))
+        moving.wish(queries.get_reader(place.id, mara.id), normalise("new@example.org"))
     return [
         confirm_link,
+        "/g/" + links.guardian(child.id),
+        "/a/" + links.address(signup.messages("address-change")[-1].dedupe_key),
         "/u/" + links.unsubscribe(links.Kind.PERMISSION, permission.id),
         "/u/" + links.unsubscribe(links.Kind.REACH, reach.id),
         "/u/" + links.undo(links.Undo(place.id, mara.id, permission.event_id), soon) + "/undo",

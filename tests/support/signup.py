@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from uuid import UUID
 
 from sqlalchemy import event, text
 
+from app.contacts import service as contacts
 from app.delivery import mails
 from app.delivery.models import Mailing, Message
 from app.delivery.rules import Prepared, Skip, SystemMessage
-from app.forms import service
+from app.forms import queries, service
 from app.forms.models import Form
 from app.forms.rules import Asked, Use
 from app.forms.wording import first_words
@@ -62,12 +63,21 @@ def stage(
     with transaction():
         versions = {code: first_words("Ostkai", code, ids) for code in ("en", "de")}
         if fields is not None:
-            from dataclasses import replace
-
             versions = {code: replace(words, asked=fields) for code, words in versions.items()}
         form = service.create(where.id, "Shop footer", "en", versions)
         service.set_origins(where.id, form.id, origins)
     return Stage(where, form)
+
+
+def asks_age(stage: Stage) -> Stage:
+    """The same form with the ready questions about country and birthday, in a version of its own."""
+    with transaction():
+        for key, kind in (("country", "country"), ("birthday", "date")):
+            contacts.define_field(stage.place.id, key.title(), kind, key=key)
+        asked = (Asked("c_country", Use.OPTIONAL), Asked("c_birthday", Use.OPTIONAL))
+        words = {row.language: replace(row.words, asked=asked) for row in queries.list_versions(stage.form)}
+        service.publish(stage.place.id, stage.form.id, words)
+    return stage
 
 
 FIRST_NAME = (Asked("first_name", Use.OPTIONAL),)

@@ -26,6 +26,8 @@ class Brand:
     language: str
     time_zone: str
     accent: str
+    country: str
+    """Two letters, or empty."""
 
     @property
     def css_url(self) -> str:

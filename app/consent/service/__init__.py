@@ -33,11 +33,12 @@ from app.consent.service.offers import (
 )
 from app.consent.service.vetoes import address_hash, configure, erase, inherit, inherit_suppression, suppress
 from app.consent.service.wishes import change_address, note_digest, set_pace
-from app.consent.service.write import ensure_reach
+from app.consent.service.write import TOLD_COUNTRY, ensure_reach
 
 __all__ = [
     "REQUEST_DAYS",
     "SLICE",
+    "TOLD_COUNTRY",
     "By",
     "Claim",
     "Confirmed",

@@ -29,6 +29,7 @@ from app.consent.rules import (
 )
 from app.consent.rules.jurisdictions import Jurisdiction
 from app.consent.service import vetoes, write
+from app.consent.service.write import TOLD_COUNTRY
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, NotFound, Problem
@@ -72,14 +73,15 @@ def ask(
     proof: Proof,
     channel: Channel = Channel.EMAIL,
     country: str = "",
+    days: int = REQUEST_DAYS,
     is_renewal: bool = False,
 ) -> ConsentRequest:
     """Record that somebody asked for these interests with this person's address; nothing is permitted yet.
 
-    A living yes is never turned back into asked. Each call is one event and one open request for seven days. An
+    A living yes is never turned back into asked. Each call is one event and one open request for some ``days``. An
     address that complained before its person was erased is out of reach again from here on.
     With ``is_renewal`` it asks somebody whose permission ends soon whether we may go on. A ``country`` (two letters)
-    that is told with the question decides whose rules the event names.
+    that is told with the question decides whose rules the event names, and later the answer's.
 
     Raises:
         BadInput: no interest of this workspace among them.
@@ -88,7 +90,7 @@ def ask(
     if len(chosen) != len(set(interests)) or not chosen:
         raise BadInput("Choose what you want to hear about.", fields={"topic": "Choose at least one."})
     request_id, now = uuid7(), clock.now()
-    expires_at = now + timedelta(days=REQUEST_DAYS)
+    expires_at = now + timedelta(days=days)
     as_shown = write.shown(workspace_id, shown)
     law = law_of(workspace_id, contact_id, country=country, ip=proof.ip)
     about = {
@@ -115,7 +117,8 @@ def ask(
     request = ConsentRequest(
         id=request_id, workspace_id=workspace_id, contact_id=contact_id, event_id=event_id, channel=channel.value,
         state=RequestState.OPEN.value, interests=[str(found.id) for found in chosen],
-        tracking=tracking.value if tracking else None, shown=as_shown, language=shown.language,
+        tracking=tracking.value if tracking else None, language=shown.language,
+        shown=as_shown | ({TOLD_COUNTRY: country} if country else {}),
         form_id=shown.form_id, nonce=secrets.token_bytes(16), created_at=now, expires_at=expires_at,
         is_renewal=is_renewal,
     )  # fmt: skip
@@ -143,7 +146,7 @@ def confirm(request_id: UUID, *, by: By, proof: Proof) -> Confirmed:
     reach = write.ensure_reach(workspace_id, contact_id, channel)
     before = queries.choices(workspace_id, contact_id, channel)
     again = all(before.interests.get(found.id) is State.YES for found in chosen)
-    law = law_of(workspace_id, contact_id, ip=proof.ip)
+    law = law_of(workspace_id, contact_id, country=request.shown.get(TOLD_COUNTRY, ""), ip=proof.ip)
     level = level or _level_unasked(request, law)
     about = {
         **write.what(workspace_id, contact_id, chosen, channel, State.YES, law=law),

@@ -103,6 +103,7 @@ def erase(workspace_id: UUID, contact_id: UUID, *, by: By, keep_hash: bool = Tru
         .values(erased_at=clock.now(), event_id=event_id)
     )
     write.close_requests(workspace_id, contact_id)
+    write.forget_country(workspace_id, contact_id)
     session().expire(reach)
     publish(events.Erased(workspace_id, contact_id))
     return event_id

@@ -44,6 +44,8 @@ from app.kernel.ids import uuid7
 
 RETENTION = "While the permission lasts, and after that for as long as it may have to be proven, three years as a rule"
 _storage_country = ""
+TOLD_COUNTRY = "country"
+"""What a request keeps of a country until the yes makes it the person's own; it stands in no event."""
 
 
 def configure(storage_country: str) -> None:
@@ -128,6 +130,15 @@ def close_requests(workspace_id: UUID, contact_id: UUID) -> None:
             ConsentRequest.state == RequestState.OPEN.value,
         )
         .values(state=RequestState.CANCELLED.value, done_at=clock.now())
+    )
+
+
+def forget_country(workspace_id: UUID, contact_id: UUID) -> None:
+    """Drop the country that somebody told with their questions; nothing else of a request names a person."""
+    session().execute(
+        update(ConsentRequest)
+        .where(ConsentRequest.workspace_id == workspace_id, ConsentRequest.contact_id == contact_id)
+        .values(shown=ConsentRequest.shown.op("-")(TOLD_COUNTRY))
     )
 
 

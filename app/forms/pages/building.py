@@ -14,7 +14,7 @@ from app.forms import embeds, queries, questions, wording
 from app.forms.models import Form
 from app.forms.pages import posting, public
 from app.forms.pages.sheets import sheet_of
-from app.forms.rules import CUSTOM, Definition, Use
+from app.forms.rules import BIRTHDAY, CUSTOM, Definition, Use
 from app.forms.style import CORNERS, FONTS
 from app.kernel import clock, i18n
 from app.kernel.errors import NotFound
@@ -159,7 +159,7 @@ def _field_row(
     row: dict[str, Any] = {
         "name": name, "field": label, "group": ready.group if ready else "", "place": place or "",
         "on": use is not Use.OFF, "required": use is Use.REQUIRED, "hidden": use is Use.HIDDEN,
-        "may_hide": name.startswith(CUSTOM), "label": stored.label if stored else "",
+        "may_hide": name.startswith(CUSTOM), "asks_guardian": name == CUSTOM + BIRTHDAY, "label": stored.label if stored else "",
         "hint": stored.hint if stored else "", "value": stored.value if stored else "",
     }  # fmt: skip
     if given:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import current_app, request
 from werkzeug.exceptions import BadRequest as HttpBadRequest
@@ -19,6 +20,7 @@ from app.forms.models import Form
 from app.forms.pages import known
 from app.forms.pages.sheets import Sheet, choose_language, sheet_of
 from app.forms.rules import (
+    GUARDIAN,
     HOUR_SECONDS,
     OLDEST_SECONDS,
     PATIENCE_SECONDS,
@@ -29,7 +31,7 @@ from app.forms.rules import (
     origin_of,
     read_version_name,
 )
-from app.forms.schemas import FORM, Answer, collect, read_answer, several
+from app.forms.schemas import FORM, Answer, asks_birthday, collect, read_answer, several
 from app.forms.style import Take
 from app.kernel import i18n, limits, once, tokens
 from app.kernel.errors import BadInput, BadRequest, NotFound, TooMany
@@ -119,8 +121,10 @@ def read(sheet: Sheet, pairs: Pairs, now: datetime) -> Answer:
     """
     posted = collect(pairs, several(sheet.custom))
     age = age_of(sheet.form, posted.get("t", ""), now)
-    answer = read_answer(sheet.words, sheet.custom, {found.id for found in sheet.interests}, posted)
+    answer = _read_answer(sheet, posted, now)
     _check_address(sheet.form, answer.address)
+    if answer.guardian is not None:
+        _check_address(sheet.form, answer.guardian, GUARDIAN)
     if age is Age.TOO_FAST:
         raise BadInput(
             fields={FORM: _("That was faster than we can follow. Please press the button once more.")}
@@ -132,6 +136,16 @@ def read(sheet: Sheet, pairs: Pairs, now: datetime) -> Answer:
     if is_braked(sheet.form, now):
         _brake(sheet.form, posted, now)
     return answer
+
+
+def _read_answer(sheet: Sheet, posted: Mapping[str, Any], now: datetime) -> Answer:
+    """Only a birthday needs the brand: whose country's age counts, and which day it is there."""
+    offered = {found.id for found in sheet.interests}
+    if not asks_birthday(sheet.words, sheet.custom):
+        return read_answer(sheet.words, sheet.custom, offered, posted, country="", today=now.date())
+    brand = accounts.brand(sheet.form.workspace_id)
+    today = now.astimezone(ZoneInfo(brand.time_zone)).date()
+    return read_answer(sheet.words, sheet.custom, offered, posted, country=brand.country, today=today)
 
 
 def is_braked(form: Form, now: datetime) -> bool:
@@ -157,15 +171,16 @@ def _brake(form: Form, posted: dict[str, Any], now: datetime) -> None:
     )
 
 
-def _check_address(form: Form, address: Address) -> None:
+def _check_address(form: Form, address: Address, name: str = "email") -> None:
+    """Look at an address as the form's policy wants, and at whether mail can reach it; ``name`` is its field."""
     policy, flags = form.rules, addresses.flags_of(address)
     if "disposable" in flags and policy.disposable is Take.REFUSE:
-        raise BadInput(fields={"email": _("Addresses of throw-away services are not taken here.")})
+        raise BadInput(fields={name: _("Addresses of throw-away services are not taken here.")})
     if "role" in flags and policy.role is Take.REFUSE:
-        raise BadInput(fields={"email": _("Please write a person's own address, not that of an office.")})
+        raise BadInput(fields={name: _("Please write a person's own address, not that of an office.")})
     if current_app.config["NOD"].is_production and not addresses.takes_mail(address.domain):
         raise BadInput(
-            fields={"email": _("No mail can reach this domain. Please check what stands after the @.")}
+            fields={name: _("No mail can reach this domain. Please check what stands after the @.")}
         )
 
 
@@ -202,6 +217,7 @@ def post_of(sheet: Sheet, answer: Answer, pairs: Sequence[tuple[str, str]]) -> s
     return service.Post(
         address=answer.address,
         interests=answer.interests,
+        guardian=answer.guardian,
         tracking=answer.tracking,
         proof=Proof(
             ip=request.remote_addr or "",

@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Response, current_app, jsonify, make_response, redirect, render_template, request, url_for
 
-from app.consent.service import REQUEST_DAYS
 from app.delivery import queries as delivery
 from app.forms import queries, sealed, service
 from app.forms.abuse import addresses, puzzle
@@ -33,6 +32,7 @@ from app.kernel.errors import BadInput, NotFound
 from app.kernel.http import guards, headers, problems
 from app.kernel.i18n import gettext as _
 from app.kernel.ids import uuid7
+from app.preferences import queries as preferences
 
 PREFLIGHT_SECONDS = 600
 YEAR_SECONDS = 365 * 24 * 3600
@@ -80,15 +80,7 @@ def submit(public_id: str) -> Response:
 
     No transaction is open while the DNS is asked about a domain that nobody here has looked up lately.
     """
-    pairs = posts.pairs_of()
-    try:
-        with transaction():
-            posts.limit(public_id)
-            return _take(public_id, pairs)
-    except addresses.Unknown as found:
-        addresses.look_up(found.domain)
-    with transaction():
-        return _take(public_id, pairs)
+    return _answer(public_id, posts.pairs_of(), is_counted=False)
 
 
 @blueprint.route("/f/<public_id>", methods=["OPTIONS"], provide_automatic_options=False)
@@ -116,8 +108,9 @@ def inbox(public_id: str) -> str:
         title=sheet.words.thanks_title,
         thanks=sheet.words.thanks,
         address=sealed.unseal(request.args.get("k", ""), now),
+        for_child="child" in request.args,
         sender=_sender(sheet),
-        valid_until=now + timedelta(days=REQUEST_DAYS),
+        valid_until=now + timedelta(days=preferences.confirm_days(sheet.form.workspace_id)),
         form_url=url_for("forms.hosted", public_id=public_id, lang=sheet.version.language),
     )
 
@@ -131,6 +124,17 @@ def _asked_sheet(public_id: str) -> Sheet:
 # --- Answering --------------------------------------------------------------------------------------------------
 
 
+def _answer(public_id: str, pairs: posts.Pairs, *, is_counted: bool) -> Response:
+    try:
+        with transaction():
+            if not is_counted:
+                posts.limit(public_id)
+            return _take(public_id, pairs)
+    except addresses.Unknown as found:
+        addresses.look_up(found.domain)
+    return _answer(public_id, pairs, is_counted=True)  # once for each address of a post
+
+
 def _take(public_id: str, pairs: posts.Pairs) -> Response:
     posted = dict(pairs)
     sheet = posts.posted_sheet(public_id, posted.get("v", ""))
@@ -142,10 +146,12 @@ def _take(public_id: str, pairs: posts.Pairs) -> Response:
     except BadInput as fault:
         return _allow_origin(form, _faulty(sheet, fault, posted))
     service.receive(form, sheet.version, posts.post_of(sheet, answer, pairs))
+    if answer.guardian is not None:
+        return _allow_origin(form, _done(sheet, answer.guardian.raw, now, for_child=True))
     return _allow_origin(form, _done(sheet, posted.get("email", ""), now))
 
 
-def _done(sheet: Sheet, address: str, now: datetime) -> Response:
+def _done(sheet: Sheet, address: str, now: datetime, *, for_child: bool = False) -> Response:
     """The one answer to every post that fits, and to every bot."""
     words = sheet.words
     elsewhere = words.after_url if service.may_go_to(sheet.form, words.after_url) else ""
@@ -153,8 +159,9 @@ def _done(sheet: Sheet, address: str, now: datetime) -> Response:
         more = {"url": elsewhere} if elsewhere else {}
         return jsonify(
             status="asked",
-            title=words.thanks_title or _("Look in your inbox"),
-            detail=f"{words.thanks} {_next_step()}".strip(),
+            title=words.thanks_title
+            or (_("Ask your parent or guardian") if for_child else _("Look in your inbox")),
+            detail=f"{words.thanks} {_next_step(for_child)}".strip(),
             **more,
         )
     target = elsewhere or url_for(
@@ -162,11 +169,14 @@ def _done(sheet: Sheet, address: str, now: datetime) -> Response:
         public_id=sheet.form.public_id,
         lang=sheet.version.language,
         k=sealed.seal(address.strip()[:254], now),
+        child="1" if for_child else None,
     )
     return make_response(redirect(target, 303))
 
 
-def _next_step() -> str:
+def _next_step(for_child: bool) -> str:
+    if for_child:
+        return _("We sent one mail to your parent or guardian. After their yes we send one to you.")
     return _("We sent one mail to your address. Press the button in it, then say yes on our page.")
 
 

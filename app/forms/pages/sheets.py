@@ -11,11 +11,11 @@ from flask import request, url_for
 from app.accounts import queries as accounts
 from app.consent import queries as consent
 from app.contacts import queries as contacts
-from app.contacts.rules import FieldKind
+from app.contacts.rules import FieldKind, KnownField
 from app.forms import questions
 from app.forms.models import Form, FormVersion
-from app.forms.rules import CUSTOM, Asked, Definition, Use
-from app.forms.schemas import KnownField
+from app.forms.rules import BIRTHDAY, CUSTOM, GUARDIAN, Asked, Definition, Use
+from app.forms.schemas import asks_birthday
 from app.forms.style import Style
 from app.kernel import i18n
 from app.kernel.i18n import gettext as _
@@ -117,15 +117,28 @@ def fields_of(sheet: Sheet, faults: Mapping[str, str], given: Mapping[str, str])
     """The fields in their order, the address first, with what was typed and what was wrong with it."""
     email = _field("email", _("Email address"), "email", required=True, autocomplete="email")
     known = {CUSTOM + item.key: item for item in sheet.custom}
-    listed = [
-        email,
-        *(_asked(item, known.get(item.name)) for item in sheet.words.asked if item.use is not Use.OFF),
-    ]
+    listed: list[dict[str, Any] | None] = [email]
+    for one in sheet.words.asked:
+        if one.use is not Use.OFF:
+            listed.append(_asked(one, known.get(one.name)))
+        if one.name == CUSTOM + BIRTHDAY and asks_birthday(sheet.words, sheet.custom):
+            listed.append(_guardian(is_needed=GUARDIAN in faults))
     shown = [item for item in listed if item is not None]
     for item in shown:
         item["value"] = given.get(item["name"], item["value"])
         item["error"] = faults.get(item["name"], "")
     return shown
+
+
+def _guardian(*, is_needed: bool) -> dict[str, Any]:
+    """Beside every birthday: how young is too young depends on a country that nobody has told yet."""
+    label = _("Email address of a parent or guardian")
+    found = _field(GUARDIAN, label, "email", required=is_needed, autocomplete="off")
+    found["hint"] = _(
+        "Needed if you are under 16, in some countries under 13, 14 or 15. We ask them first and write to you "
+        "after their yes."
+    )
+    return found
 
 
 def _asked(item: Asked, custom: KnownField | None) -> dict[str, Any] | None:
@@ -203,6 +216,6 @@ def boxes_of(sheet: Sheet, faults: Mapping[str, str]) -> list[dict[str, Any]]:
 
 def summary_of(sheet: Sheet, faults: Mapping[str, str]) -> list[dict[str, str | None]]:
     """Every fault with the place it belongs to; unknown fields have none."""
-    places = {"email", "yes", "tracking", *(item.name for item in sheet.words.asked)}
+    places = {"email", "yes", "tracking", GUARDIAN, *(item.name for item in sheet.words.asked)}
     ids = {name: name for name in places} | {"topic": "topics"}
     return [{"id": ids.get(name), "message": message} for name, message in faults.items()]

@@ -1,6 +1,17 @@
 """Readers' pages, each behind a token that can do one thing."""
 
-from app.preferences.pages import asking, centre, confirming, data, leaving, moving, receipt, settings, why
+from app.preferences.pages import (
+    asking,
+    centre,
+    confirming,
+    data,
+    guardian,
+    leaving,
+    moving,
+    receipt,
+    settings,
+    why,
+)
 from app.preferences.pages.shown import blueprint
 
 __all__ = [
@@ -9,6 +20,7 @@ __all__ = [
     "centre",
     "confirming",
     "data",
+    "guardian",
     "leaving",
     "moving",
     "receipt",

@@ -8,7 +8,7 @@ from flask import Response, current_app, make_response, render_template, request
 
 from app.consent import queries as consent
 from app.consent.rules import Level, RequestState, State
-from app.consent.service import REQUEST_DAYS, RequestOver, mark_suspect
+from app.consent.service import RequestOver, mark_suspect
 from app.kernel import clock
 from app.kernel.errors import NotFound
 from app.kernel.http import guards
@@ -34,7 +34,7 @@ def confirm_page(token: str) -> Response:
 def confirm(token: str) -> Response:
     """The yes, unless it may be a machine's: then one more tap is asked for."""
     asked = _request_of(token)
-    if asked.state == RequestState.OPEN and (why := _suspicion(asked)):
+    if asked.state == RequestState.OPEN and (why := suspicion_of(asked)):
         mark_suspect(asked.id)
         return _after_confirm(asked, token) or _question(asked, token, again=why)
     return _confirm(asked, token, "")
@@ -45,8 +45,7 @@ def confirm(token: str) -> Response:
 def confirm_again(token: str) -> Response:
     """The second tap; one that is again quicker than a person changes nothing either."""
     asked = _request_of(token)
-    opened_at = links.read_opened(request.form.get("t", ""), asked.id)
-    if asked.state == RequestState.OPEN and opened_at and clock.now() - opened_at < suspicion.QUICK:
+    if asked.state == RequestState.OPEN and is_quick(asked):
         return _after_confirm(asked, token) or _question(asked, token, again="quick")
     return _confirm(asked, token, "second tap" if asked.suspect_at else "")
 
@@ -78,10 +77,14 @@ def decoy(token: str) -> str:
 def _request_of(token: str) -> ConsentRequest:
     if request.args:
         raise NotFound  # no link of ours carries more than its token; a target to send people to least of all
-    return consent.request_by_token(token)
+    asked = consent.request_by_token(token)
+    if guardians.is_waiting(asked.id):
+        raise NotFound  # this link is in no mail yet
+    return asked
 
 
-def _suspicion(asked: ConsentRequest) -> str:
+def suspicion_of(asked: ConsentRequest) -> str:
+    """Why this press is not believed yet; empty where nothing speaks against it."""
     return suspicion.reason(
         decoy=asked.suspect_at is not None,
         opened_at=links.read_opened(request.form.get("t", ""), asked.id),
@@ -91,10 +94,14 @@ def _suspicion(asked: ConsentRequest) -> str:
     )
 
 
+def is_quick(asked: ConsentRequest) -> bool:
+    """Whether this second press came quicker than a person again."""
+    opened_at = links.read_opened(request.form.get("t", ""), asked.id)
+    return opened_at is not None and clock.now() - opened_at < suspicion.QUICK
+
+
 def _confirm(asked: ConsentRequest, token: str, verdict: str) -> Response:
-    guardian = guardians.find(asked.id)
-    if guardian is not None:
-        verdict = "; ".join(filter(None, (verdict, f"said by the guardian, {guardian.address}")))
+    verdict = "; ".join(filter(None, (verdict, guardians.verdict_of(asked.id))))
     proof = shown.proof(token, seconds_since_mail=queries.seconds_since_mail(asked), verdict=verdict)
     try:
         service.confirm(asked, proof)
@@ -122,33 +129,49 @@ def _after_confirm(asked: ConsentRequest, token: str) -> Response | None:
         )
         return make_response(body)
     if queries.is_over(asked):
-        body = render_template(
-            "preferences/expired.html",
-            **shell,
-            kind="confirm",
-            action=url_for("preferences.fresh", token=token),
-            masked=reader.masked,
-            ended_at=asked.expires_at if asked.expires_at <= clock.now() else None,
-            days=REQUEST_DAYS,
-            form_url=None,
-        )
-        return make_response(body, 410)
+        return too_old(asked, url_for("preferences.fresh", token=token), reader.masked)
     return None
 
 
+def too_old(asked: ConsentRequest, fresh_url: str, masked: str) -> Response:
+    """The page of a link that is over; ``fresh_url`` puts the question anew to the ``masked`` address."""
+    body = render_template(
+        "preferences/expired.html",
+        **shown.shell(shown.speak_request(asked), asked.language),
+        kind="confirm",
+        action=fresh_url,
+        masked=masked,
+        ended_at=asked.expires_at if asked.expires_at <= clock.now() else None,
+        days=(asked.expires_at - asked.created_at).days,
+        form_url=None,
+    )
+    return make_response(body, 410)
+
+
 def _question(asked: ConsentRequest, token: str, *, again: str = "") -> Response:
-    reader = shown.speak_request(asked)
-    words, guardian = queries.find_words(asked), guardians.find(asked.id)
     target = "preferences.confirm_again" if again else "preferences.confirm"
+    return question(asked, url_for(target, token=token), again=again)
+
+
+def question(asked: ConsentRequest, action: str, *, again: str = "", for_child: bool = False) -> Response:
+    """What a yes would permit, and one button.
+
+    Args:
+        asked: the open request.
+        action: where the button posts.
+        again: why one more press is asked for.
+        for_child: a guardian reads it, who need not learn more of the child's address than they know.
+    """
+    reader, words = shown.speak_request(asked), queries.find_words(asked)
     body = render_template(
         "preferences/confirm.html",
         **shown.shell(reader, asked.language),
-        action=url_for(target, token=token),
+        action=action,
         decoy_url=url_for("preferences.decoy", token=links.decoy(asked.id)),
         opened=links.opened(asked.id, clock.now()),
         again=again,
-        address=reader.masked if guardian else reader.address,
-        for_child=guardian is not None,
+        address=reader.masked if for_child else reader.address,
+        for_child=for_child,
         topics=shown.topics(queries.list_asked(asked), asked.channel),
         tracking=asked.tracking or Level.NONE.value,
         words={"text": words.text, "shown_at": words.shown_at, "where": words.site, "version": words.version}

@@ -1,4 +1,4 @@
-"""What a workspace decides about its readers' pages: the reminder of a question, and letters on paper."""
+"""What a workspace decides about its readers' pages: how long a question waits, its reminder, and letters on paper."""
 
 from __future__ import annotations
 
@@ -36,12 +36,15 @@ def save_settings() -> Response:
         return make_response(_page(problem.fields), problem.status)
     days = int(given["remind_after_days"]) or None
     offers_post = given["offers_post"] == "yes"
-    reminding.configure(actor.workspace_id, remind_after_days=days, offers_post=offers_post)
+    confirm_days = given["confirm_days"]
+    reminding.configure(
+        actor.workspace_id, remind_after_days=days, offers_post=offers_post, confirm_days=confirm_days
+    )
     accounts_service.record(
         "readers.changed",
         by=acts.user(actor.id),
         workspace_id=actor.workspace_id,
-        detail={"remind_after_days": days, "offers_post": offers_post},
+        detail={"remind_after_days": days, "offers_post": offers_post, "confirm_days": confirm_days},
     )
     return redirect(url_for("preferences.settings", saved=1), 303)
 
@@ -52,6 +55,7 @@ def _page(errors: Mapping[str, str]) -> str:
         "preferences/settings.html",
         action=url_for("preferences.save_settings"),
         days=str(found.remind_after_days or 0),
+        confirm_days=str(found.confirm_days),
         offers_post="yes" if found.offers_post else "no",
         errors=errors,
         is_saved=bool(request.args.get("saved")),
