@@ -56,6 +56,7 @@ def _timeline(
     workspace_id: UUID, contact_id: UUID, before: datetime | None, limit: int
 ) -> list[TimelineEntry]:
     entries = []
+    corrected = history.corrected(workspace_id, contact_id)
     for entry in history.list_history(workspace_id, contact_id, before=before, limit=limit):
         detail = ", ".join(entry.interests)
         if entry.kind is Kind.DOI_MAIL_SENT:
@@ -63,6 +64,8 @@ def _timeline(
         elif entry.kind in {Kind.GRANTED, Kind.LAPSED}:
             ground = history.BASES[Basis(entry.body["basis"])]
             detail = " · ".join(part for part in (detail, f"by {entry.body['channel']}", ground) if part)
+        elif entry.kind is Kind.CORRECTED:
+            detail = " · ".join(part for part in (detail, entry.personal.get("detail", "")) if part)
         entries.append(
             TimelineEntry(
                 at=entry.at,
@@ -71,6 +74,7 @@ def _timeline(
                 detail=detail,
                 permission_state=entry.word.value if entry.word else None,
                 reference=str(entry.event_id),
+                can_be_wrong=entry.can_be_corrected and entry.event_id not in corrected,
             )
         )
     return entries

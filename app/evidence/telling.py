@@ -11,19 +11,12 @@ from datetime import datetime
 from email.message import EmailMessage
 from typing import Any, Final
 
-from app.consent.history import SENTENCES
+from app.consent.history import ACTORS, SENTENCES
 from app.consent.rules import Kind
 from app.evidence.document import Document, told_in
 from app.evidence.records import Told
 
 Pair = tuple[str, str]
-_BY: Final = {
-    "person": "the person",
-    "staff": "staff",
-    "api_key": "a program with an API key",
-    "import": "an import",
-    "system": "Nod by itself",
-}
 _PERSONAL: Final = {
     "typed": "Address as typed",
     "address": "Address",
@@ -189,7 +182,7 @@ def _shown(told: Told) -> Iterator[Pair]:
 
 def _act(told: Told) -> Iterator[Pair]:
     actor = told.body["actor"]
-    yield "By", " ".join(filter(None, (_BY.get(actor["kind"], actor["kind"]), actor["id"])))
+    yield "By", " ".join(filter(None, (ACTORS.get(actor["kind"], actor["kind"]), actor["id"])))
     yield "How", told.body["method"]
     for name, value in told.personal.items():
         if value not in (None, "", [], {}):

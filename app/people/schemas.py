@@ -44,6 +44,12 @@ class NeverWrite(Input):
     detail = Line(longest=300, empty=True)
 
 
+class Correction(Input):
+    """What is wrong about an event."""
+
+    remark = Line(longest=500, message="Say what is wrong about it.")
+
+
 class Nothing(Input):
     """A form that is only a button."""
 

@@ -78,6 +78,8 @@ def test_from_the_wizard_to_a_reader_who_leaves(nod, chromium, width):
         page.get_by_role("link", name=re.compile("mara", re.IGNORECASE)).first.click()
         check_page(page)
         expect(page.get_by_text("Said yes").first).to_be_visible()
+        page.get_by_role("link", name=re.compile("This is wrong: Said yes")).click()
+        check_page(page)
 
 
 def form_of(page: Page) -> str:
