@@ -26,6 +26,7 @@ from app.people.pages import (  # noqa: E402  they add their routes to it
     correcting,
     ending,
     fields,
+    grounds,
     leaving,
     listing,
     person,
@@ -33,4 +34,4 @@ from app.people.pages import (  # noqa: E402  they add their routes to it
     suppressed,
 )
 
-__all__ = ["blueprint", "correcting", "ending", "fields", "leaving", "listing", "person", "profile", "suppressed"]
+__all__ = ["blueprint", "correcting", "ending", "fields", "grounds", "leaving", "listing", "person", "profile", "suppressed"]

@@ -180,6 +180,7 @@ def _acts(contact: Contact) -> dict[str, str | None]:
 
     return {
         "edit_url": url("people.edit", when=alive),
+        "ground_url": url("people.grounds", when=alive),
         "export_url": url("people.export", when=may),
         "evidence_url": url("evidence.person_pdf", when=True),
         "evidence_file_url": url("evidence.person_json", when=True),
