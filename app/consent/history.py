@@ -392,9 +392,9 @@ def _evidence(entry: HistoryEntry) -> list[tuple[str, str]]:
         ("Proof", str(entry.personal.get("reference", ""))),
         ("Happened", str(ground.get("happened_at", ""))[:10]),
         ("About", str(ground.get("product_class", ""))),
-        ("Could object", str(ground.get("objection_offered", ""))),
-        ("Weighed", str(ground.get("balance", ""))),
-        ("Words", str(ground.get("text", ""))),
+        ("Could object", str(entry.personal.get("objection_offered", ""))),
+        ("Weighed", str(entry.personal.get("balance", ""))),
+        ("Words", str(entry.personal.get("words", ""))),
     ]
     return [(name, value) for name, value in found if value]
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.accounts.events import WorkspaceCreated
 from app.consent import cli, history, law, queries, seals, service
-from app.consent.rules import Basis, By, Kind, Word
+from app.consent.rules import Basis, By, IpPolicy, Kind, Word
 from app.consent.service import write
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
@@ -24,7 +24,7 @@ def _configure(app: Flask) -> None:
     settings = app.config["NOD"]
     seals.configure(settings.seal_key)
     service.configure(settings.hash_key)
-    write.configure(settings.storage_country)
+    write.configure(settings.storage_country, IpPolicy(settings.keep_ip))
     law.configure(settings.mmdb)
 
 

@@ -32,6 +32,12 @@ _PERSONAL: Final = {
     "accepted_at": "Accepted at",
     "detail": "Remark",
     "source": "Said where",
+    "reference": "Proof",
+    "objection_offered": "Could object",
+    "balance": "Weighed",
+    "words": "Words agreed to",
+    "campaign": "Campaign that led there",
+    "address_before": "Address before",
 }
 _TEXTS: Final = {
     "consent": "Words of consent",
@@ -127,6 +133,7 @@ def _what(told: Told) -> Iterator[Pair]:
         ("Valid", _valid(body)),
         ("Asked by", _party(body.get("controller") or {})),
         ("Given to", body.get("recipients")),
+        ("Privacy notice", body.get("privacy_notice")),
         ("Kept for", body.get("retention")),
         ("Stored in", body.get("storage")),
         ("Evidence", body.get("evidence") if body.get("evidence") != "recorded" else ""),
@@ -135,6 +142,7 @@ def _what(told: Told) -> Iterator[Pair]:
         ("Takes back event", body.get("undoes")),
         ("Corrects event", body.get("corrects")),
     )
+    yield from _ground(body.get("ground") or {})
     yield from _import(body.get("import") or {})
 
 
@@ -142,12 +150,23 @@ def _valid(body: Mapping[str, Any]) -> str:
     validity = body.get("validity")
     if not validity:
         return ""
-    return f"until {instant(validity['until'])}" if validity.get("until") else "until withdrawn"
+    if validity.get("until"):
+        return f"until {instant(validity['until'])}"
+    months = validity.get("dormant_months")
+    return f"until withdrawn; asked for anew after {months} months of silence" if months else "until withdrawn"
 
 
 def _party(found: Mapping[str, Any]) -> str:
     lines = str(found.get("address") or "").splitlines()
     return ", ".join(filter(None, (found.get("name"), *lines, found.get("contact"))))
+
+
+def _ground(found: Mapping[str, Any]) -> Iterator[Pair]:
+    yield from _given(
+        ("Rests on", found.get("act")),
+        ("Happened", instant(found["happened_at"]) if found.get("happened_at") else ""),
+        ("Kind of goods", found.get("product_class")),
+    )
 
 
 def _import(found: Mapping[str, Any]) -> Iterator[Pair]:

@@ -100,7 +100,7 @@ def test_a_sale_is_recorded_with_its_evidence_once(staff, where, mara):
     (entry,) = history.list_history(where.id, mara.id)
     assert (entry.kind, entry.method, entry.actor) == (Kind.GRANTED, "point_of_sale", "staff")
     assert entry.personal["reference"] == "order 1204"
-    assert entry.body["ground"]["objection_offered"] == "a box at the checkout"
+    assert entry.personal["objection_offered"] == "a box at the checkout"
     shown = unescape(staff.get(f"/people/{mara.id}").text)
     assert "rests on a purchase, and no objection (soft opt-in)" in shown
     assert "order 1204" in shown

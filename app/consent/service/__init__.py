@@ -16,9 +16,10 @@ from app.consent.service.asking import (
     mark_suspect,
     record_mail,
 )
+from app.consent.service.claiming import Claim, ImportedFile
 from app.consent.service.correcting import correct
 from app.consent.service.granting import SLICE, PersonSaidNo, grant, lapse
-from app.consent.service.importing import Claim, Imported, ImportedFile, import_claims
+from app.consent.service.importing import Imported, import_claims
 from app.consent.service.leaving import give_back, set_tracking, stop_everything, withdraw
 from app.consent.service.listing import Entered, enter_list
 from app.consent.service.offers import (

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from app.consent import history
 from app.consent.models import ConsentRequest, Permission
-from app.consent.rules import By, Channel, Kind, Level, Proof, Purpose, RequestState, State
+from app.consent.rules import Basis, By, Channel, Kind, Level, Proof, Purpose, RequestState, State
 from app.consent.service import write
 from app.contacts import queries as contacts
 from app.kernel import clock
@@ -41,12 +41,14 @@ def correct(workspace_id: UUID, contact_id: UUID, event_id: UUID, remark: str, *
     )
     standing = list(session().execute(query.with_for_update()).scalars())
     about = {
+        **write.what(
+            workspace_id, contact_id, [], Channel(entry.body.get("channel") or Channel.EMAIL), State.NO,
+            basis=Basis(entry.body.get("basis") or Basis.CONSENT),
+        ),
         **write.purposes(Purpose(str((entry.body.get("purpose") or {}).get("key") or Purpose.MARKETING))),
-        "channel": entry.body.get("channel") or Channel.EMAIL.value,
         "interests": entry.body.get("interests") or [],
-        "state": State.NO.value,
         "corrects": str(event_id),
-    }
+    }  # fmt: skip
     personal = {**write.personal(workspace_id, contact_id, Proof()), "detail": remark.strip()[:500]}
     made = write.append(Kind.CORRECTED, workspace_id, contact_id, by, about, personal, method="correction")
     for permission in standing:
