@@ -95,6 +95,8 @@ class HistoryEntry:
     @property
     def sentence(self) -> str:
         """What happened, in a word or three."""
+        if self.kind is Kind.ERASED and self.body.get("reason") == "retention":
+            return "Their personal part of the proof was erased: its time was over"
         if self.kind is Kind.CHANGED and self.body.get("undoes"):
             return "Took it back and said yes"
         if self.kind is Kind.CHANGED and self.body.get("tracking"):

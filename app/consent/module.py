@@ -52,6 +52,13 @@ def _lapse() -> None:
             count = service.lapse()
 
 
+def _purge() -> None:
+    after: UUID | None = service.NOBODY
+    while after is not None:
+        with transaction():
+            _, after = service.purge_proofs(after)
+
+
 def _timeline(
     workspace_id: UUID, contact_id: UUID, before: datetime | None, limit: int
 ) -> list[TimelineEntry]:
@@ -102,6 +109,7 @@ MODULE = Module(
         Job("consent.sign", _sign, every_seconds=3600),
         Job("consent.expire", _expire, every_seconds=300),
         Job("consent.lapse", _lapse, every_seconds=60),
+        Job("consent.purge", _purge, every_seconds=86_400),
     ),
     timeline_sources=(TimelineSource("permission", "Permission", _timeline),),
     personal_data=(

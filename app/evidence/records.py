@@ -153,6 +153,8 @@ def _event(found: Told) -> dict[str, Any]:
 def _state(found: Told) -> str:
     if found.kind is Kind.CHANGED and found.body.get("state") == State.NO:
         return "ConsentWithdrawn"
+    if found.kind is Kind.ERASED and found.body.get("reason") == "retention":
+        return "PersonalDataErased"
     if found.kind in _WITHOUT_CONSENT and not found.is_consent:
         return _WITHOUT_CONSENT[found.kind]
     return _STATES[found.kind]

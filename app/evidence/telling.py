@@ -208,7 +208,7 @@ def _act(told: Told) -> Iterator[Pair]:
             shown = instant(value) if name == "accepted_at" else _plain(value)
             yield _PERSONAL.get(name, name.replace("_", " ").capitalize()), shown
     if told.body.get("commitment") and not told.personal:
-        yield "Personal part", "erased with the person; its commitment stays in the ledger"
+        yield "Personal part", "erased; its commitment stays in the ledger"
 
 
 def _plain(value: Any) -> str:

@@ -32,11 +32,13 @@ from app.consent.service.offers import (
     restore_interest,
     set_topic,
 )
+from app.consent.service.purging import NOBODY, purge_proofs
 from app.consent.service.vetoes import address_hash, configure, erase, inherit, inherit_suppression, suppress
 from app.consent.service.wishes import change_address, note_digest, set_pace
 from app.consent.service.write import ensure_reach
 
 __all__ = [
+    "NOBODY",
     "REQUEST_DAYS",
     "SLICE",
     "By",
@@ -74,6 +76,7 @@ __all__ = [
     "lapse",
     "mark_suspect",
     "note_digest",
+    "purge_proofs",
     "record_mail",
     "restore_interest",
     "seal_now",

@@ -55,7 +55,7 @@ def configure(storage_country: str, ip_policy: IpPolicy) -> None:
 
 
 def retention(rules: RuleSet) -> str:
-    """For how long the personal part of a person's events is kept; ``purging`` holds to it."""
+    """For how long the personal part of a person's events is kept; ``purge_proofs`` holds to it."""
     return f"While a permission lasts, and for {rules.evidence_years} years after the last one has ended"
 
 
