@@ -79,7 +79,7 @@ def test_from_the_wizard_to_a_reader_who_leaves(nod, chromium, width):
         check_page(page)
         expect(page.get_by_text("Said yes").first).to_be_visible()
         person = page.url
-        page.get_by_role("link", name=re.compile("This is wrong: Said yes")).click()
+        page.get_by_role("link", name=re.compile(r"This is wrong \(Said yes")).click()
         check_page(page)
         for path in ("/ground", "/ground?basis=contract"):
             page.goto(person + path)
