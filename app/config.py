@@ -63,6 +63,9 @@ class Settings:
     storage_country: str = _setting(
         "NOD_STORAGE_COUNTRY", "Country in which the servers stand, two letters; stands in every proof", ""
     )
+    keep_ip: str = _setting(
+        "NOD_KEEP_IP", "How much of a network address is kept as proof of an act: full, short or none", "full"
+    )
     mailbox_dir: str = _setting("NOD_MAILBOX_DIR", "Folder of the development mailbox; empty: none", "")
     trusted_hosts: tuple[str, ...] = _setting(
         "NOD_TRUSTED_HOSTS",
@@ -132,6 +135,8 @@ class Settings:
             faults.append("NOD_URL must begin with https:// in production.")
         if self.env not in {"production", "development"}:
             faults.append("NOD_ENV must be production or development.")
+        if self.keep_ip not in {"full", "short", "none"}:
+            faults.append("NOD_KEEP_IP must be full, short or none.")
         for written in self.scanner_networks:
             try:
                 ip_network(written, strict=False)

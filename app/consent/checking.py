@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,6 +30,8 @@ _FIXED: Final = struct.Struct(">h 4x36s 4x36s 4x36s 4xq 4xq 4xq")
 _LENGTH: Final = struct.Struct(">i")
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_SKEW: Final = 86_400_000_000
+"""A day in microseconds: machines that append and machines that erase may differ by as much."""
 # What is never NULL and always as long comes first, so that one step unpacks it.
 _COLUMNS: Final = (
     "e.id::text, e.workspace_id::text, e.contact_id::text, e.received_at, {place}, e.kind,"
@@ -92,14 +94,14 @@ class Known:
         url: of the database; ``role``: the one that reads.
         snapshot: the planner's; empty for whatever is there now.
         texts: SHA-256 in hexadecimal of each wording by its id.
-        erased: ids of contacts whose personal part may be missing.
+        erased: until when the personal parts of a contact may be missing, by its id: microseconds since 2000.
     """
 
     url: str
     role: str
     snapshot: str
     texts: dict[str, str]
-    erased: frozenset[str]
+    erased: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -121,6 +123,11 @@ def check(known: Known, piece: Slice) -> Part:
         else:
             _check_seals(connection, known, piece, part)
     return part
+
+
+def microseconds(at: datetime) -> int:
+    """A moment as rows tell it: microseconds since 2000."""
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def use_cores() -> int:
@@ -225,7 +232,7 @@ def _event_fault(row: Row, known: Known) -> str:
     if row.commitment is None:
         return "a personal record was added" if row.personal is not None else ""
     if row.personal is None or row.salt is None:
-        is_erased = body["contact"] in known.erased
+        is_erased = row.received_at <= known.erased.get(body["contact"], -_SKEW) + _SKEW
         return "" if is_erased else "its personal record is missing, and nothing says that it was erased"
     is_same = commitment(row.salt, row.personal) == row.commitment
     return "" if is_same else "its personal record was changed"
@@ -240,7 +247,7 @@ def _columns_agree(row: Row, body: dict[str, Any]) -> bool:
             and row.contact == body["contact"].encode()
             and row.kind == body["kind"].encode()
             and row.request == (body["request"] or "").encode()
-            and row.received_at == (datetime.fromisoformat(body["received_at"]) - _EPOCH) // _MICROSECOND
+            and row.received_at == microseconds(datetime.fromisoformat(body["received_at"]))
             and body["commitment"] == (committed.hex() if committed is not None else None)
         )
     except (KeyError, TypeError, AttributeError, ValueError):

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.consent import queries
 from app.consent.models import ConsentEvent, ConsentPersonal, ConsentText, Interest, Permission, Reach
@@ -32,6 +32,9 @@ from app.kernel import clock
 from app.kernel.db import session
 
 ALL = 100_000
+_CORRECTABLE = frozenset(
+    {Kind.REQUESTED, Kind.CONFIRMED, Kind.RE_CONFIRMED, Kind.CHANGED, Kind.IMPORTED, Kind.GRANTED}
+)
 _SHOWN = {"consent": "Words shown", "tracking": "Words on tracking", "notice": "Words on keeping"}
 SENTENCES = {
     Kind.REQUESTED: "Asked",
@@ -59,6 +62,14 @@ BASES = {
     Basis.LEGAL: "A duty by law",
 }
 """The grounds as people read them."""
+ACTORS = {
+    "person": "the person",
+    "staff": "staff",
+    "api_key": "a program with an API key",
+    "import": "an import",
+    "system": "Nod by itself",
+}
+"""Who acted in an event, as people read it."""
 RULE_NAMES = {found.key: found.name for found in RULE_SETS}
 
 
@@ -77,8 +88,15 @@ class HistoryEntry:
     personal: dict[str, Any] = field(repr=False)
 
     @property
+    def can_be_corrected(self) -> bool:
+        """Whether it claims or gives something; a no stands, whatever anybody thinks of it."""
+        return self.kind in _CORRECTABLE and self.word is not Word.NO
+
+    @property
     def sentence(self) -> str:
         """What happened, in a word or three."""
+        if self.kind is Kind.ERASED and self.body.get("reason") == "retention":
+            return "Their personal part of the proof was erased: its time was over"
         if self.kind is Kind.CHANGED and self.body.get("undoes"):
             return "Took it back and said yes"
         if self.kind is Kind.CHANGED and self.body.get("tracking"):
@@ -139,6 +157,18 @@ def get_entry(workspace_id: UUID, event_id: UUID) -> HistoryEntry | None:
     )
     row = session().execute(query).one_or_none()
     return _entry(row[0], row[1]) if row else None
+
+
+_CORRECTED = text(
+    "SELECT convert_from(body, 'UTF8')::jsonb ->> 'corrects' FROM consent_events"
+    " WHERE workspace_id = :workspace_id AND contact_id = :contact_id AND kind = 'corrected'"
+)
+
+
+def corrected(workspace_id: UUID, contact_id: UUID) -> frozenset[UUID]:
+    """The events of a person that were said to be wrong."""
+    found = session().execute(_CORRECTED, {"workspace_id": workspace_id, "contact_id": contact_id})
+    return frozenset(map(UUID, found.scalars()))
 
 
 def interest_states_before(
@@ -364,9 +394,9 @@ def _evidence(entry: HistoryEntry) -> list[tuple[str, str]]:
         ("Proof", str(entry.personal.get("reference", ""))),
         ("Happened", str(ground.get("happened_at", ""))[:10]),
         ("About", str(ground.get("product_class", ""))),
-        ("Could object", str(ground.get("objection_offered", ""))),
-        ("Weighed", str(ground.get("balance", ""))),
-        ("Words", str(ground.get("text", ""))),
+        ("Could object", str(entry.personal.get("objection_offered", ""))),
+        ("Weighed", str(entry.personal.get("balance", ""))),
+        ("Words", str(entry.personal.get("words", ""))),
     ]
     return [(name, value) for name, value in found if value]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -10,7 +11,7 @@ from sqlalchemy import text
 
 from app.consent.rules import jurisdictions
 from app.consent.rules.jurisdictions import Jurisdiction
-from app.kernel.db import session
+from app.kernel.db import array_of, session
 
 if TYPE_CHECKING:
     import maxminddb
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 # One statement for everybody, so that an answer's time does not tell who is known. A person's country is the first
 # of the workspace's own fields of that kind which they have filled in.
 _TOLD = text(
-    "SELECT coalesce((SELECT c.fields ->> f.key FROM custom_fields f WHERE f.workspace_id = c.workspace_id"
+    "SELECT c.id, coalesce((SELECT c.fields ->> f.key FROM custom_fields f WHERE f.workspace_id = c.workspace_id"
     " AND f.kind = 'country' AND c.fields ? f.key ORDER BY f.position, f.key LIMIT 1), ''), w.country, c.language"
     " FROM contacts c JOIN workspaces w ON w.id = c.workspace_id"
-    " WHERE c.workspace_id = :workspace_id AND c.id = :contact_id"
+    " WHERE c.workspace_id = :workspace_id AND c.id = ANY(CAST(CAST(:ids AS text) AS uuid[]))"
 )
 _places: maxminddb.Reader | None = None
 
@@ -52,12 +53,24 @@ def law_of(workspace_id: UUID, contact_id: UUID, *, country: str = "", ip: str =
         country: two letters that they tell right now and nobody has stored yet, such as in a form.
         ip: the network address that they act from; counts only where neither they nor the brand tell a country.
     """
-    values = {"workspace_id": workspace_id, "contact_id": contact_id}
-    row = session().execute(_TOLD, values).one_or_none()
-    person, brand, language = row if row is not None else ("", "", "")
+    person, brand, language = _told(workspace_id, [contact_id]).get(contact_id, ("", "", ""))
     return jurisdictions.decide(
         person=country or person, brand=brand, address=country_of(ip), language=language
     )
+
+
+def laws_of(workspace_id: UUID, contact_ids: Collection[UUID]) -> dict[UUID, Jurisdiction]:
+    """The rules that hold for each of these people of the workspace, by one statement."""
+    return {
+        contact_id: jurisdictions.decide(person=person, brand=brand, language=language)
+        for contact_id, (person, brand, language) in _told(workspace_id, contact_ids).items()
+    }
+
+
+def _told(workspace_id: UUID, contact_ids: Collection[UUID]) -> dict[UUID, tuple[str, str, str]]:
+    """Their own country, their brand's, their language, as far as they are told."""
+    values = {"workspace_id": workspace_id, "ids": array_of(contact_ids)}
+    return {row[0]: (row[1], row[2], row[3]) for row in session().execute(_TOLD, values)}
 
 
 def country_of(ip: str) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.accounts.events import WorkspaceCreated
 from app.consent import history, law, queries, seals, service
-from app.consent.rules import Basis, By, Kind, Word
+from app.consent.rules import Basis, By, IpPolicy, Kind, Word
 from app.consent.service import write
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
@@ -24,7 +24,7 @@ def _configure(app: Flask) -> None:
     settings = app.config["NOD"]
     seals.configure(settings.seal_key)
     service.configure(settings.hash_key)
-    write.configure(settings.storage_country)
+    write.configure(settings.storage_country, IpPolicy(settings.keep_ip))
     law.configure(settings.mmdb)
 
 
@@ -52,10 +52,18 @@ def _lapse() -> None:
             count = service.lapse()
 
 
+def _purge() -> None:
+    after: UUID | None = service.NOBODY
+    while after is not None:
+        with transaction():
+            _, after = service.purge_proofs(after)
+
+
 def _timeline(
     workspace_id: UUID, contact_id: UUID, before: datetime | None, limit: int
 ) -> list[TimelineEntry]:
     entries = []
+    corrected = history.corrected(workspace_id, contact_id)
     for entry in history.list_history(workspace_id, contact_id, before=before, limit=limit):
         detail = ", ".join(entry.interests)
         if entry.kind is Kind.DOI_MAIL_SENT:
@@ -63,6 +71,8 @@ def _timeline(
         elif entry.kind in {Kind.GRANTED, Kind.LAPSED}:
             ground = history.BASES[Basis(entry.body["basis"])]
             detail = " · ".join(part for part in (detail, f"by {entry.body['channel']}", ground) if part)
+        elif entry.kind is Kind.CORRECTED:
+            detail = " · ".join(part for part in (detail, entry.personal.get("detail", "")) if part)
         entries.append(
             TimelineEntry(
                 at=entry.at,
@@ -71,6 +81,7 @@ def _timeline(
                 detail=detail,
                 permission_state=entry.word.value if entry.word else None,
                 reference=str(entry.event_id),
+                can_be_wrong=entry.can_be_corrected and entry.event_id not in corrected,
             )
         )
     return entries
@@ -98,6 +109,7 @@ MODULE = Module(
         Job("consent.sign", _sign, every_seconds=3600),
         Job("consent.expire", _expire, every_seconds=300),
         Job("consent.lapse", _lapse, every_seconds=60),
+        Job("consent.purge", _purge, every_seconds=86_400),
     ),
     timeline_sources=(TimelineSource("permission", "Permission", _timeline),),
     personal_data=(

@@ -91,12 +91,15 @@ def _snapshot() -> Iterator[tuple[Connection, str]]:
         yield connection, connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
 
 
+_ERASED = text(
+    "SELECT contact_id, max(received_at) FROM consent_events WHERE kind = 'erased' GROUP BY contact_id"
+)
+
+
 def _known(connection: Connection, report: Report, snapshot: str) -> Known:
     settings = current_app.config["NOD"]
-    erased = connection.execute(
-        text("SELECT DISTINCT contact_id FROM consent_events WHERE kind = 'erased'")
-    ).scalars()
-    people = frozenset(map(str, erased))
+    erased = connection.execute(_ERASED)
+    people = {str(contact_id): checking.microseconds(at) for contact_id, at in erased}
     report.erased_people = len(people)
     return Known(settings.database_url, settings.app_role, snapshot, _check_texts(connection, report), people)
 

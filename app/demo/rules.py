@@ -39,7 +39,8 @@ _WORDS = {
         "consent_hint": "You can stop with one click in every mail.",
         "tracking": "{brand} may see which mails I open and which links I follow.",
         "tracking_hint": "Without it we only count totals, never people. The mails are the same.",
-        "notice": "We keep your address until you leave, and proof of your permission for three years after that.",
+        "notice": "We keep your address until you leave, and proof of your permission for as long as the law "
+        "of your country may ask for it, ten years at most.",
     },
     "de": {
         "title": "Post von {brand}",
@@ -48,7 +49,8 @@ _WORDS = {
         "consent_hint": "Ein Klick in jeder E-Mail genügt, um das zu beenden.",
         "tracking": "{brand} darf sehen, welche E-Mails ich öffne und welchen Links ich folge.",
         "tracking_hint": "Ohne Haken zählen wir nur Summen, nie einzelne Personen. Die E-Mails bleiben gleich.",
-        "notice": "Ihre Adresse bewahren wir auf, bis Sie gehen, den Nachweis noch drei Jahre länger.",
+        "notice": "Ihre Adresse bewahren wir auf, bis Sie gehen, den Nachweis so lange, wie das Recht Ihres "
+        "Landes ihn verlangen kann, höchstens zehn Jahre.",
     },
 }
 

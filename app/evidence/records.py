@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.accounts.rules.brand import Brand
-from app.consent.rules import Kind, State
+from app.consent.rules import Basis, Kind, State
 
 ISO: Final = "ISO/IEC TS 27560:2023"
 KANTARA: Final = "KI-CR-v1.1.0"
@@ -35,12 +35,16 @@ _STATES: Final = {
     Kind.SUPPRESSED: "ConsentInvalidated",
     Kind.CANCELLED: "ConsentRefused",
     Kind.ERASED: "ConsentInvalidated",
+    Kind.GRANTED: "ConsentGiven",
+    Kind.LAPSED: "ConsentExpired",
 }
+_WITHOUT_CONSENT: Final = {Kind.GRANTED: "OtherBasisRecorded", Kind.LAPSED: "OtherBasisExpired"}
 _METHODS: Final = {
     Kind.CONFIRMED: "Web form, confirmed by the button behind a mailed link (double opt-in)",
     Kind.RE_CONFIRMED: "Web form, confirmed by the button behind a mailed link (double opt-in)",
     Kind.CHANGED: "The person's own page",
     Kind.IMPORTED: "Brought in from a file; claimed by whoever uploaded it",
+    Kind.GRANTED: "Entered with its evidence by whoever is named",
 }
 
 
@@ -62,6 +66,11 @@ class Told:
         return self.kind in _METHODS and self.body.get("state") == State.YES
 
     @property
+    def is_consent(self) -> bool:
+        """Whether it rests on the person's consent, and not on another ground."""
+        return bool(self.body.get("basis", Basis.CONSENT) == Basis.CONSENT)
+
+    @property
     def interests(self) -> frozenset[str]:
         """The ids of what it is about."""
         return frozenset(str(found["id"]) for found in self.body.get("interests") or ())
@@ -73,8 +82,8 @@ def records(told: Sequence[Told], brand: Brand) -> list[dict[str, Any]]:
 
 
 def receipts(told: Sequence[Told], brand: Brand, public_key: str) -> list[dict[str, Any]]:
-    """One receipt for each yes, oldest first."""
-    return [_receipt(yes, told, brand, public_key) for yes in told if yes.is_yes]
+    """One receipt for each consent, oldest first; other grounds have none."""
+    return [_receipt(yes, told, brand, public_key) for yes in told if yes.is_yes and yes.is_consent]
 
 
 def _record(yes: Told, told: Sequence[Told], brand: Brand) -> dict[str, Any]:
@@ -85,7 +94,7 @@ def _record(yes: Told, told: Sequence[Told], brand: Brand) -> dict[str, Any]:
         "receipt_id": body["id"],
         "pii_principal_id": _principal(yes, told),
         "pii_processing": {
-            "privacy_notice": brand.privacy_url or "",
+            "privacy_notice": _notice(yes, told, brand),
             "language": _language(yes, told),
             "texts": _shown(yes, told).get("texts") or [],
             "purposes": [_purpose(yes, body["workspace"])],
@@ -137,12 +146,18 @@ def _event(found: Told) -> dict[str, Any]:
         "validity_duration": f"until {until}" if until else "until withdrawn",
         "entity_id": body["actor"]["id"] or body["actor"]["kind"],
         "event_type": body["kind"],
-        "event_state": _STATES[found.kind] if body.get("state") != State.NO else _ended(found.kind),
+        "event_state": _state(found),
     }
 
 
-def _ended(kind: Kind) -> str:
-    return "ConsentWithdrawn" if kind is Kind.CHANGED else _STATES[kind]
+def _state(found: Told) -> str:
+    if found.kind is Kind.CHANGED and found.body.get("state") == State.NO:
+        return "ConsentWithdrawn"
+    if found.kind is Kind.ERASED and found.body.get("reason") == "retention":
+        return "PersonalDataErased"
+    if found.kind in _WITHOUT_CONSENT and not found.is_consent:
+        return _WITHOUT_CONSENT[found.kind]
+    return _STATES[found.kind]
 
 
 def _receipt(yes: Told, told: Sequence[Told], brand: Brand, public_key: str) -> dict[str, Any]:
@@ -167,7 +182,7 @@ def _receipt(yes: Told, told: Sequence[Told], brand: Brand, public_key: str) -> 
                 "phone": "",
             }
         ],
-        "policyUrl": brand.privacy_url or brand.site or "",
+        "policyUrl": _notice(yes, told, brand) or brand.site or "",
         "services": [
             {
                 "service": name,
@@ -211,6 +226,13 @@ def _asked(yes: Told, told: Sequence[Told]) -> Told | None:
 def _shown(yes: Told, told: Sequence[Told]) -> Mapping[str, Any]:
     asked = _asked(yes, told)
     return yes.body if yes.body.get("texts") or asked is None else asked.body
+
+
+def _notice(yes: Told, told: Sequence[Told], brand: Brand) -> str:
+    """The privacy notice that held then; of events that name none, today's."""
+    asked = _asked(yes, told)
+    kept = yes.body.get("privacy_notice") or (asked.body.get("privacy_notice") if asked else "")
+    return str(kept or brand.privacy_url or "")
 
 
 def _language(yes: Told, told: Sequence[Told]) -> str:

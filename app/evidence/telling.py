@@ -11,19 +11,12 @@ from datetime import datetime
 from email.message import EmailMessage
 from typing import Any, Final
 
-from app.consent.history import SENTENCES
+from app.consent.history import ACTORS, SENTENCES
 from app.consent.rules import Kind
 from app.evidence.document import Document, told_in
 from app.evidence.records import Told
 
 Pair = tuple[str, str]
-_BY: Final = {
-    "person": "the person",
-    "staff": "staff",
-    "api_key": "a program with an API key",
-    "import": "an import",
-    "system": "Nod by itself",
-}
 _PERSONAL: Final = {
     "typed": "Address as typed",
     "address": "Address",
@@ -39,6 +32,12 @@ _PERSONAL: Final = {
     "accepted_at": "Accepted at",
     "detail": "Remark",
     "source": "Said where",
+    "reference": "Proof",
+    "objection_offered": "Could object",
+    "balance": "Weighed",
+    "words": "Words agreed to",
+    "campaign": "Campaign that led there",
+    "address_before": "Address before",
 }
 _TEXTS: Final = {
     "consent": "Words of consent",
@@ -134,6 +133,7 @@ def _what(told: Told) -> Iterator[Pair]:
         ("Valid", _valid(body)),
         ("Asked by", _party(body.get("controller") or {})),
         ("Given to", body.get("recipients")),
+        ("Privacy notice", body.get("privacy_notice")),
         ("Kept for", body.get("retention")),
         ("Stored in", body.get("storage")),
         ("Evidence", body.get("evidence") if body.get("evidence") != "recorded" else ""),
@@ -142,6 +142,7 @@ def _what(told: Told) -> Iterator[Pair]:
         ("Takes back event", body.get("undoes")),
         ("Corrects event", body.get("corrects")),
     )
+    yield from _ground(body.get("ground") or {})
     yield from _import(body.get("import") or {})
 
 
@@ -149,12 +150,23 @@ def _valid(body: Mapping[str, Any]) -> str:
     validity = body.get("validity")
     if not validity:
         return ""
-    return f"until {instant(validity['until'])}" if validity.get("until") else "until withdrawn"
+    if validity.get("until"):
+        return f"until {instant(validity['until'])}"
+    months = validity.get("dormant_months")
+    return f"until withdrawn; asked for anew after {months} months of silence" if months else "until withdrawn"
 
 
 def _party(found: Mapping[str, Any]) -> str:
     lines = str(found.get("address") or "").splitlines()
     return ", ".join(filter(None, (found.get("name"), *lines, found.get("contact"))))
+
+
+def _ground(found: Mapping[str, Any]) -> Iterator[Pair]:
+    yield from _given(
+        ("Rests on", found.get("act")),
+        ("Happened", instant(found["happened_at"]) if found.get("happened_at") else ""),
+        ("Kind of goods", found.get("product_class")),
+    )
 
 
 def _import(found: Mapping[str, Any]) -> Iterator[Pair]:
@@ -189,14 +201,14 @@ def _shown(told: Told) -> Iterator[Pair]:
 
 def _act(told: Told) -> Iterator[Pair]:
     actor = told.body["actor"]
-    yield "By", " ".join(filter(None, (_BY.get(actor["kind"], actor["kind"]), actor["id"])))
+    yield "By", " ".join(filter(None, (ACTORS.get(actor["kind"], actor["kind"]), actor["id"])))
     yield "How", told.body["method"]
     for name, value in told.personal.items():
         if value not in (None, "", [], {}):
             shown = instant(value) if name == "accepted_at" else _plain(value)
             yield _PERSONAL.get(name, name.replace("_", " ").capitalize()), shown
     if told.body.get("commitment") and not told.personal:
-        yield "Personal part", "erased with the person; its commitment stays in the ledger"
+        yield "Personal part", "erased; its commitment stays in the ledger"
 
 
 def _plain(value: Any) -> str:

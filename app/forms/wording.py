@@ -15,8 +15,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "tracking": "{brand} may see which mails I open and which links I follow.",
         "tracking_hint": "So we send you less that does not interest you. Leave it empty and we see nothing of that. "
         "The mails are the same.",
-        "notice": "We keep your address until you leave, and proof of your permission for three years after that. "
-        "We give it to nobody.",
+        "notice": "We keep your address until you leave, and proof of your permission for as long as the law of your "
+        "country may ask for it, ten years at most. We give it to nobody.",
     },
     "de": {
         "title": "Neues von {brand}",
@@ -26,8 +26,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "tracking": "{brand} darf sehen, welche E-Mails ich öffne und welchen Links ich folge.",
         "tracking_hint": "Damit Sie weniger bekommen, was Sie nicht interessiert. Ohne Haken sehen wir davon nichts. "
         "Die E-Mails bleiben gleich.",
-        "notice": "Ihre Adresse bewahren wir auf, bis Sie gehen, den Nachweis Ihrer Einwilligung noch drei Jahre "
-        "länger. Wir geben sie niemandem weiter.",
+        "notice": "Ihre Adresse bewahren wir auf, bis Sie gehen, den Nachweis Ihrer Einwilligung so lange, wie das "
+        "Recht Ihres Landes ihn verlangen kann, höchstens zehn Jahre. Wir geben sie niemandem weiter.",
     },
     "fr": {
         "title": "Des nouvelles de {brand}",
@@ -37,8 +37,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "tracking": "{brand} peut voir quels e-mails j’ouvre et quels liens je suis.",
         "tracking_hint": "Ainsi, nous vous envoyons moins de ce qui ne vous intéresse pas. Sans coche, nous n’en voyons "
         "rien. Les e-mails sont les mêmes.",
-        "notice": "Nous gardons votre adresse jusqu’à votre départ, et la preuve de votre accord trois ans de plus. "
-        "Nous ne la donnons à personne.",
+        "notice": "Nous gardons votre adresse jusqu’à votre départ, et la preuve de votre accord tant que le droit de "
+        "votre pays peut la demander, dix ans au plus. Nous ne les donnons à personne.",
     },
     "es": {
         "title": "Novedades de {brand}",
@@ -48,8 +48,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "tracking": "{brand} puede ver qué correos abro y qué enlaces sigo.",
         "tracking_hint": "Así le enviamos menos de lo que no le interesa. Sin marca no vemos nada de eso. Los correos "
         "son los mismos.",
-        "notice": "Guardamos su dirección hasta que se vaya, y la prueba de su permiso tres años más. No se la damos "
-        "a nadie.",
+        "notice": "Guardamos su dirección hasta que se vaya, y la prueba de su permiso mientras la ley de su país "
+        "pueda pedirla, diez años como máximo. No se las damos a nadie.",
     },
     "it": {
         "title": "Novità da {brand}",
@@ -59,8 +59,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "tracking": "{brand} può vedere quali e-mail apro e quali link seguo.",
         "tracking_hint": "Così Le mandiamo meno di ciò che non Le interessa. Senza spunta non ne vediamo nulla. Le "
         "e-mail sono le stesse.",
-        "notice": "Conserviamo il Suo indirizzo finché non se ne va, e la prova del Suo consenso per altri tre anni. "
-        "Non lo diamo a nessuno.",
+        "notice": "Conserviamo il Suo indirizzo finché non se ne va, e la prova del Suo consenso finché la legge del "
+        "Suo Paese può chiederla, al massimo dieci anni. Non li diamo a nessuno.",
     },
     "nl": {
         "title": "Nieuws van {brand}",
@@ -70,8 +70,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "tracking": "{brand} mag zien welke e-mails ik open en welke links ik volg.",
         "tracking_hint": "Zo sturen we u minder van wat u niet interesseert. Zonder vinkje zien we daar niets van. De "
         "e-mails zijn dezelfde.",
-        "notice": "We bewaren uw adres tot u vertrekt, en het bewijs van uw toestemming nog drie jaar. We geven het "
-        "aan niemand.",
+        "notice": "We bewaren uw adres tot u vertrekt, en het bewijs van uw toestemming zolang het recht van uw land "
+        "erom kan vragen, hoogstens tien jaar. We geven het aan niemand.",
     },
     "pt": {
         "title": "Novidades de {brand}",
@@ -81,8 +81,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "tracking": "{brand} pode ver que e-mails abro e que ligações sigo.",
         "tracking_hint": "Assim enviamos-lhe menos do que não lhe interessa. Sem visto não vemos nada disso. Os e-mails "
         "são os mesmos.",
-        "notice": "Guardamos o seu endereço até sair, e a prova da sua autorização por mais três anos. Não o damos a "
-        "ninguém.",
+        "notice": "Guardamos o seu endereço até sair, e a prova da sua autorização enquanto a lei do seu país a puder "
+        "pedir, dez anos no máximo. Não os damos a ninguém.",
     },
 }
 _ONE_TOPIC = {

@@ -41,6 +41,8 @@ class TimelineEntry:
     detail: str = ""
     permission_state: str | None = None
     reference: str = ""
+    can_be_wrong: bool = False
+    """Whether staff may enter that it says something wrong; ``reference`` is its event's id then."""
 
 
 @dataclass(frozen=True, slots=True)

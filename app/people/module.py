@@ -8,7 +8,7 @@ from app.people import renewing
 
 MODULE = Module(
     "people",
-    blueprints=("app.people.pages:blueprint",),
+    blueprints=("app.people.pages:blueprint", "app.people.api:blueprint"),
     cli=("app.people.cli:group",),
     jobs=(Job("people.renew", renewing.run, every_seconds=5),),
     menu=(MenuItem("People", "people.index", "people", "people.read", 20),),

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import request
-from marshmallow import fields, validate
+from marshmallow import fields, pre_load, validate
 
-from app.consent.rules import Reason
+from app.consent.rules import Basis, Channel, Reason
+from app.consent.rules.grounds import Act
 from app.contacts.rules import MAX_NAME, FieldKind
 from app.forms.rules import CUSTOM
 from app.kernel import i18n
@@ -16,9 +17,14 @@ from app.kernel.errors import BadInput
 from app.kernel.http import csrf
 from app.kernel.http.posted import Input, Line, Lines, load
 from app.people import rules
+from app.people.grounds import METHODS
 from app.people.service import Profile
 
 _LANGUAGE = validate.OneOf(i18n.languages(), error="Choose a language that our pages speak.")
+_METHOD = validate.OneOf(METHODS, error="Choose one of the ways offered.")
+_DAY: dict[str, str | list[Any] | dict[Any, Any]] = dict.fromkeys(
+    ("required", "invalid", "null"), "Write a day, like 2026-11-25."
+)
 
 
 class ProfileForm(Input):
@@ -42,6 +48,46 @@ class NeverWrite(Input):
     """Why, in a sentence of staff's own."""
 
     detail = Line(longest=300, empty=True)
+
+
+class Correction(Input):
+    """What is wrong about an event."""
+
+    remark = Line(longest=500, message="Say what is wrong about it.")
+
+
+class Ground(Input):
+    """Another ground than a person's own double opt-in, with its evidence; days are those of the brand's time zone."""
+
+    basis = fields.Enum(Basis, by_value=True, required=True)
+    channel = fields.Enum(Channel, by_value=True, load_default=Channel.EMAIL)
+    interest = fields.UUID(load_default=None, error_messages={"invalid_uuid": "Choose from the list."})
+    act = fields.Enum(Act, by_value=True, load_default=None)
+    happened_at = fields.Date(required=True, error_messages=_DAY)
+    until = fields.Date(load_default=None, error_messages=_DAY)
+    reference = Line(longest=200, empty=True)
+    product_class = Line(longest=80, empty=True)
+    objection_offered = Line(longest=200, empty=True)
+    balance = Line(longest=500, empty=True)
+    text = Line(longest=2000, empty=True)
+    method = fields.String(load_default="web", validate=_METHOD)
+
+    @pre_load
+    def without_what_was_left_empty(self, values: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """An input that was left empty says nothing."""
+        return {name: value for name, value in values.items() if value != ""}
+
+
+class GroundByProgram(Ground):
+    """The same from a program."""
+
+    method = fields.String(load_default="api", validate=_METHOD)
+
+
+class Objection(Input):
+    """Where a person wants to hear nothing any more."""
+
+    channel = fields.Enum(Channel, by_value=True, load_default=Channel.EMAIL)
 
 
 class Nothing(Input):

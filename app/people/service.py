@@ -149,6 +149,16 @@ def never_write(workspace_id: UUID, contact_id: UUID, *, by: By, detail: str = "
     return event_id is not None
 
 
+def correct(workspace_id: UUID, contact_id: UUID, event_id: UUID, remark: str, *, by: By) -> None:
+    """Enter that an event says something wrong; what stands on it becomes a no.
+
+    Raises:
+        NotFound, BadInput, Conflict: as ``consent.service.correct``.
+    """
+    consent.correct(workspace_id, contact_id, event_id, remark, by=by)
+    _record("person.corrected", workspace_id, contact_id, by)
+
+
 def erase(workspace_id: UUID, contact_id: UUID, *, by: By) -> bool:
     """Forget a person in every room, in one transaction; False when they were erased before.
 

@@ -40,6 +40,7 @@ def test_all_that_is_missing_is_named_at_once():
         ("NOD_URL", "news.example.org", "https://"),
         ("NOD_URL", "http://127.0.0.1/", "without a slash"),
         ("NOD_ENV", "staging", "production or development"),
+        ("NOD_KEEP_IP", "half", "full, short or none"),
         ("NOD_TRUSTED_PROXIES", "one", "whole number"),
     ],
 )

@@ -78,6 +78,12 @@ def test_from_the_wizard_to_a_reader_who_leaves(nod, chromium, width):
         page.get_by_role("link", name=re.compile("mara", re.IGNORECASE)).first.click()
         check_page(page)
         expect(page.get_by_text("Said yes").first).to_be_visible()
+        person = page.url
+        page.get_by_role("link", name=re.compile(r"This is wrong \(Said yes")).click()
+        check_page(page)
+        for path in ("/ground", "/ground?basis=contract"):
+            page.goto(person + path)
+            check_page(page)
 
 
 def form_of(page: Page) -> str:

@@ -139,7 +139,8 @@ def test_a_sale_lets_us_write_until_its_time_is_over(session, where):
     assert (said["kind"], said["basis"], said["rule_set"], said["rule_set_from"]) == (
         "granted", "soft_opt_in", "de_at", "brand",
     )  # fmt: skip
-    assert said["ground"]["objection_offered"] == "checkout"
+    assert (said["ground"]["act"], said["ground"]["product_class"]) == ("purchase", "coffee")
+    assert json.loads(personal)["objection_offered"] == "checkout"
     assert said["validity"]["until"] is not None
     assert b"order 1204" in personal
     assert b"order 1204" not in body

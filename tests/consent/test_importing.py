@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from app.consent import history, seals, service
 from app.consent import queries as consent
-from app.consent.rules import By, Kind, Proof, Reason, may_write
+from app.consent.rules import Basis, By, Kind, Proof, Reason, may_write
+from app.consent.rules.grounds import Act, Topic, months_after
 from app.consent.service import Claim, ImportedFile
 from app.contacts import service as contacts
 from app.evidence import document, telling, verifier
@@ -177,3 +178,80 @@ def test_a_no_cannot_be_corrected_away(where):
     confirmed = history.list_history(where.id, who.id)[1]
     with pytest.raises(BadInput), transaction():
         service.correct(where.id, who.id, confirmed.event_id, " ", by=By("staff"))
+
+
+# --- Laws of many, and grounds that end -----------------------------------------------------------------------------
+
+
+def shop(where, file, *, basis=Basis.SOFT_OPT_IN, act=Act.PURCHASE, **more):
+    """A file of customers, and an interest that is about what they bought."""
+    with transaction():
+        service.set_topic(where.id, where.interests[0].id, Topic("coffee"))
+    values = {"basis": basis, "act": act, "product_class": "coffee", "objection_offered": "a box at the checkout"}
+    return replace(file, **(values | more))
+
+
+def living_in(where, **people: str):
+    """People by the country that they told."""
+    with transaction():
+        contacts.define_field(where.id, "Country", "country")
+    made = {name: make.person(where.id) for name in people}
+    with transaction():
+        for name, country in people.items():
+            contacts.set_fields(where.id, made[name].id, {"country": [country]})
+    return made
+
+
+def test_the_law_of_all_is_read_at_once(where, file, count_statements):
+    def bring_some(count: int, first: int) -> int:
+        claims = [claim(make.person(where.id), row) for row in range(first, first + count)]
+        with count_statements() as statements:
+            assert len(bring(where, file, claims).events) == count
+        return len(statements)
+
+    assert bring_some(2, 1) == bring_some(25, 3)
+
+
+def test_what_ends_by_law_ends_in_an_import_too(where, file):
+    people = living_in(where, anna="DE", luc="FR", kim="GB", ben="CA")
+    sold = clock.now() - timedelta(days=90)
+    claims = [claim(who, row, said_at=sold, reference=f"order {row}") for row, who in enumerate(people.values(), 1)]
+    done = bring(where, shop(where, file), claims)
+    assert done.skipped == {4: "Canada: no mail to customers without their yes."}
+    until = {
+        name: consent.list_permissions(where.id, who.id)[0].valid_until
+        for name, who in people.items()
+        if name != "ben"
+    }
+    assert until == {"anna": months_after(sold, 24), "luc": months_after(sold, 36), "kim": None}
+    (entry,) = history.list_history(where.id, people["anna"].id)
+    assert (entry.body["basis"], entry.body["rule_set"], entry.body["rule_set_from"]) == ("soft_opt_in", "de_at", "person")
+    assert datetime.fromisoformat(entry.body["validity"]["until"]) == until["anna"]
+    assert entry.body["evidence"] == "claimed"
+    assert (entry.personal["reference"], entry.personal["objection_offered"]) == ("order 1", "a box at the checkout")
+    clock.set_shift(800 * 86400)
+    assert [is_reached(where, people[name]) for name in ("anna", "luc", "kim")] == [False, True, True]
+
+
+def test_an_inquiry_in_canada_ends_after_six_months_and_an_old_one_is_over(where, file):
+    people = living_in(where, ben="CA", lou="CA")
+    casl = shop(where, file, basis=Basis.IMPLIED_CASL, act=Act.INQUIRY)
+    asked = clock.now() - timedelta(days=90)
+    rows = [
+        claim(people["ben"], 1, said_at=asked, reference="ticket 7"),
+        claim(people["lou"], 2, said_at=asked - timedelta(days=200), reference="ticket 8"),
+    ]
+    done = bring(where, casl, rows)
+    assert done.skipped == {2: "This ground is over already."}
+    assert consent.list_permissions(where.id, people["ben"].id)[0].valid_until == months_after(asked, 6)
+    lacks = bring(where, casl, [claim(make.person(where.id), 3), replace(rows[0], row=4)])
+    assert set(lacks.skipped) == {3, 4}
+
+
+def test_a_claimed_consent_has_no_end(where, file):
+    who = make.person(where.id)
+    done = bring(where, file, [claim(who, 1)])
+    (permission,) = consent.list_permissions(where.id, who.id)
+    assert (permission.basis, permission.valid_until) == ("consent", None)
+    entry = history.get_entry(where.id, done.events[1])
+    assert entry.body["validity"] == {"dormant_months": 24, "until": None}

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.consent.rules import State
+from app.consent.history import HistoryEntry
+from app.consent.rules import Kind, State
+from app.preferences.pages.shown import verb
 from app.preferences.rules import Change, change_of, is_mailed
 
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -46,3 +49,12 @@ def test_saving_asks_for_new_ticks_and_ends_removed_ones():
 
 def test_what_the_page_does_not_offer_is_not_touched():
     assert change_of({A: State.YES}, (B,), {C}) == Change((), ())
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_whatever_happened_has_a_word_on_a_readers_page(app, kind):
+    entry = HistoryEntry(
+        UUID(int=1), datetime(2026, 11, 25, tzinfo=UTC), kind, None, (), "system", "web", {}, {}
+    )
+    with app.test_request_context():
+        assert verb(entry)

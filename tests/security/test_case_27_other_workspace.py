@@ -44,6 +44,7 @@ def _campaign(where: make.Place) -> UUID:
 MAKERS = {
     "campaign_id": _campaign,
     "contact_id": lambda where: make.person(where.id, "mara@example.org").id,
+    "event_id": lambda where: make.asked(where, make.person(where.id, "mara@example.org")).event_id,
     "field_id": lambda where: contacts.define_field(where.id, "Town", "text").id,
     "form_id": lambda where: forms.list_forms(where.id)[0].form.id,
     "interest_id": lambda where: where.interests[0].id,
@@ -61,6 +62,7 @@ BODIES = {
     "content.save": {"source": "<mjml></mjml>", "revision": "1"},
     "settings.save_interest": {"name": "Stolen"},
     "people.change_field": {"label": "Stolen"},
+    "people.correct": {"remark": "Stolen"},
     "people.erase": {"word": "erase"},
     "people.save": {"first_name": "Stolen"},
     "people.never": {"detail": "Stolen"},

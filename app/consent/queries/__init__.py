@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
+from app.consent.law import law_of
 from app.consent.models import (
     ConsentPersonal,
     ConsentRequest,
@@ -35,7 +36,7 @@ from app.kernel import clock, tokens
 from app.kernel.db import array_of, session
 from app.kernel.errors import NotFound
 
-__all__ = ["audience_sql", "contact_word_sql", "gate_sql", "live_sql", "system_gate_sql", "word_sql"]
+__all__ = ["audience_sql", "contact_word_sql", "gate_sql", "law_of", "live_sql", "system_gate_sql", "word_sql"]
 
 
 # The same words as ``contact_word_sql``, by two hash joins instead of two look-ups a person: a fifth of the time

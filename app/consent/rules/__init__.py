@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from urllib.parse import unquote, urlsplit, urlunsplit
+from ipaddress import ip_address, ip_network
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 from uuid import UUID
 
 
@@ -122,6 +123,14 @@ class RequestState(StrEnum):
     EXPIRED = "expired"
 
 
+class IpPolicy(StrEnum):
+    """How much of the network address that somebody acts from is kept as proof."""
+
+    FULL = "full"
+    SHORT = "short"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class By:
     """Who acts: ``person``, ``staff``, ``api_key`` or ``system``, and the id of the latter ones."""
@@ -212,6 +221,28 @@ def public_part(url: str) -> str:
         return ""
     path = "" if "@" in unquote(parts.path) else parts.path
     return urlunsplit((parts.scheme, host, path, "", "")) if host else ""
+
+
+def shortened(ip: str, policy: IpPolicy) -> str:
+    """A network address as far as it is kept; short: 24 bits of IPv4, 48 of IPv6, the rest zero."""
+    if policy is IpPolicy.FULL or not ip:
+        return ip
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return ""
+    if policy is IpPolicy.NONE:
+        return ""
+    return str(ip_network((address, 24 if address.version == 4 else 48), strict=False).network_address)
+
+
+def campaign_in(url: str) -> str:
+    """Which campaign led to a page, by the name that its address carries (``utm_campaign``); empty where none does."""
+    try:
+        named = parse_qs(urlsplit(url).query, max_num_fields=50).get("utm_campaign", [""])
+    except ValueError:
+        return ""
+    return named[0].strip()[:120]
 
 
 def next_state(before: State | None, kind: Kind, said: State) -> State:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -87,6 +87,12 @@ def faults_of(
     if not faults and until is not None and until <= now:
         faults["happened_at"] = "This ground is over already."
     return faults
+
+
+def refusal(basis: Basis, rules: RuleSet) -> str:
+    """Why these rules do not know a ground at all, whatever its evidence; empty where they do."""
+    nothing = Claim(basis, Act.DECLARATION, datetime.min.replace(tzinfo=UTC))
+    return _CONDITIONS[basis](nothing, Channel.EMAIL, None, rules).get("basis", "")
 
 
 def ends_at(claim: Claim, rules: RuleSet) -> datetime | None:

@@ -16,9 +16,10 @@ from app.consent.service.asking import (
     mark_suspect,
     record_mail,
 )
+from app.consent.service.claiming import Claim, ImportedFile
 from app.consent.service.correcting import correct
 from app.consent.service.granting import SLICE, PersonSaidNo, grant, lapse
-from app.consent.service.importing import Claim, Imported, ImportedFile, import_claims
+from app.consent.service.importing import Imported, import_claims
 from app.consent.service.leaving import give_back, set_tracking, stop_everything, withdraw
 from app.consent.service.listing import Entered, enter_list
 from app.consent.service.offers import (
@@ -31,11 +32,13 @@ from app.consent.service.offers import (
     restore_interest,
     set_topic,
 )
+from app.consent.service.purging import NOBODY, purge_proofs
 from app.consent.service.vetoes import address_hash, configure, erase, inherit, inherit_suppression, suppress
 from app.consent.service.wishes import change_address, note_digest, set_pace
 from app.consent.service.write import TOLD_COUNTRY, ensure_reach
 
 __all__ = [
+    "NOBODY",
     "REQUEST_DAYS",
     "SLICE",
     "TOLD_COUNTRY",
@@ -74,6 +77,7 @@ __all__ = [
     "lapse",
     "mark_suspect",
     "note_digest",
+    "purge_proofs",
     "record_mail",
     "restore_interest",
     "seal_now",

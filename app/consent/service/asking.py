@@ -26,6 +26,7 @@ from app.consent.rules import (
     RequestState,
     Shown,
     State,
+    campaign_in,
 )
 from app.consent.rules.jurisdictions import Jurisdiction
 from app.consent.service import vetoes, write
@@ -105,7 +106,7 @@ def ask(
         contact_id,
         by,
         about,
-        write.personal(workspace_id, contact_id, proof, typed),
+        write.personal(workspace_id, contact_id, proof, typed) | {"campaign": campaign_in(shown.page_url)},
         request_id,
     )
     for interest in chosen:

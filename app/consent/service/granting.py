@@ -84,7 +84,14 @@ def grant(
         "evidence": evidence,
         **(source or {}),
     }  # fmt: skip
-    personal = {**write.personal(workspace_id, contact_id, Proof()), "reference": claim.reference}
+    # What staff write in their own words may name somebody: it stays where an erasure takes it.
+    personal = {
+        **write.personal(workspace_id, contact_id, Proof()),
+        "reference": claim.reference,
+        "objection_offered": claim.objection_offered,
+        "balance": claim.balance,
+        "words": claim.text,
+    }
     event_id = write.append(Kind.GRANTED, workspace_id, contact_id, by, about, personal, method=method)
     write.set_permission(
         workspace_id, contact_id, Purpose.MARKETING, channel, interest_id, State.YES, event_id,
@@ -184,8 +191,5 @@ def _ground(claim: Claim) -> dict[str, Any]:
         "act": claim.act.value,
         "happened_at": ledger.moment(claim.happened_at),
         "product_class": claim.product_class,
-        "objection_offered": claim.objection_offered,
-        "balance": claim.balance,
-        "text": claim.text,
         "is_doubly": claim.is_doubly,
     }

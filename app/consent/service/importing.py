@@ -17,10 +17,12 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.consent import ledger, queries
-from app.consent.models import ConsentText, Interest, Permission, Reach, Suppression
-from app.consent.rules import Basis, By, Channel, Kind, Purpose, State
+from app.consent.law import laws_of
+from app.consent.models import ConsentText, Interest, Permission, Reach
+from app.consent.rules import Basis, Channel, Kind, Purpose, State, grounds
+from app.consent.rules.jurisdictions import Jurisdiction
 from app.consent.service import write
-from app.consent.service.vetoes import address_hash
+from app.consent.service.claiming import Claim, ImportedFile, ground_of, refusals
 from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import session
@@ -29,36 +31,6 @@ from app.kernel.ids import uuid7
 
 MOST_CLAIMS = 5_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedFile:
-    """Where claims come from.
-
-    Attributes:
-        id: of the import.
-        sha256: of the file's bytes, in hexadecimal.
-        declaration: what the uploader has declared, word for word.
-        by: who uploaded it.
-        text_id: the wording that people are said to have agreed to (``ensure_text``).
-    """
-
-    id: UUID
-    sha256: str
-    declaration: str
-    by: By
-    text_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One row of the file: who said yes, when and where; ``ip`` if the file has it."""
-
-    contact_id: UUID
-    row: int
-    said_at: datetime | None
-    source: str
-    ip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +48,7 @@ def import_claims(
     interests: Sequence[UUID],
     channel: Channel = Channel.EMAIL,
 ) -> Imported:
-    """Take claims for these interests, at most 5,000 at a time; each is one event.
+    """Take claims for these interests, at most 5,000 at a time; each is one event, and ends when the person's law says.
 
     Raises:
         BadInput: no hash, no declaration, no wording, no interest of this workspace, or too many rows.
@@ -85,23 +57,23 @@ def import_claims(
     _refuse_incomplete(workspace_id, file, claims, chosen, interests)
     known = contacts.find_recipients(workspace_id, {claim.contact_id for claim in claims}, channel.value)
     keys = {contact_id: address.key for contact_id, (_, address) in known.items()}
-    skipped = _refused(workspace_id, claims, keys, chosen, channel)
+    laws = laws_of(workspace_id, set(keys))
+    skipped = refusals(workspace_id, file, claims, keys, laws, chosen, channel)
     taken = [claim for claim in claims if claim.row not in skipped]
-    words = {**write.shown_texts(workspace_id, [file.text_id]), "evidence": "claimed"}
+    ends = [_ends_at(file, claim, laws[claim.contact_id]) for claim in taken]
+    bodies = _bodies(workspace_id, file, chosen, channel, {laws[claim.contact_id] for claim in taken})
     entries = [
         ledger.Entry(
             Kind.IMPORTED, workspace_id, claim.contact_id, file.by,
-            write.what(workspace_id, claim.contact_id, chosen, channel, State.YES)
-            | words
-            | {"import": _import(file, claim)},
-            _personal(claim, known[claim.contact_id][1].address),
+            _about(bodies[laws[claim.contact_id]], until) | {"import": _import(file, claim)},
+            _personal(file, claim, known[claim.contact_id][1].address),
             method="import",
         )
-        for claim in taken
+        for claim, until in zip(taken, ends, strict=True)
     ]  # fmt: skip
     events = ledger.append_all(entries)
     if taken:
-        _permit(workspace_id, taken, events, chosen, channel)
+        _permit(workspace_id, file.basis, list(zip(taken, events, ends, strict=True)), chosen, channel)
     return Imported(dict(zip((claim.row for claim in taken), events, strict=True)), skipped)
 
 
@@ -130,72 +102,30 @@ def _refuse_incomplete(
         raise BadInput("These permissions cannot be brought in.", fields=faults)
 
 
-def _refused(
+def _ends_at(file: ImportedFile, claim: Claim, law: Jurisdiction) -> datetime | None:
+    ground = ground_of(file, claim)
+    return grounds.ends_at(ground, law.rules) if ground else None
+
+
+def _bodies(
     workspace_id: UUID,
-    claims: Sequence[Claim],
-    keys: dict[UUID, str],
+    file: ImportedFile,
     chosen: Sequence[Interest],
     channel: Channel,
-) -> dict[int, str]:
-    """Why which rows are not taken; ``keys`` are the addresses of those who have one."""
-    ids = set(keys)
-    vetoed = _vetoed(workspace_id, ids, channel) | _suppressed(workspace_id, keys, channel)
-    decided = _decided(workspace_id, ids, chosen, channel)
-    refused: dict[int, str] = {}
-    seen: set[UUID] = set()
-    for claim in claims:
-        reason = _reason(claim, keys, vetoed, decided, seen)
-        if reason:
-            refused[claim.row] = reason
-        seen.add(claim.contact_id)
-    return refused
+    laws: set[Jurisdiction],
+) -> dict[Jurisdiction, dict[str, Any]]:
+    """What all events of people under one law say alike."""
+    alike: dict[str, Any] = {**write.shown_texts(workspace_id, [file.text_id]), "evidence": "claimed"}
+    if file.basis is not Basis.CONSENT:
+        alike["ground"] = {"act": file.act.value, "product_class": file.product_class}
+    return {
+        law: write.what(workspace_id, None, chosen, channel, State.YES, basis=file.basis, law=law) | alike
+        for law in laws
+    }
 
 
-def _reason(
-    claim: Claim, keys: dict[UUID, str], vetoed: set[UUID], decided: set[UUID], seen: set[UUID]
-) -> str:
-    if claim.contact_id not in keys:
-        return "has no address here"
-    if claim.contact_id in vetoed:
-        return "must not be written to"
-    if claim.contact_id in decided:
-        return "has decided before"
-    if claim.contact_id in seen:
-        return "stands in the file twice"
-    if claim.said_at is None or not claim.source.strip() or claim.said_at > clock.now():
-        return "lacks when and where the person said yes"
-    return ""
-
-
-def _vetoed(workspace_id: UUID, ids: set[UUID], channel: Channel) -> set[UUID]:
-    query = select(Reach.contact_id).where(
-        Reach.workspace_id == workspace_id,
-        Reach.contact_id.in_(ids),
-        Reach.channel == channel.value,
-        (Reach.suppressed_at.is_not(None) | Reach.objected_at.is_not(None) | Reach.erased_at.is_not(None)),
-    )
-    return set(session().execute(query).scalars())
-
-
-def _suppressed(workspace_id: UUID, keys: dict[UUID, str], channel: Channel) -> set[UUID]:
-    hashes = {address_hash(key): contact_id for contact_id, key in keys.items()}
-    query = select(Suppression.address_hash).where(
-        Suppression.workspace_id == workspace_id,
-        Suppression.channel == channel.value,
-        Suppression.address_hash.in_(list(hashes)),
-    )
-    return {hashes[found] for found in session().execute(query).scalars()}
-
-
-def _decided(workspace_id: UUID, ids: set[UUID], chosen: Sequence[Interest], channel: Channel) -> set[UUID]:
-    """Who has answered, or is being asked, about any of these interests."""
-    query = select(Permission.contact_id).where(
-        Permission.workspace_id == workspace_id,
-        Permission.contact_id.in_(ids),
-        Permission.channel == channel.value,
-        Permission.interest_id.in_([found.id for found in chosen]),
-    )
-    return set(session().execute(query).scalars())
+def _about(body: dict[str, Any], until: datetime | None) -> dict[str, Any]:
+    return body | {"validity": body["validity"] | {"until": ledger.moment(until) if until else None}}
 
 
 def _import(file: ImportedFile, claim: Claim) -> dict[str, Any]:
@@ -205,14 +135,17 @@ def _import(file: ImportedFile, claim: Claim) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _personal(claim: Claim, address: str) -> dict[str, Any]:
-    return {"address": address, "ip": claim.ip, "source": claim.source.strip()[:400]}
+def _personal(file: ImportedFile, claim: Claim, address: str) -> dict[str, Any]:
+    return {
+        "address": address, "ip": write.kept_ip(claim.ip), "source": claim.source.strip()[:400],
+        "reference": claim.reference, "objection_offered": file.objection_offered,
+    }  # fmt: skip
 
 
 def _permit(
     workspace_id: UUID,
-    taken: Sequence[Claim],
-    events: Sequence[UUID],
+    basis: Basis,
+    taken: Sequence[tuple[Claim, UUID, datetime | None]],
     chosen: Sequence[Interest],
     channel: Channel,
 ) -> None:
@@ -222,9 +155,10 @@ def _permit(
         {
             "id": uuid7(), "workspace_id": workspace_id, "contact_id": claim.contact_id,
             "purpose": Purpose.MARKETING.value, "channel": channel.value, "interest_id": interest.id,
-            "state": State.YES.value, "basis": Basis.CONSENT.value, "event_id": event_id, "updated_at": now,
+            "state": State.YES.value, "basis": basis.value, "valid_until": until, "event_id": event_id,
+            "updated_at": now,
         }
-        for claim, event_id in zip(taken, events, strict=True)
+        for claim, event_id, until in taken
         for interest in chosen
     ]  # fmt: skip
     session().execute(insert(Permission).on_conflict_do_nothing(constraint="uq_permissions_subject"), rows)
@@ -235,6 +169,6 @@ def _permit(
             "contact_id": claim.contact_id,
             "channel": channel.value,
         }
-        for claim in taken
+        for claim, *_ in taken
     ]
     session().execute(insert(Reach).on_conflict_do_nothing(constraint="uq_reach_subject"), reached)

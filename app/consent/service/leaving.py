@@ -155,16 +155,15 @@ def set_tracking(
     """How far the person lets us see opens and clicks; None when nothing changed."""
     if queries.choices(workspace_id, contact_id, channel).tracking is level:
         return None
+    state = State.NO if level is Level.NONE else State.YES
     about = {
+        **write.what(workspace_id, contact_id, [], channel, state),
         **write.purposes(Purpose.TRACKING),
         **(write.shown(workspace_id, shown) if shown else {}),
-        "channel": channel.value,
-        "state": State.YES.value if level is not Level.NONE else State.NO.value,
         "tracking": level.value,
     }
     event_id = write.append(
         Kind.CHANGED, workspace_id, contact_id, by, about, write.personal(workspace_id, contact_id, proof)
     )
-    state = State.NO if level is Level.NONE else State.YES
     write.set_permission(workspace_id, contact_id, Purpose.TRACKING, channel, None, state, event_id, level)
     return event_id

@@ -25,6 +25,7 @@ from app.consent.rules import (
     Basis,
     By,
     Channel,
+    IpPolicy,
     Kind,
     Level,
     Proof,
@@ -34,24 +35,35 @@ from app.consent.rules import (
     State,
     jurisdictions,
     public_part,
+    shortened,
 )
-from app.consent.rules.jurisdictions import Jurisdiction
+from app.consent.rules.jurisdictions import Jurisdiction, RuleSet
 from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.events import publish
 from app.kernel.ids import uuid7
 
-RETENTION = "While the permission lasts, and after that for as long as it may have to be proven, three years as a rule"
-_storage_country = ""
 TOLD_COUNTRY = "country"
 """What a request keeps of a country until the yes makes it the person's own; it stands in no event."""
+_storage_country = ""
+_ip_policy = IpPolicy.FULL
 
 
-def configure(storage_country: str) -> None:
-    """Set the country in which the servers stand, two letters; empty where nobody has said it."""
-    global _storage_country
-    _storage_country = storage_country
+def configure(storage_country: str, ip_policy: IpPolicy) -> None:
+    """Set the country in which the servers stand (two letters, empty: not said), and how much of an IP is kept."""
+    global _storage_country, _ip_policy
+    _storage_country, _ip_policy = storage_country, ip_policy
+
+
+def retention(rules: RuleSet) -> str:
+    """For how long the personal part of a person's events is kept; ``purge_proofs`` holds to it."""
+    return f"While a permission lasts, and for {rules.evidence_years} years after the last one has ended"
+
+
+def kept_ip(ip: str) -> str:
+    """As much of a network address as this installation keeps."""
+    return shortened(ip, _ip_policy)
 
 
 def append(
@@ -165,7 +177,7 @@ def personal(workspace_id: UUID, contact_id: UUID, proof: Proof, typed: str = ""
     return {
         "typed": typed,
         "address": address.address if address else "",
-        "ip": proof.ip,
+        "ip": kept_ip(proof.ip),
         "user_agent": proof.user_agent[:400],
         "http_method": proof.http_method,
         "token": proof.token_id,
@@ -176,7 +188,7 @@ def personal(workspace_id: UUID, contact_id: UUID, proof: Proof, typed: str = ""
 
 def what(
     workspace_id: UUID,
-    contact_id: UUID,
+    contact_id: UUID | None,
     interests: Sequence[Interest],
     channel: Channel,
     state: State,
@@ -187,9 +199,11 @@ def what(
 ) -> dict[str, Any]:
     """What an event is about: controller, purpose, channel, interests with their versions, basis, validity, rules.
 
-    Without a ``law`` it names the rules that hold for the person now.
+    Without a ``law`` it names the rules that hold for the person (``contact_id``) now.
     """
-    law = law or law_of(workspace_id, contact_id)
+    if law is None:
+        assert contact_id is not None
+        law = law_of(workspace_id, contact_id)
     brand = accounts.brand(workspace_id)
     return {
         **purposes(Purpose.MARKETING),
@@ -205,7 +219,8 @@ def what(
         },
         "controller": {"name": brand.name, "address": brand.postal_address, "contact": brand.contact_email},
         "recipients": "none",
-        "retention": RETENTION,
+        "privacy_notice": public_part(brand.privacy_url or ""),
+        "retention": retention(law.rules),
         "storage": _storage_country,
         "rule_set": law.rules.key,
         "rule_set_version": jurisdictions.VERSION,

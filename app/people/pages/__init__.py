@@ -22,6 +22,16 @@ def short(contact_id: UUID) -> str:
     return contact_id.hex[-8:]
 
 
-from app.people.pages import ending, fields, leaving, listing, person, profile, suppressed  # noqa: E402  they add their routes to it
+from app.people.pages import (  # noqa: E402  they add their routes to it
+    correcting,
+    ending,
+    fields,
+    grounds,
+    leaving,
+    listing,
+    person,
+    profile,
+    suppressed,
+)
 
-__all__ = ["blueprint", "ending", "fields", "leaving", "listing", "person", "profile", "suppressed"]
+__all__ = ["blueprint", "correcting", "ending", "fields", "grounds", "leaving", "listing", "person", "profile", "suppressed"]

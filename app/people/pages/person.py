@@ -24,7 +24,10 @@ from app.people import queries, rules, service
 from app.people.pages import blueprint, short, staff
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from app.contacts.models import Contact
+    from app.kernel.module import TimelineEntry
 
 
 @blueprint.get("/people/<uuid:contact_id>")
@@ -52,7 +55,7 @@ def show(contact_id: UUID) -> str:
         profile=_facts(workspace_id, contact, zone),
         panels=_panels(workspace_id, contact_id),
         people_url=url_for("people.index"),
-        **_timeline(workspace_id, contact_id, zone),
+        **_timeline(contact, zone),
         **_acts(contact),
     )
 
@@ -104,7 +107,8 @@ def _facts(workspace_id: UUID, contact: Contact, zone: str) -> list[tuple[str, s
     return [(term, value) for term, value in pairs if value]
 
 
-def _timeline(workspace_id: UUID, contact_id: UUID, zone: str) -> dict[str, Any]:
+def _timeline(contact: Contact, zone: str) -> dict[str, Any]:
+    workspace_id, contact_id = contact.workspace_id, contact.id
     kinds = queries.kinds()
     kind = request.args.get("kind", "")
     if kind and kind not in dict(kinds):
@@ -117,9 +121,21 @@ def _timeline(workspace_id: UUID, contact_id: UUID, zone: str) -> dict[str, Any]
         earlier = url_for("people.show", contact_id=contact_id, **kept, before=before, _anchor="timeline")
     return {
         "days": rules.days(found.entries, clock.now(), zone),
+        "wrong": _wrong(contact, found.entries),
         "kinds": kinds if len(kinds) > 1 else [],
         "kind": kind,
         "earlier_url": earlier,
+    }
+
+
+def _wrong(contact: Contact, entries: Iterable[TimelineEntry]) -> dict[str, str]:
+    """Where to enter that an event is wrong, for who may."""
+    if contact.erased_at is not None or not current_actor().may("people.write"):
+        return {}
+    return {
+        entry.reference: url_for("people.ask_correct", contact_id=contact.id, event_id=entry.reference)
+        for entry in entries
+        if entry.can_be_wrong
     }
 
 
@@ -164,6 +180,7 @@ def _acts(contact: Contact) -> dict[str, str | None]:
 
     return {
         "edit_url": url("people.edit", when=alive),
+        "ground_url": url("people.grounds", when=alive),
         "export_url": url("people.export", when=may),
         "evidence_url": url("evidence.person_pdf", when=True),
         "evidence_file_url": url("evidence.person_json", when=True),

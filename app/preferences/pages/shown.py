@@ -121,4 +121,6 @@ def verb(entry: history.HistoryEntry) -> str:
         EventKind.SUPPRESSED: _("Must not be written to"),
         EventKind.CANCELLED: _("Called the question off"),
         EventKind.ERASED: _("Erased"),
+        EventKind.GRANTED: _("Another ground was entered"),
+        EventKind.LAPSED: _("Ended by itself"),
     }[entry.kind]

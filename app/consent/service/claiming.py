@@ -1,0 +1,160 @@
+"""What a file claims, row by row, and which of it is refused: a person's own word, a veto and the law stand above it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.consent.models import Interest, Permission, Reach, Suppression
+from app.consent.rules import Basis, By, Channel, grounds
+from app.consent.rules.grounds import Act, Topic
+from app.consent.rules.jurisdictions import Jurisdiction
+from app.consent.service.vetoes import address_hash
+from app.kernel import clock
+from app.kernel.db import session
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """Where claims come from.
+
+    Attributes:
+        id: of the import.
+        sha256: of the file's bytes, in hexadecimal.
+        declaration: what the uploader has declared, word for word.
+        by: who uploaded it.
+        text_id: the wording that people are said to have agreed to (``ensure_text``).
+        basis: what the permissions rest on; any but consent has to meet the conditions that each person's law sets.
+        act: what all of them did.
+        product_class: what all of them bought, for soft opt-in.
+        objection_offered: where they could say no when they gave the address, for soft opt-in.
+    """
+
+    id: UUID
+    sha256: str
+    declaration: str
+    by: By
+    text_id: UUID
+    basis: Basis = Basis.CONSENT
+    act: Act = Act.DECLARATION
+    product_class: str = ""
+    objection_offered: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One row of the file: who said yes (or bought), when and where; ``ip`` and ``reference`` if the file has them."""
+
+    contact_id: UUID
+    row: int
+    said_at: datetime | None
+    source: str
+    ip: str = ""
+    reference: str = ""
+
+
+def refusals(
+    workspace_id: UUID,
+    file: ImportedFile,
+    claims: Sequence[Claim],
+    keys: dict[UUID, str],
+    laws: dict[UUID, Jurisdiction],
+    chosen: Sequence[Interest],
+    channel: Channel,
+) -> dict[int, str]:
+    """Why which rows are not taken; ``keys`` are the addresses of those who have one, ``laws`` the rules that hold for them."""
+    ids = set(keys)
+    vetoed = _vetoed(workspace_id, ids, channel) | _suppressed(workspace_id, keys, channel)
+    decided = _decided(workspace_id, ids, chosen, channel)
+    refused = _without_ground(file, claims, laws, chosen, channel)
+    seen: set[UUID] = set()
+    for claim in claims:
+        reason = _reason(claim, keys, vetoed, decided, seen)
+        if reason:
+            refused[claim.row] = reason
+        seen.add(claim.contact_id)
+    return refused
+
+
+def _reason(
+    claim: Claim, keys: dict[UUID, str], vetoed: set[UUID], decided: set[UUID], seen: set[UUID]
+) -> str:
+    if claim.contact_id not in keys:
+        return "has no address here"
+    if claim.contact_id in vetoed:
+        return "must not be written to"
+    if claim.contact_id in decided:
+        return "has decided before"
+    if claim.contact_id in seen:
+        return "stands in the file twice"
+    if claim.said_at is None or not claim.source.strip() or claim.said_at > clock.now():
+        return "lacks when and where the person said yes"
+    return ""
+
+
+def _vetoed(workspace_id: UUID, ids: set[UUID], channel: Channel) -> set[UUID]:
+    query = select(Reach.contact_id).where(
+        Reach.workspace_id == workspace_id,
+        Reach.contact_id.in_(ids),
+        Reach.channel == channel.value,
+        (Reach.suppressed_at.is_not(None) | Reach.objected_at.is_not(None) | Reach.erased_at.is_not(None)),
+    )
+    return set(session().execute(query).scalars())
+
+
+def _suppressed(workspace_id: UUID, keys: dict[UUID, str], channel: Channel) -> set[UUID]:
+    hashes = {address_hash(key): contact_id for contact_id, key in keys.items()}
+    query = select(Suppression.address_hash).where(
+        Suppression.workspace_id == workspace_id,
+        Suppression.channel == channel.value,
+        Suppression.address_hash.in_(list(hashes)),
+    )
+    return {hashes[found] for found in session().execute(query).scalars()}
+
+
+def _decided(workspace_id: UUID, ids: set[UUID], chosen: Sequence[Interest], channel: Channel) -> set[UUID]:
+    """Who has answered, or is being asked, about any of these interests."""
+    query = select(Permission.contact_id).where(
+        Permission.workspace_id == workspace_id,
+        Permission.contact_id.in_(ids),
+        Permission.channel == channel.value,
+        Permission.interest_id.in_([found.id for found in chosen]),
+    )
+    return set(session().execute(query).scalars())
+
+
+def _without_ground(
+    file: ImportedFile,
+    claims: Sequence[Claim],
+    laws: dict[UUID, Jurisdiction],
+    chosen: Sequence[Interest],
+    channel: Channel,
+) -> dict[int, str]:
+    """Which rows rest on what their person's law does not know, or not like this; a consent is claimed as it is."""
+    if file.basis is Basis.CONSENT:
+        return {}
+    now = clock.now()
+    refused: dict[int, str] = {}
+    topics = [Topic(found.product_class, found.is_third_party) for found in chosen]
+    for claim in claims:
+        ground, law = ground_of(file, claim), laws.get(claim.contact_id)
+        if ground is None or law is None:
+            continue
+        for topic in topics:
+            for fault in grounds.faults_of(ground, channel, topic, law.rules, now).values():
+                refused.setdefault(claim.row, fault)
+    return refused
+
+
+def ground_of(file: ImportedFile, claim: Claim) -> grounds.Claim | None:
+    """What a row claims, as the rules of grounds read it; None where it tells no moment."""
+    if claim.said_at is None:
+        return None
+    return grounds.Claim(
+        file.basis, file.act, claim.said_at, reference=claim.reference, product_class=file.product_class,
+        objection_offered=file.objection_offered,
+    )  # fmt: skip
