@@ -39,6 +39,8 @@ def run(site: Site, people: int, rate: float, witnesses: tuple[str, ...]) -> Out
     """
     outcome = Outcome()
     for witness in witnesses:
+        # The copy that was restored goes on under the same name: from now on this one is another installation.
+        site.query("DELETE FROM installation RETURNING id")
         outcome.add(_lose(site, people, rate, witness))
     return outcome
 

@@ -51,6 +51,8 @@ def run(site: Site, people: int, workers: int) -> Outcome:
                 site.start(name, "bulk", **HOOK)
         time.sleep(0.05)
     unknown = site.query("SELECT count(*) FROM messages WHERE mailing_no = %s AND state = 'unknown'", number)[0][0]
+    # One of them may be about to end with its children.
+    site.stop(*names)
     if unknown:
         with transaction():
             service.send_unknown(place.id, number)
