@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import datetime
 
-from sqlalchemy import DateTime, Text, text
+from sqlalchemy import Boolean, DateTime, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel import jobs
@@ -14,7 +15,10 @@ from app.kernel.db import Base, session, transaction
 log = logging.getLogger(__name__)
 STUCK_SECONDS = 120
 RUNG_SECONDS = 0.2
-"""A job that people's acts ring for starts at once, but not sooner than this after its last start."""
+"""A job that people's acts ring for starts at once, or so long after its last start; no ring is lost."""
+
+AT_ONCE_SECONDS = 5.0
+"""A job that is rung without end gives its thread back so often, for a stop and for others."""
 
 
 class JobRun(Base):
@@ -26,6 +30,8 @@ class JobRun(Base):
     started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     error: Mapped[str | None] = mapped_column(Text)
+    is_rung: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    """Somebody rang while it was at work: what they rang for may have come too late for this run."""
 
 
 _DUE = text("SELECT name, extract(epoch FROM clock_timestamp() - started_at) FROM job_runs")
@@ -36,7 +42,22 @@ _CLAIM = text(
     "WHERE (job_runs.finished_at IS NOT NULL AND job_runs.started_at <= clock_timestamp() - make_interval(secs => :every)) "
     "OR job_runs.started_at < clock_timestamp() - make_interval(secs => :stuck) RETURNING name"
 )
-_FINISH = text("UPDATE job_runs SET finished_at = clock_timestamp(), error = :error WHERE name = :name")
+_FREE = "(j.finished_at IS NOT NULL OR j.started_at < clock_timestamp() - make_interval(secs => :stuck))"
+_NEXT = "greatest(clock_timestamp(), j.started_at + make_interval(secs => :pause))"
+_WAIT = "extract(epoch FROM started_at - clock_timestamp())"
+# Whoever rings a job that is free starts it; else the ring stays until whoever runs it has come to its end.
+_CLAIM_OR_RING = text(
+    f"INSERT INTO job_runs AS j (name, started_at) VALUES (:name, clock_timestamp()) ON CONFLICT (name) DO UPDATE SET"  # noqa: S608  no input in it
+    f" is_rung = NOT {_FREE}, started_at = CASE WHEN {_FREE} THEN {_NEXT} ELSE j.started_at END,"
+    f" finished_at = CASE WHEN {_FREE} THEN NULL ELSE j.finished_at END,"
+    f" error = CASE WHEN {_FREE} THEN NULL ELSE j.error END RETURNING CASE WHEN NOT is_rung THEN {_WAIT} END"
+)
+_FINISH_OR_GO_ON = text(
+    f"UPDATE job_runs j SET error = :error, is_rung = false, started_at = CASE WHEN is_rung THEN {_NEXT}"  # noqa: S608  no input in it
+    " ELSE started_at END, finished_at = CASE WHEN is_rung THEN NULL ELSE clock_timestamp() END"
+    f" WHERE name = :name RETURNING CASE WHEN finished_at IS NULL THEN {_WAIT} END"
+)
+_FINISH = text("UPDATE job_runs SET finished_at = clock_timestamp(), error = :error WHERE name = :name RETURNING NULL")
 
 
 def due(late_seconds: float = 0) -> list[str]:
@@ -67,21 +88,47 @@ def run(name: str, *, forced: bool = False) -> bool:
     if job is None:
         log.warning("no job is named %s", name)
         return False
-    every = 0.0 if forced else (RUNG_SECONDS if job.is_rung else job.every_seconds) or 0.0
+    if job.is_rung:
+        return _run_rung(job)
+    every = 0.0 if forced else job.every_seconds or 0.0
+    values = {"name": name, "every": every, "stuck": STUCK_SECONDS}
     with transaction():
-        claimed = (
-            session()
-            .execute(_CLAIM, {"name": name, "every": every, "stuck": STUCK_SECONDS})
-            .scalar_one_or_none()
-        )
+        claimed = session().execute(_CLAIM, values).scalar_one_or_none()
     if claimed is None:
         return False
-    error = None
-    try:
-        job.run()
-    except Exception as fault:
-        log.exception("job %s failed", name)
-        error = f"{fault.__class__.__name__}: {fault}"[:500]
+    error = _call(job)
     with transaction():
         session().execute(_FINISH, {"name": name, "error": error})
     return error is None
+
+
+def _run_rung(job: jobs.Job) -> bool:
+    """Run it, and once more for all that rang meanwhile."""
+    values = {"name": job.name, "stuck": STUCK_SECONDS, "pause": RUNG_SECONDS}
+    with transaction():
+        wait: float | None = session().execute(_CLAIM_OR_RING, values).scalar_one()
+    if wait is None:
+        return False
+    until = time.monotonic() + AT_ONCE_SECONDS
+    while True:
+        time.sleep(max(0.0, float(wait)))
+        error = _call(job)
+        is_late = time.monotonic() > until
+        values = {"name": job.name, "error": error, "pause": RUNG_SECONDS}
+        with transaction():
+            wait = session().execute(_FINISH if is_late else _FINISH_OR_GO_ON, values).scalar()
+        if wait is None:
+            break
+    if is_late:
+        jobs.ring_now(jobs.JOBS_QUEUE, jobs.RUN_JOB, job.name)
+    return error is None
+
+
+def _call(job: jobs.Job) -> str | None:
+    """Its fault in words, None where it went well."""
+    try:
+        job.run()
+    except Exception as fault:
+        log.exception("job %s failed", job.name)
+        return f"{fault.__class__.__name__}: {fault}"[:500]
+    return None
