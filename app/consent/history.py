@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -133,9 +133,22 @@ def actor_of(workspace_id: UUID, event_id: UUID) -> str:
 
 
 def list_history(
-    workspace_id: UUID, contact_id: UUID, *, before: datetime | None = None, limit: int = 200
+    workspace_id: UUID,
+    contact_id: UUID,
+    *,
+    before: datetime | None = None,
+    limit: int = 200,
+    without: Collection[Kind] = (),
 ) -> list[HistoryEntry]:
-    """A person's events, newest first, older than ``before``; the personal part is empty once erased."""
+    """A person's events, newest first, older than ``before``; the personal part is empty once erased.
+
+    Args:
+        workspace_id: of the person.
+        contact_id: the person.
+        before: a moment.
+        limit: so many at most.
+        without: kinds that are told elsewhere.
+    """
     query = (
         select(ConsentEvent, ConsentPersonal.body)
         .outerjoin(ConsentPersonal, ConsentPersonal.event_id == ConsentEvent.id)
@@ -145,6 +158,8 @@ def list_history(
     )
     if before is not None:
         query = query.where(ConsentEvent.received_at < before)
+    if without:
+        query = query.where(ConsentEvent.kind.not_in([kind.value for kind in without]))
     return [_entry(event, personal) for event, personal in session().execute(query)]
 
 

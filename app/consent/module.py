@@ -64,11 +64,11 @@ def _timeline(
 ) -> list[TimelineEntry]:
     entries = []
     corrected = history.corrected(workspace_id, contact_id)
-    for entry in history.list_history(workspace_id, contact_id, before=before, limit=limit):
+    # That the question was mailed stands among a person's mails.
+    mailed = {Kind.DOI_MAIL_SENT}
+    for entry in history.list_history(workspace_id, contact_id, before=before, limit=limit, without=mailed):
         detail = ", ".join(entry.interests)
-        if entry.kind is Kind.DOI_MAIL_SENT:
-            detail = entry.personal.get("accepted", "")
-        elif entry.kind in {Kind.GRANTED, Kind.LAPSED}:
+        if entry.kind in {Kind.GRANTED, Kind.LAPSED}:
             ground = history.BASES[Basis(entry.body["basis"])]
             detail = " · ".join(part for part in (detail, f"by {entry.body['channel']}", ground) if part)
         elif entry.kind is Kind.CORRECTED:

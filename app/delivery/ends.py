@@ -111,7 +111,9 @@ def without_content(held: Held, fault: Exception) -> Callable[[datetime], End]:
 
 def words_of(result: Result) -> str:
     """An answer as it may be stored."""
-    words = f"{result.code or ''} {result.enhanced} {result.text}"
+    # A server's own text begins with the enhanced code; what we say ourselves does not.
+    said = result.text if result.text.startswith(result.enhanced) else f"{result.enhanced} {result.text}"
+    words = f"{result.code or ''} {said}"
     return _often(words) if len(words) <= _OFTEN_CHARACTERS else _words(words)
 
 

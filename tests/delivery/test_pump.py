@@ -17,11 +17,12 @@ from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
 from app.contacts.addresses import normalise
 from app.content.variables import SYSTEM, samples
+from app.delivery import ends, pump, queries, service, taking
 from app.delivery import outbox as moves
-from app.delivery import pump, queries, service, taking
 from app.delivery.events import MessagesFinished
 from app.delivery.models import Message
 from app.delivery.rules import Lane, MessageState, Prepared, Sender, Skip
+from app.delivery.transports.base import Outcome, Result, Verb
 from app.kernel import clock, events
 from app.kernel.db import db, session, transaction
 from app.preferences import guardians
@@ -673,3 +674,11 @@ def test_forgetting_a_person_leaves_numbers_and_no_words(post: Post):
     assert (row.state, row.data, row.domain_group, row.reply_text) == ("cancelled", None, None, None)
     assert post.sink.messages == []
     assert timedelta(0) == timedelta(seconds=queries.oldest_due_seconds())
+
+
+def test_a_reply_is_kept_as_the_server_gave_it_and_our_own_words_with_their_code():
+    accepted = Result(Outcome.SENT, 250, "2.0.0", "2.0.0 Ok: queued as 7", Verb.DOT)
+    assert ends.words_of(accepted) == "250 2.0.0 Ok: queued as 7"
+    ours = Result(Outcome.PERMANENT, 550, "5.6.7", "no SMTPUTF8", Verb.LOCAL)
+    assert ends.words_of(ours) == "550 5.6.7 no SMTPUTF8"
+    assert ends.words_of(Result(Outcome.SENT, 250, "", "Ok", Verb.DOT)) == "250 Ok"

@@ -16,6 +16,7 @@ from app.delivery.rules import Prepared, Skip
 from app.forms import queries, service
 from app.kernel import clock, events
 from app.kernel.db import session, transaction
+from app.people import queries as people
 from tests.support import accounts, make, signup
 from tests.support.signup import MARA, messages, path_of, prepared
 
@@ -267,6 +268,8 @@ def test_the_servers_acceptance_becomes_part_of_the_proof(stage, mail):
     assert newest.kind is Kind.DOI_MAIL_SENT
     assert newest.personal["accepted"] == "250 2.0.0 queued"
     assert newest.personal["mime_sha256"] == "01" * 32
+    told = [entry.title for entry in people.timeline(stage.place.id, message.contact_id, limit=20).entries]
+    assert sum("question" in title.lower() for title in told) == 1, "among the mails, and once"
 
 
 def test_the_request_speaks_its_language_on_page_and_in_mail(client, stage):

@@ -19,18 +19,6 @@ ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 
 @pytest.fixture
-def place(session):
-    return make.place()
-
-
-@pytest.fixture
-def mara(place):
-    found = make.person(place.id, "mara@example.org")
-    make.confirmed(place, found)
-    return found
-
-
-@pytest.fixture
 def permission(place, mara):
     """Mara's permission about new coffees."""
     return next(
@@ -53,11 +41,6 @@ def reach(place, mara):
 @pytest.fixture
 def ask(reach):
     return "/p/" + links.preferences(reach.id)
-
-
-@pytest.fixture
-def private(place, mara):
-    return "/my/" + links.private(links.Person(place.id, mara.id), clock.now() + links.PRIVATE_FOR)
 
 
 def action(page: str, ending: str) -> str:

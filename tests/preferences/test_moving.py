@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
 from sqlalchemy import text
 
 from app.consent import history
@@ -19,23 +18,6 @@ from app.kernel.db import session, transaction
 from app.preferences import links
 from tests.support import make
 from tests.support.signup import everything, hidden, messages, path_of, prepared
-
-
-@pytest.fixture
-def place(session):
-    return make.place()
-
-
-@pytest.fixture
-def mara(place):
-    found = make.person(place.id, "mara@example.org")
-    make.confirmed(place, found)
-    return found
-
-
-@pytest.fixture
-def private(place, mara):
-    return "/my/" + links.private(links.Person(place.id, mara.id), clock.now() + links.PRIVATE_FOR)
 
 
 def address(place, who):

@@ -57,18 +57,6 @@ FROM_ELSEWHERE = {
 
 
 @pytest.fixture
-def place(session):
-    return make.place()
-
-
-@pytest.fixture
-def mara(place):
-    found = make.person(place.id, "mara@example.org")
-    make.confirmed(place, found)
-    return found
-
-
-@pytest.fixture
 def door(place, mara):
     found = next(one for one in consent.list_permissions(place.id, mara.id) if one.interest_id == place.interests[0].id)
     return "/u/" + links.unsubscribe(links.Kind.PERMISSION, found.id)

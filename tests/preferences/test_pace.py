@@ -16,28 +16,11 @@ from app.delivery import outbox
 from app.delivery.rules import Lane, Prepared, Skip
 from app.kernel import clock
 from app.kernel.db import session, transaction
-from app.preferences import digests, links, reminding, rules
+from app.preferences import digests, reminding, rules
 from tests.support import mailing, make
 from tests.support.signup import messages, path_of, prepared
 
 WEEK = 7 * 86400
-
-
-@pytest.fixture
-def place(session):
-    return make.place()
-
-
-@pytest.fixture
-def mara(place):
-    found = make.person(place.id, "mara@example.org")
-    make.confirmed(place, found)
-    return found
-
-
-@pytest.fixture
-def private(place, mara):
-    return "/my/" + links.private(links.Person(place.id, mara.id), clock.now() + links.PRIVATE_FOR)
 
 
 def fields(place, **more):

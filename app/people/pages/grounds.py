@@ -26,11 +26,11 @@ from app.people.pages import blueprint, staff
 from app.people.schemas import Ground
 
 _BECAUSE: Final = {
-    Source.PERSON: "by the person’s own country",
-    Source.BRAND: "by your brand’s country",
-    Source.ADDRESS: "by the address they came from",
-    Source.LANGUAGE: "by their language",
-    Source.UNKNOWN: "as nobody told a country: the strictest of each rule",
+    Source.PERSON: "The rules of {name} hold, by the person’s own country.",
+    Source.BRAND: "The rules of {name} hold, by your brand’s country.",
+    Source.ADDRESS: "The rules of {name} hold, by the address they came from.",
+    Source.LANGUAGE: "The rules of {name} hold, by their language.",
+    Source.UNKNOWN: "Nobody told a country, so the strictest of each rule holds.",
 }
 _ACTS: Final = {Act.PURCHASE: "They bought from us", Act.INQUIRY: "They asked us something"}
 _METHODS: Final = (
@@ -58,8 +58,7 @@ def grounds(contact_id: UUID) -> str:
         return _form(contact_id, offered, {}, {})
     return render_template(
         "people/grounds.html",
-        rules_name=law.rules.name,
-        because=_BECAUSE[law.source],
+        because=_BECAUSE[law.source].format(name=law.rules.name),
         grounds=[_ground(contact_id, found, law.rules) for found in OFFERED],
         **_who(contact_id),
     )
