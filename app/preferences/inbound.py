@@ -60,7 +60,7 @@ _QUOTE = re.compile(
     r"|(?:from|von|de|da|van) ?: )"
 )
 _OURS = re.compile(r"<m\.([1-9][0-9]{0,18})\.([1-9][0-9]{0,18})@")
-_TAG = re.compile(r"<[^>]{0,2000}>")
+_TAG = re.compile(r"<[^<>]{0,2000}>")
 _HIDDEN = re.compile(r"<(style|script|head|blockquote)\b.*?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
 
 
