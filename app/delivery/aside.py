@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from app.delivery import compose, outbox
 from app.delivery.compose import Letter
+from app.delivery.editions import imprint_of
 from app.delivery.outbox import COLUMNS, HEAD, Held
 from app.delivery.rules import Skip
 from app.delivery.transports.settings import SmtpSettings
@@ -87,7 +88,7 @@ def make(number: str) -> str:
 
 def _make(held: Held) -> Made:
     if held.head.version_id is None:
-        draft = compose.draft(held)
+        draft = compose.draft(imprint_of(held.head), held)
         return compose.write(held, draft) if isinstance(draft, compose.Draft) else draft
     ((_, made),) = Writer().write(held.head, [held], lambda _: None)
     return made

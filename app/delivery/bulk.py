@@ -1,4 +1,4 @@
-"""Mailings to many: one loop that keeps many lines to mail servers busy and asks the database a few times a second.
+"""The sending itself: one loop that keeps many lines to mail servers busy and asks the database a few times a second.
 
 A turn writes down what servers answered and takes new messages for the room there is on the lines, mailing by mailing
 in the order of their shares and as far as pacing lets them. Between turns only lines are served.
@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
@@ -31,13 +31,13 @@ from app.delivery.pacing.pacer import Pacer
 from app.delivery.pacing.rules import Said
 from app.delivery.pacing.watch import Watch
 from app.delivery.retries import classify
-from app.delivery.rules import CRASHES_UNTIL_ASIDE, Lane, MessageState, Skip
+from app.delivery.rules import CRASHES_UNTIL_ASIDE, Kind, Lane, MessageState, Skip
 from app.delivery.service.mailings import pause
-from app.delivery.shares import Shares
+from app.delivery.shares import Reserve, Shares
 from app.delivery.taking import Taken
 from app.delivery.transports.base import Outcome, Result, Verb
 from app.delivery.transports.exchange import Ended, Mail
-from app.delivery.writing import Made, Writer
+from app.delivery.writing import Made, Spoilt, Writer
 from app.kernel import clock, jobs
 from app.kernel.db import release, transaction
 from app.kernel.errors import Conflict, Problem
@@ -53,12 +53,14 @@ LOOK_AGAIN_SECONDS: Final = 0.5
 """While nothing more may begin, the database is asked so often whether that has changed."""
 REST_SECONDS: Final = 0.02
 """Between two turns, so that the rows of a turn are many."""
+UNABLE_PAUSE: Final = timedelta(minutes=1)
+"""Until what a person has to mend is looked at again."""
 LINGER_SECONDS: Final = 2.0
 """Who only waits for a turn that pacing will give keeps the lines open for so long."""
 
 
-def run(owner: str, until: float, stop: Callable[[], bool]) -> bool:
-    """One slice of bulk: send until nothing is due, ``until`` (monotonic), or ``stop`` says so.
+def run(lane: Lane, owner: str, until: float, stop: Callable[[], bool]) -> bool:
+    """One slice of a lane: send until nothing is due, ``until`` (monotonic), or ``stop`` says so.
 
     Returns:
         Whether something may be left that is due.
@@ -67,7 +69,7 @@ def run(owner: str, until: float, stop: Callable[[], bool]) -> bool:
         sqlalchemy.exc.OperationalError: the database is away.
         OSError: the folder of journals cannot be written; nothing is begun then.
     """
-    work = _Slice(owner)
+    work = _Slice(lane, owner)
     try:
         is_dry = work.run(until, stop)
     finally:
@@ -76,19 +78,20 @@ def run(owner: str, until: float, stop: Callable[[], bool]) -> bool:
     if is_dry:
         return False
     with transaction():
-        return Lane.BULK in queries.lanes_due()
+        return lane in queries.lanes_due()
 
 
 class _Slice:
     """One owner of leases, one journal, many lines."""
 
-    def __init__(self, owner: str) -> None:
+    def __init__(self, lane: Lane, owner: str) -> None:
+        self._lane = lane
         self._owner = owner
         self._journal = Journal(owner)
         self._lines = Lines(self._before_body, self._after_answer)
-        self._shares = Shares(owner)
+        self._shares: Shares | Reserve = Shares(owner) if lane is Lane.BULK else Reserve()
         self._writer = Writer()
-        self._pacer = Pacer()
+        self._pacer = Pacer(lane)
         self._watch = Watch()
         self._results: list[tuple[Ready, Result]] = []
         """Known, and not yet committed."""
@@ -195,7 +198,7 @@ class _Slice:
             with transaction():
                 self._write(known)
                 limits = self._pacer.look()
-                heads = taking.choose(Lane.BULK, clock.now(), limits.shut_routes())
+                heads = taking.choose(self._lane, clock.now(), limits.shut_routes())
                 turns = [turn for head, route in heads if (turn := self._plan(head, route, limits)) is not None]
                 if turns:
                     first = turns.pop(0)
@@ -203,7 +206,9 @@ class _Slice:
         except Exception as fault:
             # Nobody can say whether a commit that failed came through: what may have begun goes back.
             self._settle(_Known(known.answers, [*known.back, *(first.ready if first else ())]))
-            if not isinstance(fault, _Stopped):
+            if isinstance(fault, Spoilt):
+                self._without(fault)
+            elif not isinstance(fault, _Stopped):
                 raise
             return
         finally:
@@ -222,25 +227,31 @@ class _Slice:
             # The first one may have taken the room that this one was planned with.
             turn.size = min(turn.size, turn.route.room)
             if turn.size:
-                with contextlib.suppress(_Stopped):
+                try:
                     self._take_alone(turn, limits)
+                except Spoilt as fault:
+                    self._without(fault)
+                except _Stopped:
+                    continue
 
     def _plan(self, head: Head, name: str, limits: Limits) -> _Turn | None:
         """What may be taken of a mailing now; None: nothing."""
         try:
-            route = self._lines.route(name, self._writer.server(name, head))
+            route = self._lines.route(name, self._writer.server(name))
             self._writer.prepare(head)
-        except NoSender:
-            log.warning("mailing %s: nobody has said yet who the mails come from", head.no)
+        except (NoSender, Problem) as fault:
+            _hold_up(head, fault)
             return None
-        except Problem as fault:
-            # One workspace's lost password keeps nobody else waiting, and somebody can act on it.
-            log.error("mailing %s is paused: %s", head.no, fault.detail)  # noqa: TRY400  it says all there is
-            with contextlib.suppress(Conflict):
-                pause(head.workspace_id, head.no, fault.detail)
-            return None
-        size = 0 if route.away else limits.most(name, min(taking.TAKE, route.room))
+        size = 0 if route.away else limits.most(name, min(taking.TAKE[self._lane], route.room))
         return _Turn(head, route, size) if size else None
+
+    def _without(self, spoilt: Spoilt) -> None:
+        """What has no mail is ended by itself, in a transaction that it has not spoilt."""
+        held = spoilt.held
+        self._journal.hint(Step.RENDERED, held.head.no, 0, 0)
+        decide = ends.without_content(held, spoilt.fault)
+        ends.persist(lambda: outbox.finish(held, decide(clock.now()), was=MessageState.PENDING))
+        self._is_dry = False
 
     def _prepare(self, heads: Sequence[tuple[Head, str]]) -> None:
         """Routes with something due: open the first line, tell that nobody is there, wait for a bucket."""
@@ -289,7 +300,7 @@ class _Slice:
         turn.ready = self._begin(route.name, taken, made, now)
         turn.found = len(taken)
         if turn.found >= turn.size and not self._has_called:
-            jobs.ring_lane(Lane.BULK)
+            jobs.ring_lane(self._lane)
             self._has_called = True
         # Before the commit: whatever stops this process afterwards, a no that comes next is not overtaken.
         turn.good_until = time.monotonic() + MAIL_WITHIN_SECONDS
@@ -389,7 +400,8 @@ class _Slice:
         late: dict[str, list[str]] = {}
         for mail, result in ended:
             ready: Ready = mail.tag
-            ready.letter.data = b""  # not needed any more, and hundreds wait for the database
+            if self._lane is Lane.BULK:
+                ready.letter.data = b""  # not needed any more, and hundreds wait for the database
             self._bodies.pop(mail, None)
             if result is None:
                 self._back.append(ready)
@@ -448,7 +460,8 @@ class _Slice:
             _end(group)
             heard = [ends.said_of(answer) for answer in group]
             first = group[0][0]
-            self._watch.note(first.held.workspace_id, no, first.letter.from_domain, heard)
+            if self._lane is Lane.BULK:
+                self._watch.note(first.held.workspace_id, no, first.letter.from_domain, heard)
             said += heard
         for route in known.routes:
             if known.back:
@@ -458,7 +471,7 @@ class _Slice:
     def _count_sent(self) -> None:
         count, self._sent_count = self._sent_count, 0
         if count:
-            ends.persist(lambda: tallies.add_sent(Lane.BULK, count))
+            ends.persist(lambda: tallies.add_sent(self._lane, count))
 
 
 @dataclass(slots=True)
@@ -504,6 +517,20 @@ class _Known:
 
 class _Stopped(Exception):
     """The mailing does not run any more: nothing of it has begun."""
+
+
+def _hold_up(head: Head, fault: NoSender | Problem) -> None:
+    """A mailing that cannot go: one to many waits for a person, and answers to somebody's act try again by themselves.
+
+    One workspace's lost password keeps nobody else waiting.
+    """
+    words = "nobody has said yet who the mails come from" if isinstance(fault, NoSender) else fault.detail
+    log.error("mailing %s cannot go: %s", head.no, words)
+    if head.kind is Kind.SYSTEM:
+        outbox.put_off(head, clock.now() + UNABLE_PAUSE, words)
+    elif isinstance(fault, Problem):
+        with contextlib.suppress(Conflict):
+            pause(head.workspace_id, head.no, words)
 
 
 def _mail(ready: Ready, good_until: float) -> Mail:

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from app.accounts import queries as accounts
 from app.consent.queries import Ground
 from app.contacts.queries import ReaderRow
 from app.content import service as content
-from app.delivery import dkim_keys, letters, mails, outlets
+from app.delivery import letters, mails
 from app.delivery.dkim import Signer
-from app.delivery.editions import Edition, bounce_domain, return_path_key, sender_of
+from app.delivery.editions import Edition, Imprint, bounce_domain, return_path_key
 from app.delivery.identity import Purpose, message_id, return_path
 from app.delivery.mime import MailParts, build, list_unsubscribe
 from app.delivery.outbox import Held
@@ -74,11 +73,10 @@ def draft_letter(edition: Edition, held: Held, person: ReaderRow, ground: Ground
     )
 
 
-def draft(held: Held) -> Draft | Skip:
+def draft(imprint: Imprint, held: Held) -> Draft | Skip:
     """What a mail of its own says; inside a transaction, writes nothing.
 
     Raises:
-        NoSender: nobody has said yet who the workspace's mails come from.
         sqlalchemy.exc.OperationalError: the database is away.
         Exception: whatever a room's own code does, it is this message's fault.
     """
@@ -89,22 +87,19 @@ def draft(held: Held) -> Draft | Skip:
     )
     if isinstance(prepared, Skip):
         return prepared
-    sender = sender_of(held.head, prepared.sender)
-    brand = accounts.brand(held.workspace_id)
-    tenant = brand.public_id
+    tenant = imprint.brand.public_id
     headers = [("Feedback-ID", f"{held.mailing_no}:{held.head.name}:{tenant}:nod-{tenant}")]
     if held.head.kind is Kind.SYSTEM:
         headers.append(("Auto-Submitted", "auto-generated"))
     return Draft(
         prepared.to,
         prepared.to_name,
-        sender,
-        outlets.route_of(sender.transport_id),
-        partial(_write_system, prepared, brand.accent),
+        imprint.sender,
+        imprint.route,
+        partial(_write_system, prepared, imprint.brand.accent),
         (*headers, *prepared.extra_headers),
         prepared.unsubscribe_url,
-        # From's domain, not the first attempt's: receivers compare the signature with From.
-        dkim_keys.signer_for(held.workspace_id, sender.domain),
+        imprint.signer,
     )
 
 
@@ -116,7 +111,7 @@ def _write_system(prepared: Prepared, accent: str) -> Content:
 
 
 def write(held: Held, draft: Draft) -> Letter:
-    """Render and encode; outside any transaction.
+    """Render and encode; asks nobody.
 
     Raises:
         BadInput: a header that cannot be written safely, or a letter that its reader could not leave.

@@ -32,15 +32,21 @@ class NoSender(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
-    """A mailing with its letter, its sender, the way out, and who signs its mails."""
+class Imprint:
+    """A mailing with its brand, its sender, the way out, and who signs its mails."""
 
     head: Head
-    version: LetterVersion
     brand: Brand
     sender: Sender
     route: SmtpSettings
     signer: Signer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edition(Imprint):
+    """A mailing to many with its letter."""
+
+    version: LetterVersion
 
     def list_headers(self, interest_id: UUID, interest_name: str) -> tuple[tuple[str, str], ...]:
         """The fields that say which list a letter belongs to."""
@@ -52,6 +58,26 @@ class Edition:
         )
 
 
+def imprint_of(head: Head) -> Imprint:
+    """What is the same for all mails of a mailing; inside a transaction.
+
+    Raises:
+        NoSender: see there.
+    """
+    # Who the mails come from: the mailing's own sender, or whoever is the workspace's now.
+    sender = head.sender or queries.sender_of(head.workspace_id)
+    if sender is None:
+        raise NoSender
+    return Imprint(
+        head,
+        accounts.brand(head.workspace_id),
+        sender,
+        outlets.route_of(sender.transport_id),
+        # From's domain, not the first attempt's: receivers compare the signature with From.
+        dkim_keys.signer_for(head.workspace_id, sender.domain),
+    )
+
+
 def edition_of(head: Head) -> Edition:
     """The edition of a mailing to many; inside a transaction.
 
@@ -59,27 +85,9 @@ def edition_of(head: Head) -> Edition:
         NoSender: see there.
     """
     assert head.version_id is not None
-    sender = sender_of(head)
-    return Edition(
-        head,
-        version_of(head.workspace_id, head.version_id),
-        accounts.brand(head.workspace_id),
-        sender,
-        outlets.route_of(sender.transport_id),
-        dkim_keys.signer_for(head.workspace_id, sender.domain),
-    )
-
-
-def sender_of(head: Head, own: Sender | None = None) -> Sender:
-    """Who the mails come from: the mail's own sender, the mailing's, or whoever is the workspace's now.
-
-    Raises:
-        NoSender: see there.
-    """
-    sender = own or head.sender or queries.sender_of(head.workspace_id)
-    if sender is None:
-        raise NoSender
-    return sender
+    own = imprint_of(head)
+    version = version_of(head.workspace_id, head.version_id)
+    return Edition(head, own.brand, own.sender, own.route, own.signer, version)
 
 
 def version_of(workspace_id: UUID, version_id: UUID) -> LetterVersion:

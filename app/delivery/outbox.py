@@ -13,12 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import Row, text
 
-from app.consent import queries as consent
 from app.delivery.events import Finished, FinishedMessage, MessagesFinished
 from app.delivery.pacing import tallies
-from app.delivery.pacing.buckets import route_sql
 from app.delivery.rules import CRASHES_UNTIL_POISON, UNKNOWN_PAUSE, Kind, Lane, MessageState, Sender
 from app.kernel import clock
 from app.kernel.db import array_of, session, text_array_of
@@ -26,15 +24,9 @@ from app.kernel.events import publish
 
 log = logging.getLogger(__name__)
 
-CLAIM_LEASE: Final = timedelta(seconds=90)
 ATTEMPT_LEASE: Final = timedelta(minutes=12)
 """Longer than the ten minutes that a server may take for its last answer."""
-CANDIDATES: Final = 8
 REAP_LIMIT: Final = 1000
-# A single row is locked behind the message, so waiting cannot end in a deadlock. In bulk there are two, and the
-# person who says no may hold one and want the other: the sender gives way before PostgreSQL looks for deadlocks
-# (after 1 s), so that it is never the person's transaction that fails.
-LOCK_TIMEOUT: Final = {Lane.SYSTEM: "2s", Lane.BULK: "900ms"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +113,6 @@ class End:
     crashes: int = 0
 
 
-# Which running mailing is next: the one that has had least for its weight, then the one with the oldest row.
-_CHOOSE = text(
-    "SELECT g.no FROM mailings g CROSS JOIN LATERAL ("  # noqa: S608  no input in it
-    " SELECT m.due_at FROM messages m WHERE m.mailing_no = g.no AND m.state = 'pending' AND m.due_at <= :now"
-    " ORDER BY m.due_at LIMIT 1) AS first"
-    f" WHERE g.lane = :lane AND g.state = 'running' AND {route_sql('g')} <> ALL(CAST(:shut AS text[]))"
-    " ORDER BY g.vtime, first.due_at LIMIT :candidates"
-)
 HEAD: Final = "g.no, g.workspace_id, g.kind, g.name, g.lane, g.sender, g.content_version_id"
 """The columns of ``Head``, in its order."""
 COLUMNS: Final = (
@@ -136,34 +120,6 @@ COLUMNS: Final = (
     " m.created_at, m.attempts, m.host_faults, m.render_faults, m.crash_count, m.first_at, m.from_domain"
 )
 """The columns of ``Held`` behind its head, in its order."""
-_CLAIM = text(
-    "WITH due AS ("  # noqa: S608  no input in it
-    " SELECT mailing_no, n FROM messages WHERE mailing_no = :no AND state = 'pending' AND due_at <= :now"
-    " ORDER BY due_at LIMIT :size FOR UPDATE SKIP LOCKED)"
-    " UPDATE messages m SET state = 'claimed', fence = m.fence + 1, lease_owner = :owner, lease_until = :lease_until"
-    " FROM due, mailings g WHERE m.mailing_no = due.mailing_no AND m.n = due.n AND g.no = m.mailing_no"
-    f" RETURNING {HEAD}, {COLUMNS}"
-)
-_PACE = text("UPDATE mailings SET vtime = vtime + CAST(:taken AS double precision) / weight WHERE no = :no")
-
-
-def claim(lane: Lane, owner: str, size: int, shut: Sequence[str] = ()) -> list[Held]:
-    """Take up to ``size`` due messages of one mailing; rows that another session holds are passed over.
-
-    Mailings whose route is ``shut`` get nothing.
-    """
-    now = clock.now()
-    values = {"now": now, "lane": lane, "candidates": CANDIDATES, "shut": list(shut)}
-    candidates = session().execute(_CHOOSE, values).scalars().all()
-    for no in candidates:
-        values = {"no": no, "now": now, "size": size, "owner": owner, "lease_until": now + CLAIM_LEASE}
-        taken = [_held(row) for row in session().execute(_CLAIM, values)]
-        if taken:
-            if lane is Lane.BULK:
-                session().execute(_PACE, {"no": no, "taken": len(taken)})
-            return sorted(taken, key=lambda held: held.n)
-    return []
-
 
 def head_of(row: Sequence[Any]) -> Head:
     """From the columns of ``HEAD``."""
@@ -194,110 +150,9 @@ def _sender(snapshot: Mapping[str, Any] | None) -> Sender | None:
     )
 
 
-# --- Begin ------------------------------------------------------------------------------------------------------
-
-# Every veto is a column of a row that this statement locks: it waits for one that is not yet committed, reads the
-# row again and leaves the message out. The mailing's row is not locked, or a pause would starve; its state is read
-# with this statement's own snapshot.
-_HELD = "m.mailing_no = :no AND m.n = taken.n AND m.fence = taken.fence AND m.state = 'claimed'"
 _TAKEN = (
     "unnest(CAST(CAST(:ns AS text) AS bigint[]), CAST(CAST(:fences AS text) AS bigint[])) AS taken (n, fence)"
 )
-_BULK_JOIN = " JOIN permissions p ON p.id = m.permission_id JOIN reach r ON r.id = m.reach_id"
-_GATES: Final = {
-    # who: (joined rows, the gate, which rows are locked)
-    "bulk": (_BULK_JOIN, consent.gate_sql(), "p, r"),
-    "contact": (" JOIN reach r ON r.id = m.reach_id", consent.system_gate_sql(), "r"),
-    # A mail of its own that stands on a permission: the digest that somebody chose instead of every mail.
-    "digest": (_BULK_JOIN, consent.gate_sql(as_digest=True), "p, r"),
-    "user": (" JOIN users u ON u.id = m.user_id", "u.disabled_at IS NULL", "u"),
-}
-BULK_REASON: Final = (
-    "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' WHEN r.suppressed_at IS NOT NULL"
-    " THEN coalesce(r.suppressed_reason, 'suppressed') WHEN r.objected_at IS NOT NULL THEN 'stopped everything'"
-    " WHEN p.state <> 'yes' THEN 'no permission' WHEN r.paused_until > :now THEN 'on pause'"
-    " WHEN r.digest IS NOT NULL THEN 'gets a digest' ELSE 'no permission' END"
-)
-"""What the gate has against a message of bulk, in the words of reports."""
-_REASONS: Final = {
-    "bulk": BULK_REASON,
-    "digest": BULK_REASON.replace("r.digest IS NOT NULL THEN 'gets a digest'", "r.digest IS NULL THEN 'no digest'"),
-    "contact": "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' ELSE coalesce(r.suppressed_reason, 'suppressed') END",
-    "user": "'this user is disabled'",
-}
-
-
-def _begin_sql(who: str) -> TextClause:
-    join, gate, locked = _GATES[who]
-    return text(
-        f"WITH allowed AS (SELECT m.mailing_no, m.n FROM {_TAKEN} JOIN messages m ON {_HELD}"  # noqa: S608  no input
-        f" JOIN mailings g ON g.no = m.mailing_no{join} WHERE g.state = 'running' AND {gate}"
-        f" ORDER BY m.n FOR UPDATE OF m FOR SHARE OF {locked})"
-        " UPDATE messages m SET state = 'attempting', began_at = :now, lease_until = :lease_until,"
-        " attempts = m.attempts + 1, first_at = coalesce(m.first_at, :now),"
-        " from_domain = coalesce(m.from_domain, :domain)"
-        " FROM allowed WHERE m.mailing_no = allowed.mailing_no AND m.n = allowed.n RETURNING m.n"
-    )
-
-
-def _refuse_sql(who: str) -> TextClause:
-    join, gate, _ = _GATES[who]
-    reason = _REASONS[who]
-    return text(
-        f"WITH refused AS (SELECT m.mailing_no, m.n, {reason} AS reason FROM {_TAKEN}"  # noqa: S608  no input
-        f" JOIN messages m ON {_HELD}{join} WHERE NOT ({gate}) FOR UPDATE OF m)"
-        " UPDATE messages m SET state = 'suppressed', done_at = :now, lease_owner = NULL, lease_until = NULL,"
-        " reply_text = refused.reason FROM refused WHERE m.mailing_no = refused.mailing_no AND m.n = refused.n"
-        " RETURNING m.n, m.reply_text"
-    )
-
-
-_BEGIN: Final = {who: _begin_sql(who) for who in _GATES}
-_REFUSE: Final = {who: _refuse_sql(who) for who in _GATES}
-
-
-def begin(batch: Sequence[Held], domain: str) -> list[Held]:
-    """Ask the gate once more and note that a server will now be asked; only those returned may be sent.
-
-    The batch is of one mailing and of one sort of recipients. What the gate refuses is suppressed with the
-    reason, what cannot begin (paused, a lost lease) is given back.
-
-    Args:
-        batch: claimed messages.
-        domain: of the sender, for Message-ID and return path; the first attempt's is kept.
-
-    Raises:
-        sqlalchemy.exc.OperationalError: a lock was not granted in time; nothing has begun.
-    """
-    now, first = clock.now(), batch[0]
-    who = _sort_of(first)
-    values = _taken(batch) | {"now": now}
-    session().execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT[first.head.lane]}'"))
-    begun = set(
-        session()
-        .execute(_BEGIN[who], values | {"lease_until": now + ATTEMPT_LEASE, "domain": domain})
-        .scalars()
-    )
-    left = [held for held in batch if held.n not in begun]
-    if left:
-        refused: dict[int, str] = {
-            row.n: row.reply_text for row in session().execute(_REFUSE[who], _taken(left) | {"now": now})
-        }
-        _tell(
-            first,
-            [(held, End(MessageState.SUPPRESSED, refused[held.n])) for held in left if held.n in refused],
-            now,
-        )
-        give_back([held for held in left if held.n not in refused])
-    return [held for held in batch if held.n in begun]
-
-
-def _sort_of(held: Held) -> str:
-    if held.user_id is not None:
-        return "user"
-    if held.head.kind is Kind.BULK:
-        return "bulk"
-    return "digest" if held.permission_id else "contact"
 
 
 def _taken(batch: Sequence[Held]) -> dict[str, Any]:
@@ -310,11 +165,15 @@ def _taken(batch: Sequence[Held]) -> dict[str, Any]:
 
 # --- Back, end, and what nobody finished ------------------------------------------------------------------------
 
+_PUT_OFF = text(
+    "UPDATE messages SET due_at = :until, reply_text = :words"
+    " WHERE mailing_no = :no AND state = 'pending' AND due_at <= :now"
+)
 _GIVE_BACK = text(
     "UPDATE messages m SET state = 'pending', lease_owner = NULL, lease_until = NULL,"  # noqa: S608  no input in it
-    " attempts = m.attempts - CAST(m.state = 'attempting' AS int)"
+    " attempts = m.attempts - 1"
     f" FROM {_TAKEN} WHERE m.mailing_no = :no AND m.n = taken.n AND m.fence = taken.fence"
-    " AND m.state IN ('claimed', 'attempting')"
+    " AND m.state = 'attempting'"
 )
 _END = text(
     "UPDATE messages m SET state = e.state, due_at = coalesce(e.due_at, m.due_at),"
@@ -334,6 +193,11 @@ _SENT_AFTER_ALL = text(
 )
 
 
+def put_off(head: Head, until: datetime, words: str) -> None:
+    """What is due of a mailing waits until then, for a reason that is no message's own."""
+    session().execute(_PUT_OFF, {"no": head.no, "now": clock.now(), "until": until, "words": words})
+
+
 def give_back(batch: Sequence[Held]) -> None:
     """Let somebody else have them: nothing was asked of a server, so no attempt counts."""
     if batch:
@@ -350,11 +214,11 @@ def finish_all(
 ) -> set[int]:
     """Write down what became of messages of one mailing; a stale result is logged and changes nothing.
 
-    ``sent`` alone wins over a row that has been freed meanwhile: pending, claimed anew or unknown.
+    ``sent`` alone wins over a row that has been freed meanwhile: pending or unknown.
 
     Args:
         ends: each message with what became of it.
-        was: claimed or pending for ends before begin: nothing to send, not to be rendered, server away.
+        was: pending for ends before begin: nothing to send, not to be rendered.
 
     Returns:
         The numbers of those that were written.
@@ -454,8 +318,8 @@ def blame(mailing_no: int, n: int, fence: int, words: str) -> None:
 
 
 _OWNED = text(
-    f"SELECT {HEAD}, {COLUMNS}, m.state FROM messages m JOIN mailings g ON g.no = m.mailing_no"  # noqa: S608  no input in it
-    " WHERE m.state IN ('claimed', 'attempting') AND m.lease_owner = :owner ORDER BY m.mailing_no, m.n FOR UPDATE OF m"
+    f"SELECT {HEAD}, {COLUMNS} FROM messages m JOIN mailings g ON g.no = m.mailing_no"  # noqa: S608  no input in it
+    " WHERE m.state = 'attempting' AND m.lease_owner = :owner ORDER BY m.mailing_no, m.n FOR UPDATE OF m"
 )
 _FREED = text(
     f"SELECT {HEAD}, {COLUMNS} FROM messages m JOIN mailings g ON g.no = m.mailing_no"  # noqa: S608  no input in it
@@ -464,10 +328,9 @@ _FREED = text(
 )
 
 
-def held_by(owner: str) -> list[tuple[Held, MessageState]]:
-    """What an owner has in hand, locked."""
-    rows = session().execute(_OWNED, {"owner": owner})
-    return [(_held(row), MessageState(row.state)) for row in rows]
+def held_by(owner: str) -> list[Held]:
+    """What an owner has begun, locked."""
+    return [_held(row) for row in session().execute(_OWNED, {"owner": owner})]
 
 
 def freed_from(owner: str, numbers: Sequence[tuple[int, int]]) -> list[Held]:
@@ -498,9 +361,9 @@ _ONCE_MORE = text(
 
 
 def reap() -> int:
-    """Free what dead workers held, and try system mail in doubt once more; how many rows moved.
+    """Put in doubt what dead workers had begun, and try system mail in doubt once more; how many rows moved.
 
-    Claimed goes back to pending: nothing was begun. Attempting becomes unknown: it may have arrived.
+    What a worker of an earlier version had only claimed goes back.
     """
     now = clock.now()
     values = {"now": now, "size": REAP_LIMIT, "limit": CRASHES_UNTIL_POISON}

@@ -1,4 +1,4 @@
-"""The ways out: which mail server takes a workspace's mails, and connections that a slice keeps open."""
+"""The ways out: which mail server takes a workspace's mails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.delivery import vault
 from app.delivery.models import Transport as TransportRow
-from app.delivery.transports.base import NotOpen, Result, Transport, Verb
+from app.delivery.transports.base import NotOpen, Verb
 from app.delivery.transports.settings import Security, SmtpSettings, Timeouts, parse_url
 from app.delivery.transports.smtp import SmtpTransport
 from app.kernel.db import session
@@ -41,41 +41,6 @@ def route_of(transport_id: UUID | None) -> SmtpSettings:
         return _default
     password = vault.unlock(row.secret) if row.secret else ""
     return SmtpSettings(row.host, row.port, Security(row.security), row.username, password)
-
-
-class Outlets:
-    """Connections of one slice, one a route, reused from mail to mail.
-
-    A route that could not be opened is not tried again in the same slice: a thousand messages behind a dead
-    server cost one connection attempt.
-    """
-
-    def __init__(self) -> None:
-        self._transports: dict[SmtpSettings, Transport] = {}
-        self._away: dict[SmtpSettings, Result] = {}
-
-    def open(self, route: SmtpSettings) -> Transport:
-        """A transport that is ready for a mail.
-
-        Raises:
-            NotOpen: the server is away or refuses us.
-        """
-        if route in self._away:
-            raise NotOpen(self._away[route])
-        transport = self._transports.get(route) or SmtpTransport(route)
-        self._transports[route] = transport
-        try:
-            transport.open()
-        except NotOpen as fault:
-            self._away[route] = fault.result
-            raise
-        return transport
-
-    def close(self) -> None:
-        """Say goodbye to every server."""
-        for transport in self._transports.values():
-            transport.close()
-        self._transports.clear()
 
 
 _FIELDS: Final = {

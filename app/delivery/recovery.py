@@ -13,7 +13,7 @@ from app.delivery.identity import message_id
 from app.delivery.journal import Left, Record, Step
 from app.delivery.outbox import End, Held
 from app.delivery.pacing import slots
-from app.delivery.rules import CRASHES_UNTIL_POISON, MessageState
+from app.delivery.rules import MessageState
 from app.delivery.transports.base import Outcome, Verb
 from app.kernel import clock
 from app.kernel.db import release, transaction
@@ -44,12 +44,8 @@ def _apply(left: Left) -> None:
     last = {(record.mailing_no, record.n): record for record in left.records}
     culprit = _being_made(left.records) if left.is_believed else None
     owned = outbox.held_by(left.owner)
-    for _, group in groupby(owned, key=lambda item: item[0].mailing_no):
-        rows = list(group)
-        claimed = [held for held, state in rows if state is MessageState.CLAIMED]
-        _return_claimed(claimed, culprit)
-        begun = [held for held, state in rows if state is MessageState.ATTEMPTING]
-        _end_begun(begun, last, is_believed=left.is_believed)
+    for _, group in groupby(owned, key=lambda held: held.mailing_no):
+        _end_begun(list(group), last, is_believed=left.is_believed)
     if left.is_believed:
         _tell_sent(left.owner, last)
         _blame(owned, culprit)
@@ -61,27 +57,6 @@ def _being_made(records: Sequence[Record]) -> Record | None:
     """The message whose content was being made at the end."""
     made = [record for record in records if record.step in {Step.RENDERING, Step.RENDERED}]
     return made[-1] if made and made[-1].step is Step.RENDERING else None
-
-
-def _return_claimed(claimed: Sequence[Held], culprit: Record | None) -> None:
-    """Nothing was begun; only the one whose content was being made may be what ended the worker."""
-    now = clock.now()
-    culprits = [held for held in claimed if culprit is not None and _is_of(culprit, held)]
-    outbox.give_back([held for held in claimed if held not in culprits])
-    outbox.finish_all([(held, _crashed(held, now)) for held in culprits], was=MessageState.CLAIMED)
-
-
-def _crashed(held: Held, now: datetime) -> End:
-    if held.crash_count + 1 >= CRASHES_UNTIL_POISON:
-        log.error("message %s is set aside: %s", held.number, POISON)
-        return End(MessageState.POISON, POISON, crashes=1)
-    return End(
-        MessageState.PENDING,
-        due_at=now,
-        host_faults=held.host_faults,
-        render_faults=held.render_faults,
-        crashes=1,
-    )
 
 
 def _end_begun(begun: Sequence[Held], last: dict[tuple[int, int], Record], *, is_believed: bool) -> None:
@@ -112,9 +87,9 @@ def _answered(held: Held, code: int, now: datetime) -> End:
     return End(waiting, f"{code} ({ANSWERED})", code=code, due_at=due_at, counts=verdict.counts)
 
 
-def _blame(owned: Sequence[tuple[Held, MessageState]], culprit: Record | None) -> None:
-    """The message whose mail was being made, where it was not the owner's yet: bulk begins what it has made."""
-    if culprit is not None and not any(_is_of(culprit, held) for held, _ in owned):
+def _blame(owned: Sequence[Held], culprit: Record | None) -> None:
+    """The message whose mail was being made: it was not the owner's yet, for what begins has been made."""
+    if culprit is not None and not any(_is_of(culprit, held) for held in owned):
         outbox.blame(culprit.mailing_no, culprit.n, culprit.fence, POISON)
 
 

@@ -1,4 +1,4 @@
-"""Pure decisions and words of sending, and what a system mail promises to the pump."""
+"""Pure decisions and words of sending, and what a system mail promises to those who send it."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ class MessageState(StrEnum):
 
     PENDING = "pending"
     CLAIMED = "claimed"
+    """As workers of earlier versions left it; no longer written."""
     ATTEMPTING = "attempting"
     SENT = "sent"
     BOUNCED = "bounced"
@@ -210,7 +211,6 @@ class Prepared:
         language: of the text.
         values: for the template's tags.
         to_name: display name of the recipient, or empty.
-        sender: None: the workspace's own.
         unsubscribe_url: where RFC 8058's one-click POST goes; None for mails to staff.
         extra_headers: further (name, value) pairs.
         content: instead of a template.
@@ -221,7 +221,6 @@ class Prepared:
     language: str
     values: Mapping[str, Any]
     to_name: str = ""
-    sender: Sender | None = None
     unsubscribe_url: str | None = None
     extra_headers: tuple[tuple[str, str], ...] = field(default_factory=tuple)
     content: Content | None = None

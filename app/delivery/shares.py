@@ -10,6 +10,8 @@ from app.delivery.pacing import slots
 from app.delivery.pacing.slots import Ask
 from app.kernel.db import release, transaction
 
+RESERVED: Final = 4
+"""Lines of each slice of system mail, beside what mailings share: none of them can keep it waiting."""
 FIRST: Final = 8
 """So many are asked for at first, then twice as many as are open: what nobody uses is free for others."""
 MORE_SECONDS: Final = 0.25
@@ -65,3 +67,17 @@ class Shares:
             with transaction():
                 slots.release(self._owner)
             release()
+
+
+class Reserve:
+    """The same for the mails that somebody waits for: a few lines that nobody has to be asked for."""
+
+    def of(self, _route: str, _held: int) -> int:
+        """As ``Shares.of``."""
+        return RESERVED
+
+    def renew(self, _held: Mapping[str, int]) -> None:
+        """Nothing is leased."""
+
+    def release(self) -> None:
+        """Nothing is leased."""

@@ -1,4 +1,4 @@
-"""Bulk in two writes a message: taken and begun in one transaction, ended in another.
+"""Two writes a message: taken and begun in one transaction, ended in another.
 
 Between the two statements of the first transaction the mails are made, so a fault in one is never in doubt, and the
 rows of those who may say no stay locked: whoever says no meanwhile waits for these milliseconds, and what they say
@@ -16,18 +16,18 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from app.consent import queries as consent
 from app.delivery import outbox
-from app.delivery.outbox import HEAD, Head, Held
+from app.delivery.outbox import COLUMNS, HEAD, Head, Held, held_of
 from app.delivery.pacing.buckets import route_sql
-from app.delivery.rules import Lane
+from app.delivery.rules import Kind, Lane
 from app.kernel.db import session
 
 CANDIDATES: Final = 16
-TAKE: Final = 500
-"""So many are taken at once at most."""
+TAKE: Final = {Lane.BULK: 500, Lane.SYSTEM: 20}
+"""So many are taken at once at most: each system mail is read and made by itself, while their rows are locked."""
 
 _CHOOSE = text(
     f"SELECT {HEAD}, {route_sql('g')} FROM mailings g CROSS JOIN LATERAL ("  # noqa: S608  no input in it
@@ -70,36 +70,88 @@ class Taken:
     refusal: str
 
 
+_BY_PERMISSION: Final = " JOIN permissions p ON p.id = m.permission_id JOIN reach r ON r.id = m.reach_id"
+BULK_REASON: Final = (
+    "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' WHEN r.suppressed_at IS NOT NULL"
+    " THEN coalesce(r.suppressed_reason, 'suppressed') WHEN r.objected_at IS NOT NULL THEN 'stopped everything'"
+    " WHEN p.state <> 'yes' THEN 'no permission' WHEN r.paused_until > :now THEN 'on pause'"
+    " WHEN r.digest IS NOT NULL THEN 'gets a digest' ELSE 'no permission' END"
+)
+"""What the gate has against a message of bulk, in the words of reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sort:
+    """Whom messages go to, and what may speak against it.
+
+    Attributes:
+        which: condition on ``m``; empty for all of a mailing.
+        join: the rows that may hold a no.
+        locked: their names.
+        gate: the question, in SQL.
+        reason: the answer where it is no.
+        columns: of the message.
+    """
+
+    which: str
+    join: str
+    locked: str
+    gate: str
+    reason: str
+    columns: str = f"{COLUMNS}, m.ctid"
+
+
 # Of bulk, nobody has data of their own, and what makes a message unique is whom it goes to.
-_COLUMNS: Final = (
+_BULK_COLUMNS: Final = (
     "m.n, m.fence, m.contact_id, m.permission_id, m.reach_id, m.domain_group, m.created_at, m.attempts, m.host_faults,"
     " m.render_faults, m.crash_count, m.first_at, m.from_domain, m.ctid"
 )
 _NO_DATA: Final[dict[str, Any]] = {}
+_SORTS: Final = {
+    "bulk": _Sort("", _BY_PERMISSION, "p, r", consent.gate_sql(), BULK_REASON, _BULK_COLUMNS),
+    "contact": _Sort(
+        " AND m.user_id IS NULL AND m.permission_id IS NULL",
+        " JOIN reach r ON r.id = m.reach_id", "r", consent.system_gate_sql(),
+        "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' ELSE coalesce(r.suppressed_reason, 'suppressed') END",
+    ),
+    # A mail of its own that stands on a permission: the digest that somebody chose instead of every mail.
+    "digest": _Sort(
+        " AND m.permission_id IS NOT NULL", _BY_PERMISSION, "p, r", consent.gate_sql(as_digest=True),
+        BULK_REASON.replace("r.digest IS NOT NULL THEN 'gets a digest'", "r.digest IS NULL THEN 'no digest'"),
+    ),
+    "user": _Sort(
+        " AND m.user_id IS NOT NULL",
+        " JOIN users u ON u.id = m.user_id", "u", "u.disabled_at IS NULL", "'this user is disabled'",
+    ),
+}  # fmt: skip
 
 
-# All three rows are locked, and none is waited for: who is saying no right now is passed over and asked again at
+# All rows are locked, and none is waited for: who is saying no right now is passed over and asked again at
 # the next turn. A row that changed since the statement began is read again once it is locked, gate included.
-def _take_sql(which: str) -> str:
-    return (
-        f"WITH due AS MATERIALIZED (SELECT {_COLUMNS} FROM messages m WHERE m.mailing_no = :no"  # noqa: S608
-        f" AND m.state = 'pending' AND m.due_at <= :now AND {which}"
+def _take_sql(sort: _Sort, which: str) -> TextClause:
+    return text(
+        f"WITH due AS MATERIALIZED (SELECT {sort.columns} FROM messages m WHERE m.mailing_no = :no"  # noqa: S608
+        f" AND m.state = 'pending' AND m.due_at <= :now AND {which}{sort.which}"
         " AND (CAST(:resting AS text[]) IS NULL OR m.domain_group IS NULL OR m.domain_group <> ALL(CAST(:resting AS text[])))"
         " ORDER BY m.due_at LIMIT :size FOR UPDATE SKIP LOCKED)"
-        f" SELECT m.*, CASE WHEN {consent.gate_sql()} THEN '' ELSE {outbox.BULK_REASON} END"
-        " FROM due m JOIN permissions p ON p.id = m.permission_id JOIN reach r ON r.id = m.reach_id"
-        " ORDER BY m.n FOR SHARE OF p, r SKIP LOCKED"
+        f" SELECT m.*, CASE WHEN {sort.gate} THEN '' ELSE {sort.reason} END"
+        f" FROM due m{sort.join} ORDER BY m.n FOR SHARE OF {sort.locked} SKIP LOCKED"
     )
 
 
-_TAKE = text(_take_sql("m.crash_count = 0"))
-_TAKE_ALONE = text(_take_sql("m.crash_count > 0"))
+_TAKE = {name: _take_sql(sort, "m.crash_count = 0") for name, sort in _SORTS.items()}
+_TAKE_ALONE = {name: _take_sql(sort, "m.crash_count > 0") for name, sort in _SORTS.items()}
+_FIRST = text(
+    "SELECT CASE WHEN user_id IS NOT NULL THEN 'user' WHEN permission_id IS NOT NULL THEN 'digest' ELSE 'contact' END"
+    " FROM messages WHERE mailing_no = :no AND state = 'pending' AND due_at <= :now"
+    " ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED"
+)
 
 
 def take(
     head: Head, size: int, now: datetime, resting: Collection[str] = (), *, is_quiet: bool = True
 ) -> list[Taken]:
-    """Lock up to so many due messages of a mailing and ask the gate about each.
+    """Lock up to so many due messages of a mailing, of one sort of recipients, and ask the gate about each.
 
     A message whose worker ended comes alone, once no other is due or in flight: if it is the culprit, it takes
     nobody with it.
@@ -112,10 +164,15 @@ def take(
         is_quiet: nothing of this worker is in flight.
     """
     values = {"no": head.no, "now": now, "size": size, "resting": list(resting) or None}
-    rows = session().execute(_TAKE, values).all()
+    sort = "bulk" if head.kind is Kind.BULK else session().execute(_FIRST, values).scalar_one_or_none()
+    if sort is None:
+        return []
+    rows = session().execute(_TAKE[sort], values).all()
     if not rows and is_quiet:
-        rows = session().execute(_TAKE_ALONE, values | {"size": 1}).all()
-    return [_taken(head, *row) for row in rows]
+        rows = session().execute(_TAKE_ALONE[sort], values | {"size": 1}).all()
+    if head.kind is Kind.BULK:
+        return [_taken(head, *row) for row in rows]
+    return [Taken(held_of(head, row[:-1]), row[-1]) for row in rows]
 
 
 def _taken(
@@ -155,7 +212,7 @@ def begin(batch: Sequence[Held], owner: str, domain: str, now: datetime) -> bool
     if not batch:
         return True
     values: dict[str, Any] = {
-        "no": batch[0].mailing_no, "places": outbox.places_of(batch), "taken": len(batch), "owner": owner,
+        "no": batch[0].mailing_no, "places": outbox.places_of(batch), "taken": 0 if batch[0].head.kind is Kind.SYSTEM else len(batch), "owner": owner,
         "domain": domain, "now": now, "lease_until": now + outbox.ATTEMPT_LEASE,
     }  # fmt: skip
     places = {row[0]: row[1] for row in session().execute(_BEGIN, values).all()}

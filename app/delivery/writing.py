@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from app.consent import queries as consent
 from app.consent.queries import Ground
@@ -23,10 +23,11 @@ from app.content import service as content
 from app.content.service import Own, Reader
 from app.delivery import compose, letters, outlets
 from app.delivery.compose import Letter
-from app.delivery.editions import Edition, bounce_domain, edition_of, return_path_key, sender_of
+from app.delivery.editions import Edition, Imprint, bounce_domain, edition_of, imprint_of, return_path_key
 from app.delivery.identity import Mailboxes, message_id
 from app.delivery.mime import MailParts, list_unsubscribe
 from app.delivery.outbox import Head, Held
+from app.delivery.pacing.buckets import transport_of
 from app.delivery.rules import Skip
 from app.delivery.sheets import Marks, NeedsWhole, Sheet
 from app.delivery.transports.settings import SmtpSettings
@@ -49,11 +50,21 @@ class _Printed:
     mailboxes: Mailboxes
 
 
+class Spoilt(Exception):
+    """Making this one's mail has spoilt the transaction: it has no mail, and the others are to be taken anew."""
+
+    def __init__(self, held: Held, fault: Exception) -> None:
+        super().__init__(held.number)
+        self.held = held
+        self.fault = fault
+
+
 class Writer:
     """Makes the mails of one slice of work; what it has read and encoded is kept until the slice ends."""
 
     def __init__(self) -> None:
         self._editions: dict[int, Edition] = {}
+        self._imprints: dict[int, Imprint] = {}
         self._servers: dict[str, SmtpSettings] = {}
         self._sheets: dict[tuple[int, UUID, Level, str], _Printed | None] = {}
 
@@ -68,15 +79,26 @@ class Writer:
             known = self._editions[head.no] = edition_of(head)
         return known
 
-    def server(self, route: str, head: Head) -> SmtpSettings:
-        """The mail server of the route that the mailing's mails take; inside a transaction.
+    def imprint(self, head: Head) -> Imprint:
+        """What all mails of a mailing without a letter of its own share; inside a transaction.
 
         Raises:
             NoSender: as ``edition``.
         """
+        known = self._imprints.get(head.no)
+        if known is None:
+            known = self._imprints[head.no] = imprint_of(head)
+        return known
+
+    def server(self, route: str) -> SmtpSettings:
+        """The mail server of a route; inside a transaction.
+
+        Raises:
+            Conflict: its password is lost.
+        """
         known = self._servers.get(route)
         if known is None:
-            known = self._servers[route] = outlets.route_of(sender_of(head).transport_id)
+            known = self._servers[route] = outlets.route_of(transport_of(route))
         return known
 
     def prepare(self, head: Head) -> None:
@@ -86,7 +108,9 @@ class Writer:
             NoSender: as ``edition``.
             Problem: it cannot be had, in words for people: the mail server's password or the signing keys are lost.
         """
-        if head.version_id is not None:
+        if head.version_id is None:
+            self.imprint(head)
+        else:
             self.edition(head)
 
     def write(
@@ -101,9 +125,11 @@ class Writer:
 
         Raises:
             sqlalchemy.exc.OperationalError: the database is away.
+            Spoilt: see there.
         """
         if head.version_id is None:
-            return [(held, _by_itself(held, before)) for held in batch]
+            imprint = self.imprint(head)
+            return [(held, _by_itself(imprint, held, before)) for held in batch]
         edition = self.edition(head)
         people = contacts.find_readers(head.workspace_id, [held.contact_id for held in batch if held.contact_id])
         grounds = consent.find_grounds(
@@ -224,13 +250,15 @@ def _filled(
     )
 
 
-def _by_itself(held: Held, before: Callable[[Held], None]) -> Made:
+def _by_itself(imprint: Imprint, held: Held, before: Callable[[Held], None]) -> Made:
     """A mail whose content a room of its own makes."""
     before(held)
     try:
-        draft = compose.draft(held)
+        draft = compose.draft(imprint, held)
         return compose.write(held, draft) if isinstance(draft, compose.Draft) else draft
     except (OperationalError, InterfaceError):
         raise
+    except DBAPIError as fault:
+        raise Spoilt(held, fault) from fault
     except Exception as fault:  # noqa: BLE001  as above
         return fault

@@ -17,7 +17,7 @@ from app.consent.rules import By, Proof, Reason
 from app.delivery import bulk, pump, queries, schedule, service, taking, timeline
 from app.delivery.events import MailingFinished, MessagesFinished
 from app.delivery.lines import PER_LINE
-from app.delivery.rules import TOO_LATE, Word
+from app.delivery.rules import TOO_LATE, Lane, Word
 from app.delivery.writing import Writer
 from app.kernel import clock, events, jobs
 from app.kernel.db import session, transaction
@@ -713,7 +713,7 @@ def test_who_finds_more_than_one_can_take_calls_others_once(place, smtp):
 def test_a_mailing_has_ended_while_its_worker_lingers(place, smtp, monkeypatch):
     crowd(place, 3)
     number = running(place)
-    work = bulk._Slice("somebody")
+    work = bulk._Slice(Lane.BULK, "somebody")
     is_over, patience = work._is_over, time.monotonic() + 5
     seen: list[str] = []
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from app.delivery import aside, ends, journal, outbox, pump
+from app.delivery import aside, ends, journal, pump, taking
 from app.delivery.journal import Journal, Step
 from app.delivery.rules import Lane
 from app.delivery.writing import Writer
@@ -37,16 +37,15 @@ def folder(live, tmp_path, monkeypatch):
 
 
 class Sender:
-    """A sender that claims, begins some, and dies; what it noted is up to the test."""
+    """A sender that takes some, begins the first of them, and dies; what it noted is up to the test."""
 
     def __init__(self, count: int, begin: int = 0) -> None:
         self.journal = Journal("host:1:abc:7")
         self.journal.open()
         with transaction():
-            self.held = outbox.claim(Lane.BULK, "host:1:abc:7", count)
-        if begin:
-            with transaction():
-                outbox.begin(self.held[:begin], "ostkai.example")
+            head, _ = taking.choose(Lane.BULK, clock.now())[0]
+            self.held = [one.held for one in taking.take(head, count, clock.now())]
+            assert taking.begin(self.held[:begin], "host:1:abc:7", "ostkai.example", clock.now())
 
     def note(self, index: int, step: Step, code: int = 0, fence: int = 0) -> None:
         held = self.held[index]
@@ -93,7 +92,7 @@ def test_a_living_senders_messages_are_its_own(place, smtp):
     alive = Sender(3, begin=2)
     alive.note(0, Step.BODY)
     pump.reap()
-    assert states(number) == {"attempting": 2, "claimed": 1}
+    assert states(number) == {"attempting": 2, "pending": 1}
     alive.die()
     pump.reap()
     assert states(number) == {"unknown": 1, "pending": 2}

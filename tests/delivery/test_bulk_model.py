@@ -316,8 +316,8 @@ def test_no_message_begins_without_a_live_permission(live, smtp):
 def test_the_gate_is_what_keeps_the_model_true(live, smtp, monkeypatch):
     """Without the question at begin the same person would be written to: the model must notice."""
     use_sink(smtp)
-    loose = str(taking._TAKE).replace("p.state = 'yes'", "true").replace("r.objected_at IS NULL", "true")
-    monkeypatch.setattr(taking, "_TAKE", text(loose))
+    loose = str(taking._TAKE["bulk"]).replace("p.state = 'yes'", "true").replace("r.objected_at IS NULL", "true")
+    monkeypatch.setitem(taking._TAKE, "bulk", text(loose))
 
     class Bound(Machine):
         sink = smtp

@@ -176,7 +176,7 @@ def desk(session: object, request: pytest.FixtureRequest) -> Desk:
     tracking.register(no, place.id, version.links)
     head = Head(no, place.id, Kind.BULK, "letter", Lane.BULK, None, version.id)
     sender = Sender("Ostkai “Käffee”", "news@ostkai.example", "jonna@ostkai.example")
-    edition = Edition(head, version, accounts.brand(place.id), sender, outlets.route_of(None), None)
+    edition = Edition(head, accounts.brand(place.id), sender, outlets.route_of(None), None, version)
     held = Held(
         head=head, n=1, fence=1, contact_id=uuid7(), user_id=None, permission_id=uuid7(), reach_id=uuid7(),
         dedupe=uuid7(), domain_group="example.org", data={}, created_at=SOON, attempts=0, host_faults=0,

@@ -10,8 +10,11 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from app.contacts import queries as contacts
-from app.delivery import outlets, service
+from app.delivery import outlets, service, taking
 from app.delivery.models import Mailing, Message
+from app.delivery.outbox import Held
+from app.delivery.rules import Lane
+from app.kernel import clock
 from app.kernel.db import session, transaction
 from app.kernel.ids import uuid7
 from tests.support import make
@@ -65,6 +68,17 @@ def wish(where: make.Place, address: str = "") -> Wish:
         found = contacts.find_address(where.id, who.id)
     assert found is not None
     return Wish(where, who.id, found.address, request.id)
+
+
+def begin(size: int = 1, owner: str = "test", lane: Lane = Lane.SYSTEM) -> list[Held]:
+    """Begin so many messages that are due, for an owner who does nothing more about them."""
+    with transaction():
+        for head, _ in taking.choose(lane, clock.now()):
+            found = [one.held for one in taking.take(head, size, clock.now()) if not one.refusal]
+            if found:
+                assert taking.begin(found, owner, "ostkai.example", clock.now())
+                return found
+    return []
 
 
 def update(wished: Wish, sql: str, **values: object) -> None:

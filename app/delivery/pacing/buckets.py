@@ -47,6 +47,11 @@ def route_key(transport_id: UUID | None) -> str:
     return str(transport_id) if transport_id else DEFAULT_ROUTE
 
 
+def transport_of(route: str) -> UUID | None:
+    """The transport that a route's name stands for; None: the installation's own mail server."""
+    return None if route == DEFAULT_ROUTE else UUID(route)
+
+
 # A mailing to many keeps its way out with its sender; system mail takes whatever its workspace uses now.
 ROUTE_SQL: Final = (
     "CASE WHEN {g}.sender IS NOT NULL THEN coalesce({g}.sender ->> 'transport_id', 'default') ELSE coalesce("
@@ -167,8 +172,8 @@ _LIMITS = text(
 )
 
 
-def limits() -> Limits:
-    """What is limited now, over all routes; one statement over a table that is mostly empty."""
+def limits(lane: Lane = Lane.BULK) -> Limits:
+    """What is limited now for a lane, over all routes; one statement over a table that is mostly empty."""
     rows = session().execute(_LIMITS).all()
     if not rows:
         return Limits(clock.roughly())
@@ -177,6 +182,7 @@ def limits() -> Limits:
     paces = {key: pace for key, pace in found.items() if not pace.is_idle(now)}
     room = {
         (row.route, row.domain_group): filled(row.tokens, rate, (now - row.filled_at).total_seconds())
+        + rate * AHEAD_SECONDS[lane]
         for row in rows
         if (rate := found[row.route, row.domain_group].allows(now)) is not None
     }

@@ -65,7 +65,9 @@ class Pacer:
     later ``learn``, in the transaction that writes the results and after their mailings were locked, if they are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lane: Lane = Lane.BULK) -> None:
+        """Of a lane: system mail may go a little ahead of the clock."""
+        self._lane = lane
         self._limits: Limits | None = None
         self._meter = Meter()
         self._taken: dict[tuple[str, str], datetime] = {}
@@ -73,21 +75,20 @@ class Pacer:
 
     def look(self) -> Limits:
         """What is limited now, over all routes: one statement."""
-        self._limits = buckets.limits()
+        self._limits = buckets.limits(self._lane)
         return self._limits
 
-    def grant(self, route: str, wanted: Mapping[str, int], *, lane: Lane = Lane.BULK) -> dict[str, int]:
+    def grant(self, route: str, wanted: Mapping[str, int]) -> dict[str, int]:
         """How many messages of each group may begin now; one statement, and none where nothing limits them.
 
         Args:
             route: as of ``buckets.route_key``.
             wanted: how many were claimed by group; the empty group is whoever has no domain.
-            lane: system mail may go a little ahead of the clock.
         """
         known = self._limits or self.look()
         if not known.touches(route, wanted):
             return dict(wanted)
-        return buckets.grant(route, wanted, lane=lane)
+        return buckets.grant(route, wanted, lane=self._lane)
 
     def give_back(self, route: str, unused: Mapping[str, int]) -> None:
         """Return what was granted and did not begin; no statement where nothing limits it."""
