@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, literal, select
+from sqlalchemy import delete
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -28,47 +29,38 @@ _LABEL_FAULT = f"Write a label of at most {MAX_LABEL} characters on one line."
 _CHOSEN = frozenset({FieldKind.CHOICE, FieldKind.MULTI_CHOICE})
 
 
+_FIND_OR_MAKE = sql(
+    "WITH known AS (SELECT contact_id FROM addresses"
+    " WHERE workspace_id = :workspace_id AND channel = 'email' AND key = :key),"
+    " made AS (INSERT INTO contacts (id, workspace_id, language, created_at, updated_at)"
+    " SELECT :contact_id, :workspace_id, :language, :now, :now WHERE NOT EXISTS (SELECT FROM known) RETURNING id),"
+    " addressed AS (INSERT INTO addresses"
+    " (id, workspace_id, contact_id, channel, raw, address, key, folded, domain, needs_smtputf8, created_at)"
+    " SELECT :id, :workspace_id, made.id, 'email', :raw, :address, :key, :folded, :domain, :needs_smtputf8, :now"
+    " FROM made ON CONFLICT (workspace_id, channel, key) DO NOTHING RETURNING contact_id)"
+    " SELECT (SELECT contact_id FROM known), (SELECT contact_id FROM addressed)"
+)
+
+
 def find_or_create(workspace_id: UUID, address: Address, *, language: str = "en") -> tuple[Contact, bool]:
     """The person with this address, made when new; the unique key is (workspace, channel, address key).
 
-    Both cases run the same statements, so that an answer's time does not tell which it was. A known
-    person's data stays as it is: whoever typed the address has proved nothing yet.
+    A known person's data stays as it is: whoever typed the address has proved nothing yet.
 
     Returns:
         The person, and whether they are new.
     """
-    contact_id = uuid7()
-    now = clock.now()
-    session().execute(
-        insert(Contact).values(
-            id=contact_id, workspace_id=workspace_id, language=language, created_at=now, updated_at=now
-        )
-    )
-    made = session().execute(
-        insert(ContactAddress)
-        .values(
-            id=uuid7(), workspace_id=workspace_id, contact_id=contact_id, channel=EMAIL, raw=address.raw,
-            address=address.address, key=address.key, folded=address.folded, domain=address.domain,
-            needs_smtputf8=address.needs_smtputf8, created_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["workspace_id", "channel", "key"])
-        .returning(ContactAddress.contact_id)
-    ).scalar_one_or_none()  # fmt: skip
-    session().execute(delete(Contact).where(Contact.id == contact_id, literal(made is None)))
-    found = (
-        session()
-        .execute(
-            select(Contact)
-            .join(ContactAddress, ContactAddress.contact_id == Contact.id)
-            .where(
-                ContactAddress.workspace_id == workspace_id,
-                ContactAddress.channel == EMAIL,
-                ContactAddress.key == address.key,
-            )
-        )
-        .scalar_one()
-    )
-    return found, made is not None
+    values = {
+        "id": uuid7(), "contact_id": uuid7(), "workspace_id": workspace_id, "language": language, "now": clock.now(),
+        "raw": address.raw, "address": address.address, "key": address.key, "folded": address.folded,
+        "domain": address.domain, "needs_smtputf8": address.needs_smtputf8,
+    }  # fmt: skip
+    known, made = session().execute(_FIND_OR_MAKE, values).one()
+    if known is None and made is None:
+        # Another transaction made the same one meanwhile, and has committed by now.
+        session().execute(delete(Contact).where(Contact.id == values["contact_id"]))
+        return find_or_create(workspace_id, address, language=language)
+    return queries.get_contact(workspace_id, known or made), made is not None
 
 
 def change_address(workspace_id: UUID, contact_id: UUID, address: Address) -> None:

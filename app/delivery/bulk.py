@@ -164,7 +164,7 @@ class _Slice:
 
     def _end_finished(self) -> None:
         """Say of a mailing that it has ended as soon as its last message has; who lingers does so for others."""
-        if self._is_dry and self._has_sent and self._lines.is_idle and not (self._results or self._back):
+        if self._lane is Lane.BULK and self._is_dry and self._has_sent and self._lines.is_idle and not (self._results or self._back):
             schedule.end_finished()
             self._has_sent = False
 

@@ -235,6 +235,7 @@ def _ask(form: Form, version: FormVersion, row: Submission, days: int) -> bool:
             "confirm",
             dedupe=request.id,
             contact_id=contact.id,
+            address=post.address.address,
             data={"form": form.public_id},
         )
     return True

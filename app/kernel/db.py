@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
@@ -15,6 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from app.kernel import jobs
 
+T = TypeVar("T")
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -77,7 +78,23 @@ def transaction() -> Iterator[Session]:
     finally:
         current.info.pop("in_transaction", None)
         current.info.pop("now", None)
+        current.info.pop("once", None)
     jobs.ring_all(current.info)
+
+
+def once(key: Hashable, make: Callable[[], T]) -> T:
+    """What ``make`` gave for this key in this transaction; outside of one it is made at each call.
+
+    For what a batch asks again for each of its rows and does not change itself: a brand, a form's topics.
+    """
+    info = session().info
+    if not info.get("in_transaction"):
+        return make()
+    known: dict[Hashable, Any] = info.setdefault("once", {})
+    if key not in known:
+        known[key] = make()
+    found: T = known[key]
+    return found
 
 
 def array_of(values: Iterable[object]) -> str:

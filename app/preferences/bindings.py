@@ -21,11 +21,12 @@ def keep_proof(event: MessagesFinished) -> None:
         return
     for row in event.rows:
         request = consent_queries.find_request(row.dedupe)
-        if row.outcome != "sent" or request is None or queries.is_known(request):
+        if row.outcome != "sent" or request is None or request.workspace_id != row.workspace_id:
+            continue
+        if queries.is_known(request):
             continue
         consent.record_mail(
-            row.workspace_id,
-            row.dedupe,
+            request,
             message_id=row.message_id,
             mime_sha256=row.mime_sha256.hex(),
             accepted_line=row.reply,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from app.consent import queries as consent
 from app.consent import service as consent_service
@@ -109,13 +109,16 @@ def list_mailed_to(workspace_id: UUID, folded: str, since: datetime) -> list[tup
     """
     people = contacts.list_by_folded(workspace_id, folded)
     own = consent.list_form_requests(workspace_id, people, since)
-    query = select(Guardian).where(Guardian.request_id.in_([found for _, found in own]))
-    said = {row.request_id: row.said_at for row in session().execute(query).scalars()}
-    children = select(Guardian.created_at, Guardian.request_id).where(
+    children = and_(
         Guardian.workspace_id == workspace_id, Guardian.folded == folded, Guardian.created_at >= since
     )
+    query = select(Guardian.request_id, Guardian.said_at, Guardian.created_at, children.label("is_asked")).where(
+        or_(Guardian.request_id.in_([found for _, found in own]), children)
+    )
+    rows = session().execute(query).all()
+    said = {row.request_id: row.said_at for row in rows}
     asked = [(said.get(found, moment), found) for moment, found in own]
-    asked += [(moment, found) for moment, found in session().execute(children)]
+    asked += [(row.created_at, row.request_id) for row in rows if row.is_asked]
     return sorted((moment, found) for moment, found in asked if moment is not None)
 
 

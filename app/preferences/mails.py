@@ -65,7 +65,7 @@ def prepare_confirm(message: SystemMessage) -> Prepared | Skip:
         return Skip("The person was erased.")
     if guardians.is_waiting(request.id):
         return Skip("A guardian has not said yes.")
-    if not queries.is_mailed(request):
+    if not queries.is_mailed(request, folded=reader.folded):
         return Skip(
             "This mailbox was asked a short while ago: at most one question in 24 hours, three in 30 days."
         )

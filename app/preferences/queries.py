@@ -19,7 +19,7 @@ from app.consent.service import REQUEST_DAYS
 from app.contacts import queries as contacts
 from app.contacts.rules import mask
 from app.kernel import clock, module
-from app.kernel.db import session
+from app.kernel.db import once, session
 from app.kernel.errors import NotFound
 from app.preferences import guardians, links, rules
 from app.preferences.models import ReaderSettings
@@ -38,6 +38,8 @@ class Reader:
     address: str
     first_name: str
     language: str
+    folded: str = ""
+    """The mailbox, for limits."""
 
     @property
     def masked(self) -> str:
@@ -56,10 +58,11 @@ def get_reader(workspace_id: UUID, contact_id: UUID) -> Reader:
     return Reader(
         workspace_id,
         contact_id,
-        accounts.brand(workspace_id),
+        once(("brand", workspace_id), lambda: accounts.brand(workspace_id)),
         address.address if address else "",
         contact.first_name,
         contact.language,
+        address.folded if address else "",
     )
 
 
@@ -75,7 +78,8 @@ class Words:
 
 def list_asked(request: ConsentRequest) -> list[Interest]:
     """The interests that a request asks about."""
-    return consent.get_interests(request.workspace_id, [UUID(found) for found in request.interests])
+    workspace_id, ids = request.workspace_id, tuple(UUID(found) for found in request.interests)
+    return once(("interests", workspace_id, ids), lambda: consent.get_interests(workspace_id, ids))
 
 
 def is_over(request: ConsentRequest) -> bool:
@@ -87,12 +91,12 @@ def is_over(request: ConsentRequest) -> bool:
 
 def is_known(request: ConsentRequest) -> bool:
     """Whether the person said yes to all of it before, so that there is nothing to confirm."""
-    reach = consent.find_reach(request.workspace_id, request.contact_id, request.channel)
-    if reach is not None and reach.objected_at is not None:
-        return False
     states = consent.choices(request.workspace_id, request.contact_id, request.channel)
     wanted = request.tracking is not None and states.tracking.value != request.tracking
-    return not wanted and all(states.interests.get(UUID(found)) is State.YES for found in request.interests)
+    if wanted or any(states.interests.get(UUID(found)) is not State.YES for found in request.interests):
+        return False
+    reach = consent.find_reach(request.workspace_id, request.contact_id, request.channel)
+    return reach is None or reach.objected_at is None
 
 
 def ends_at(request: ConsentRequest) -> datetime | None:
@@ -111,15 +115,17 @@ def is_mailed(request: ConsentRequest, *, folded: str = "") -> bool:
 
     Args:
         request: the question.
-        folded: the guardian's mailbox, where they are the one to be asked now; else it is the person's.
+        folded: the mailbox that is asked now, the person's or their guardian's; empty: the person's is looked up.
     """
     if request.form_id is None:
         return True
-    address = contacts.find_address(request.workspace_id, request.contact_id)
-    if address is None:
-        return False
+    if not folded:
+        address = contacts.find_address(request.workspace_id, request.contact_id)
+        if address is None:
+            return False
+        folded = address.folded
     since = request.created_at - rules.LOOK_BACK
-    asked = guardians.list_mailed_to(request.workspace_id, folded or address.folded, since)
+    asked = guardians.list_mailed_to(request.workspace_id, folded, since)
     return rules.is_mailed([moment for moment, _ in asked], [found for _, found in asked].index(request.id))
 
 

@@ -285,7 +285,7 @@ def test_counts_by_word_count_each_person_once(session, where):
 def test_a_mailed_question_is_part_of_the_proof(where, mara):
     request = make.asked(where, mara)
     service.record_mail(
-        where.id, request.id, message_id="<m.1.1@news.ostkai.example>", mime_sha256="ab" * 32,
+        request, message_id="<m.1.1@news.ostkai.example>", mime_sha256="ab" * 32,
         accepted_line="250 2.0.0 queued as 7", accepted_at=clock.now(),
     )  # fmt: skip
     entry = history.list_history(where.id, mara.id)[0]

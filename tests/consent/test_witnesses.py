@@ -129,14 +129,14 @@ def test_every_change_is_found_within_and_between_slices(many, superuser):
 
 
 def test_a_changed_mail_is_found(where, superuser):
-    mailed(where, make.asked(where, make.person(where.id)))
+    mailed(make.asked(where, make.person(where.id)))
     assert whole.verify().holds
     superuser.execute("UPDATE consent_mails SET locked = set_byte(locked, 20, get_byte(locked, 20) # 1)")
     assert "not the one that was sent" in whole.verify().faults[0]
 
 
 def test_the_mails_are_append_only(live, where):
-    mailed(where, make.asked(where, make.person(where.id)))
+    mailed(make.asked(where, make.person(where.id)))
     session().commit()
     for act in (
         "UPDATE consent_mails SET workspace_id = workspace_id",

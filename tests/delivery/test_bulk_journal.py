@@ -161,9 +161,8 @@ def test_a_message_that_ends_three_workers_while_it_is_written_is_set_aside_alon
     crowd(place, 5)
     number = running(place)
     for _ in range(3):
-        dead = Sender(5)
-        victim = next(i for i, held in enumerate(dead.held) if held.n == 3)
-        dead.note(victim, Step.RENDERING)
+        dead = Sender(0)
+        dead.journal.note(Step.RENDERING, number, 3, row(3).fence)
         dead.die()
         pump.reap()
     assert row(3).state == "poison"

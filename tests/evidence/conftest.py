@@ -22,11 +22,11 @@ MAIL = (
 ANSWER = "250 2.0.0 Ok: queued as 4C1"
 
 
-def mailed(where, request, source: bytes = MAIL) -> None:
+def mailed(request, source: bytes = MAIL) -> None:
     """The server took the question."""
     with transaction():
         consent.record_mail(
-            where.id, request.id, message_id="<m.1.1@news.ostkai.example>",
+            request, message_id="<m.1.1@news.ostkai.example>",
             mime_sha256=hashlib.sha256(source).hexdigest(), accepted_line=ANSWER,
             accepted_at=datetime(2026, 11, 24, 8, 14, 9, tzinfo=UTC), source=source,
         )  # fmt: skip
@@ -35,7 +35,7 @@ def mailed(where, request, source: bytes = MAIL) -> None:
 def tell_all(where, who) -> None:
     """Asked, mailed, confirmed, then one topic taken back."""
     request = make.asked(where, who, tracking=Level.AGGREGATE)
-    mailed(where, request)
+    mailed(request)
     with transaction():
         consent.confirm(
             request.id, by=By(), proof=Proof(ip="192.0.2.77", user_agent="Firefox 140", http_method="POST", seconds_since_mail=142, verdict="human"),

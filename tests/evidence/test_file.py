@@ -137,7 +137,7 @@ def test_a_person_whom_nobody_asked_has_an_empty_file(staff, where):
 def test_a_question_that_waits_is_not_in_the_file_with_its_link(staff, where):
     who = make.person(where.id)
     request = make.asked(where, who)
-    mailed(where, request)
+    mailed(request)
     seals.seal_now()
     told = file_of(staff, who)
     assert told["mails"] == []

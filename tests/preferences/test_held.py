@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from app.consent import history
+from app.consent import queries as consent
 from app.consent.rules import By, Kind, Reason
 from app.consent.service import record_mail, suppress
 from app.contacts import queries as contacts
@@ -146,7 +147,7 @@ def remind(stage, days: float) -> int:
 def was_mailed(message):
     with transaction():
         record_mail(
-            message.workspace_id, message.dedupe_key, message_id="<m.1.1@x>", mime_sha256="00",
+            consent.find_request(message.dedupe_key), message_id="<m.1.1@x>", mime_sha256="00",
             accepted_line="250", accepted_at=clock.now(),
         )  # fmt: skip
 

@@ -74,5 +74,5 @@ def test_a_person_of_whom_nothing_is_known_has_a_receipt_too(client, where):
     page = client.get(f"{path}/receipt")
     assert page.status_code == 200
     assert "Nothing is in force." in page.text
-    mailed(where, make.asked(where, who))
+    mailed(make.asked(where, who))
     assert "Question mailed" in client.get(f"{path}/receipt").text

@@ -91,7 +91,7 @@ def test_evidence_of_an_open_question_holds_nothing_that_answers_it(client, wher
     who = make.person(where.id)
     request = make.asked(where, who)
     source = b"Subject: x\r\n\r\nhttps://nod.example/c/the-link-that-answers\r\n"
-    mailed(where, request, source)
+    mailed(request, source)
     staff = Staff(client, owner_of(where))
     answer = staff.get(PATHS[0].format(who.id)).data
     everything = answer + b"".join(

@@ -31,8 +31,9 @@ from app.consent.rules import (
 from app.consent.rules.jurisdictions import Jurisdiction
 from app.consent.service import vetoes, write
 from app.consent.service.write import TOLD_COUNTRY
+from app.contacts import queries as contacts
 from app.kernel import clock
-from app.kernel.db import session
+from app.kernel.db import once, session
 from app.kernel.errors import BadInput, NotFound, Problem
 from app.kernel.events import publish
 from app.kernel.ids import uuid7
@@ -87,13 +88,16 @@ def ask(
     Raises:
         BadInput: no interest of this workspace among them.
     """
-    chosen = [found for found in queries.get_interests(workspace_id, interests) if found.archived_at is None]
+    wanted = tuple(interests)
+    known = once(("interests", workspace_id, wanted), lambda: queries.get_interests(workspace_id, wanted))
+    chosen = [found for found in known if found.archived_at is None]
     if len(chosen) != len(set(interests)) or not chosen:
         raise BadInput("Choose what you want to hear about.", fields={"topic": "Choose at least one."})
     request_id, now = uuid7(), clock.now()
     expires_at = now + timedelta(days=days)
     as_shown = write.shown(workspace_id, shown)
     law = law_of(workspace_id, contact_id, country=country, ip=proof.ip)
+    address = contacts.find_address(workspace_id, contact_id)
     about = {
         **write.what(workspace_id, contact_id, chosen, channel, State.ASKED, law=law),
         **as_shown,
@@ -106,7 +110,8 @@ def ask(
         contact_id,
         by,
         about,
-        write.personal(workspace_id, contact_id, proof, typed) | {"campaign": campaign_in(shown.page_url)},
+        write.personal_of(address.address if address else "", proof, typed)
+        | {"campaign": campaign_in(shown.page_url)},
         request_id,
     )
     for interest in chosen:
@@ -114,7 +119,8 @@ def ask(
             workspace_id, contact_id, Purpose.MARKETING, channel, interest.id, State.ASKED, event_id
         )
     write.ensure_reach(workspace_id, contact_id, channel)
-    vetoes.inherit(workspace_id, contact_id)
+    if address is not None:
+        vetoes.inherit_suppression(workspace_id, contact_id, address.key)
     request = ConsentRequest(
         id=request_id, workspace_id=workspace_id, contact_id=contact_id, event_id=event_id, channel=channel.value,
         state=RequestState.OPEN.value, interests=[str(found.id) for found in chosen],
@@ -203,8 +209,7 @@ def mark_suspect(request_id: UUID) -> None:
 
 
 def record_mail(
-    workspace_id: UUID,
-    request_id: UUID,
+    request: ConsentRequest,
     *,
     message_id: str,
     mime_sha256: str,
@@ -216,9 +221,7 @@ def record_mail(
 
     ``source`` is the mail as it was handed over; empty where nobody has it any more.
     """
-    request = queries.find_request(request_id)
-    if request is None or request.workspace_id != workspace_id:
-        return
+    workspace_id = request.workspace_id
     personal = {
         **write.personal(workspace_id, request.contact_id, Proof()),
         "message_id": message_id,
@@ -234,7 +237,7 @@ def record_mail(
         By("system"),
         about,
         personal,
-        request_id,
+        request.id,
         "mail",
     )
     if source:

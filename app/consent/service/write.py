@@ -40,7 +40,7 @@ from app.consent.rules import (
 from app.consent.rules.jurisdictions import Jurisdiction, RuleSet
 from app.contacts import queries as contacts
 from app.kernel import clock
-from app.kernel.db import session
+from app.kernel.db import once, session
 from app.kernel.events import publish
 from app.kernel.ids import uuid7
 
@@ -174,9 +174,14 @@ def close_asked(
 def personal(workspace_id: UUID, contact_id: UUID, proof: Proof, typed: str = "") -> dict[str, Any]:
     """The personal part of an event: who and by what act."""
     address = contacts.find_address(workspace_id, contact_id)
+    return personal_of(address.address if address else "", proof, typed)
+
+
+def personal_of(address: str, proof: Proof, typed: str = "") -> dict[str, Any]:
+    """The same for whoever has the address in hand; empty: there is none."""
     return {
         "typed": typed,
-        "address": address.address if address else "",
+        "address": address,
         "ip": kept_ip(proof.ip),
         "user_agent": proof.user_agent[:400],
         "http_method": proof.http_method,
@@ -204,7 +209,7 @@ def what(
     if law is None:
         assert contact_id is not None
         law = law_of(workspace_id, contact_id)
-    brand = accounts.brand(workspace_id)
+    brand = once(("brand", workspace_id), lambda: accounts.brand(workspace_id))
     return {
         **purposes(Purpose.MARKETING),
         "channel": channel.value,
@@ -236,13 +241,16 @@ def purposes(purpose: Purpose) -> dict[str, Any]:
 
 def shown_texts(workspace_id: UUID, text_ids: Sequence[UUID]) -> dict[str, Any]:
     """The texts that stood there, with their hashes."""
+    return {"texts": once(("texts", workspace_id, *text_ids), lambda: _texts(workspace_id, text_ids))}
+
+
+def _texts(workspace_id: UUID, text_ids: Sequence[UUID]) -> list[dict[str, Any]]:
     query = select(ConsentText).where(ConsentText.workspace_id == workspace_id, ConsentText.id.in_(text_ids))
-    texts = [
+    return [
         {"id": str(found.id), "kind": found.kind, "version": found.version, "sha256": found.sha256.hex(),
          "language": found.language}
         for found in session().execute(query.order_by(ConsentText.kind)).scalars()
     ]  # fmt: skip
-    return {"texts": texts}
 
 
 def shown(workspace_id: UUID, shown: Shown) -> dict[str, Any]:

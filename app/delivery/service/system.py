@@ -15,7 +15,7 @@ from app.delivery.models import Mailing, Message, system_message_n
 from app.delivery.pacing.groups import group_of
 from app.delivery.rules import Kind, Lane, MailingState, MessageState
 from app.kernel import clock, jobs
-from app.kernel.db import session
+from app.kernel.db import once, session
 from app.kernel.errors import Conflict, NotFound
 from app.kernel.ids import uuid7
 
@@ -29,6 +29,7 @@ def send_system(
     reach_id: UUID | None = None,
     user_id: UUID | None = None,
     permission_id: UUID | None = None,
+    address: str = "",
     data: dict[str, Any] | None = None,
 ) -> None:
     """Wish for one system mail to a contact or a user; a second wish with the same ``dedupe`` changes nothing.
@@ -44,6 +45,7 @@ def send_system(
         user_id: the recipient, if a user.
         permission_id: for a mail that stands on a permission, as a digest does: the gate is asked about it when the
             mail begins.
+        address: the contact's, for whoever has it in hand; looked up when left out.
         data: what ``prepare`` will need; ids rather than values, as it is stored until the person is erased.
 
     Raises:
@@ -56,13 +58,12 @@ def send_system(
     domain = None
     if contact_id is not None:
         reach_id = reach_id or _reach_of(workspace_id, contact_id)
-        address = contacts.find_address(workspace_id, contact_id)
-        domain = group_of(address.domain) if address else None
+        domain = group_of(address.rpartition("@")[2]) if address else _group_of(workspace_id, contact_id)
     now = clock.now()
     session().execute(
         insert(Message)
         .values(
-            mailing_no=_standing_mailing(workspace_id, name),
+            mailing_no=once(("standing", workspace_id, name), lambda: _standing_mailing(workspace_id, name)),
             n=system_message_n.next_value(),
             workspace_id=workspace_id,
             contact_id=contact_id,
@@ -133,6 +134,11 @@ def forget_person(workspace_id: UUID, contact_id: UUID) -> None:
         .values(state=MessageState.CANCELLED, done_at=clock.now(), lease_owner=None, lease_until=None)
     )
     session().execute(update(Message).where(*mine).values(data=None, domain_group=None, reply_text=None))
+
+
+def _group_of(workspace_id: UUID, contact_id: UUID) -> str | None:
+    address = contacts.find_address(workspace_id, contact_id)
+    return group_of(address.domain) if address else None
 
 
 def _reach_of(workspace_id: UUID, contact_id: UUID) -> UUID:
