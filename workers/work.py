@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -16,22 +17,29 @@ from app.kernel import schedule
 log = logging.getLogger(__name__)
 SLICE_SECONDS = 30.0
 
+SLICES: Final = 2
+"""So many slices of a lane run in a process at once, so that jobs find a thread: a slice sends for all who ring."""
+
 stopping = threading.Event()
 """Set when this process has been asked to end."""
 _running: Counter[str] = Counter()
+_rung: set[str] = set()
+"""Lanes that somebody rang for while enough slices ran: what they rang for may have come too late for those."""
 _running_lock = threading.Lock()
 
 
 def send(lane: str, seconds: float = SLICE_SECONDS) -> bool:
-    """Run one slice; whether something may be left."""
+    """Run one slice, unless enough of them run; whether something may be left."""
     if lane not in list(Lane):
         log.warning("no lane is named like that: it was left alone")
         return False
-    _count(lane, 1)
+    if not _begin(lane):
+        return False
     try:
-        return attempt(lambda: _send(lane, seconds)) is True
+        is_left = attempt(lambda: _send(lane, seconds)) is True
     finally:
-        _count(lane, -1)
+        was_rung = _end(lane)
+    return is_left or was_rung
 
 
 def _send(lane: str, seconds: float) -> bool:
@@ -59,6 +67,19 @@ def attempt(call: Callable[[], bool]) -> bool | None:
         return None
 
 
-def _count(lane: str, change: int) -> None:
+def _begin(lane: str) -> bool:
     with _running_lock:
-        _running[lane] += change
+        if _running[lane] >= SLICES:
+            _rung.add(lane)
+            return False
+        _running[lane] += 1
+        return True
+
+
+def _end(lane: str) -> bool:
+    """Whether somebody rang meanwhile in vain."""
+    with _running_lock:
+        _running[lane] -= 1
+        was_rung = lane in _rung
+        _rung.discard(lane)
+        return was_rung
