@@ -45,6 +45,10 @@ _RECEIVE = text(
     "ON CONFLICT (form_id, fingerprint) DO NOTHING RETURNING id"
 )
 
+_TAKEN = text(
+    "UPDATE submissions SET contact_id = :contact_id, request_id = :request_id, post = NULL WHERE id = :id"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Post:
@@ -222,11 +226,7 @@ def _ask(form: Form, version: FormVersion, row: Submission, days: int) -> bool:
         days=days,
         country=contacts_queries.country_in(form.workspace_id, row.values.get("custom") or {}),
     )
-    session().execute(
-        update(Submission)
-        .where(Submission.id == row.id)
-        .values(contact_id=contact.id, request_id=request.id, post=None)
-    )
+    session().execute(_TAKEN, {"id": row.id, "contact_id": contact.id, "request_id": request.id})
     if post.guardian is not None:
         preferences.ask_guardian(request.id, post.guardian, form=form.public_id)
     else:

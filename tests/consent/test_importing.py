@@ -90,7 +90,7 @@ def test_nobodys_own_word_is_overruled(where, file):
     make.asked(where, waits)
     make.confirmed(where, said)
     with transaction():
-        service.withdraw(where.id, left.id, [where.interests[0].id], by=By(), proof=Proof())
+        service.withdraw(where.id, left.id, [found.id for found in where.interests], by=By(), proof=Proof())
         service.stop_everything(where.id, stopped.id, by=By(), proof=Proof())
         service.suppress(where.id, never.id, Reason.COMPLAINT, by=By("system"))
         service.erase(where.id, erased.id, by=By("staff"))

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from workers import work
+import pytest
+
+from tests.support.installation import ROOT
 
 
-def test_slices_leave_threads_to_jobs_and_a_ring_in_vain_is_made_good(monkeypatch):
+@pytest.fixture
+def work():
+    """The module by itself: its package is an application at work."""
+    found = importlib.util.spec_from_file_location("work_alone", ROOT / "workers/work.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def test_slices_leave_threads_to_jobs_and_a_ring_in_vain_is_made_good(work, monkeypatch):
     both, may_end = threading.Barrier(3), threading.Event()
 
     def slow(_lane: str, _seconds: float) -> bool:

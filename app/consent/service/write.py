@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text, update
 
 from app.accounts import queries as accounts
 from app.consent import ledger
@@ -66,6 +65,23 @@ def kept_ip(ip: str) -> str:
     return shortened(ip, _ip_policy)
 
 
+# Plain text: each question and answer runs these, and putting them together anew takes longer than running them.
+_PERMISSION: Final = (
+    "INSERT INTO permissions AS p (id, workspace_id, contact_id, purpose, channel, interest_id, state, level, basis,"
+    " valid_until, event_id, updated_at) VALUES (:id, :workspace_id, :contact_id, :purpose, :channel, :interest_id,"
+    " :state, :level, :basis, :valid_until, :event_id, :now) ON CONFLICT ON CONSTRAINT uq_permissions_subject DO UPDATE"
+    " SET state = excluded.state, level = excluded.level, event_id = excluded.event_id, updated_at = excluded.updated_at"
+)
+_WITH_BASIS: Final = ", basis = excluded.basis, valid_until = excluded.valid_until"
+_SET = text(_PERMISSION)
+_SET_WITH_BASIS = text(_PERMISSION + _WITH_BASIS)
+_ASK = text(_PERMISSION + _WITH_BASIS + " WHERE p.state <> 'yes' OR p.valid_until <= :now")
+_REACH = text(
+    "INSERT INTO reach (id, workspace_id, contact_id, channel) VALUES (:id, :workspace_id, :contact_id, :channel)"
+    " ON CONFLICT ON CONSTRAINT uq_reach_subject DO NOTHING"
+)
+
+
 def append(
     kind: Kind,
     workspace_id: UUID,
@@ -98,22 +114,19 @@ def set_permission(
 
     Without a ``basis`` the ground and its end stay as they were, for who takes a no back.
     """
-    row = insert(Permission).values(
-        id=uuid7(), workspace_id=workspace_id, contact_id=contact_id, purpose=purpose.value, channel=channel.value,
-        interest_id=interest_id, state=state.value, level=level.value if level else None,
-        basis=(basis or Basis.CONSENT).value, valid_until=valid_until, event_id=event_id, updated_at=clock.now(),
-    )  # fmt: skip
-    changed = {"state", "level", "event_id", "updated_at"}
-    if basis is not None and state is not State.NO:
-        changed |= {"basis", "valid_until"}
-    asking = or_(Permission.state != State.YES.value, Permission.valid_until <= clock.now())
+    if state is State.ASKED:
+        statement = _ASK
+    else:
+        statement = _SET if basis is None or state is State.NO else _SET_WITH_BASIS
     session().execute(
-        row.on_conflict_do_update(
-            constraint="uq_permissions_subject",
-            set_={name: row.excluded[name] for name in changed},
-            where=asking if state is State.ASKED else None,
-        )
-    )
+        statement,
+        {
+            "id": uuid7(), "workspace_id": workspace_id, "contact_id": contact_id, "purpose": purpose.value,
+            "channel": channel.value, "interest_id": interest_id, "state": state.value,
+            "level": level.value if level else None, "basis": (basis or Basis.CONSENT).value,
+            "valid_until": valid_until, "event_id": event_id, "now": clock.now(),
+        },
+    )  # fmt: skip
     if purpose is Purpose.TRACKING and state is not State.ASKED:
         given = level if state is State.YES and level else Level.NONE
         publish(TrackingChanged(workspace_id, contact_id, given))
@@ -121,11 +134,8 @@ def set_permission(
 
 def ensure_reach(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EMAIL) -> Reach:
     """The person's reach on a channel, locked; the unique key is (workspace, contact, channel)."""
-    session().execute(
-        insert(Reach)
-        .values(id=uuid7(), workspace_id=workspace_id, contact_id=contact_id, channel=channel.value)
-        .on_conflict_do_nothing(constraint="uq_reach_subject")
-    )
+    values = {"id": uuid7(), "workspace_id": workspace_id, "contact_id": contact_id, "channel": channel.value}
+    session().execute(_REACH, values)
     query = select(Reach).where(
         Reach.workspace_id == workspace_id, Reach.contact_id == contact_id, Reach.channel == channel.value
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,20 @@ from sqlalchemy.dialects.postgresql import insert
 from app.consent import queries as consent
 from app.contacts import queries as contacts
 from app.delivery import mails, moves
-from app.delivery.models import Mailing, Message, system_message_n
+from app.delivery.models import Mailing, Message
 from app.delivery.pacing.groups import group_of
 from app.delivery.rules import Kind, Lane, MailingState, MessageState
 from app.kernel import clock, jobs
 from app.kernel.db import once, session
 from app.kernel.errors import Conflict, NotFound
 from app.kernel.ids import uuid7
+
+_WISH = text(
+    "INSERT INTO messages (mailing_no, n, workspace_id, contact_id, user_id, permission_id, reach_id, dedupe_key,"
+    " domain_group, data, state, created_at, due_at) VALUES (:no, nextval('system_message_n'), :workspace_id, :contact_id,"
+    " :user_id, :permission_id, :reach_id, :dedupe, :domain, CAST(:data AS jsonb), 'pending', :now, :now)"
+    " ON CONFLICT ON CONSTRAINT uq_messages_dedupe DO NOTHING"
+)
 
 
 def send_system(
@@ -61,24 +69,14 @@ def send_system(
         domain = group_of(address.rpartition("@")[2]) if address else _group_of(workspace_id, contact_id)
     now = clock.now()
     session().execute(
-        insert(Message)
-        .values(
-            mailing_no=once(("standing", workspace_id, name), lambda: _standing_mailing(workspace_id, name)),
-            n=system_message_n.next_value(),
-            workspace_id=workspace_id,
-            contact_id=contact_id,
-            user_id=user_id,
-            permission_id=permission_id,
-            reach_id=reach_id,
-            dedupe_key=dedupe,
-            domain_group=domain,
-            data=data,
-            state=MessageState.PENDING,
-            created_at=now,
-            due_at=now,
-        )
-        .on_conflict_do_nothing(constraint="uq_messages_dedupe")
-    )
+        _WISH,
+        {
+            "no": once(("standing", workspace_id, name), lambda: _standing_mailing(workspace_id, name)),
+            "workspace_id": workspace_id, "contact_id": contact_id, "user_id": user_id,
+            "permission_id": permission_id, "reach_id": reach_id, "dedupe": dedupe, "domain": domain,
+            "data": json.dumps(data) if data else None, "now": now,
+        },
+    )  # fmt: skip
     jobs.ring_lane(Lane.SYSTEM)
 
 
