@@ -11,6 +11,7 @@ from app.delivery.lines import Lines
 from app.delivery.outlets import route_of
 from app.delivery.pacing.buckets import route_key
 from app.delivery.pacing.slots import USUAL
+from app.delivery.routes import PER_LINE
 from app.delivery.shares import FIRST, Shares
 from app.delivery.transports.exchange import Mail
 from app.delivery.windows import FIRST as FIRST_MAILS
@@ -135,3 +136,17 @@ def test_what_follows_others_to_a_receiver_that_has_become_slow_goes_back(live, 
     assert route.windows.slow() == ["late.example"]
     assert not lines.is_idle, "the first is still in hand"
     late.release()
+
+
+def test_a_slow_server_gets_few_at_a_time(live, smtp, lines):
+    use_sink(smtp)
+    smtp.delay_at("DOT", 0.2, times=4)
+    route = lines.route(route_key(None), route_of(None))
+    route.grow(1, is_waiting=True)
+    opened(lines, 1)
+    assert route.room == PER_LINE
+    ended = lines.feed(route, [mail_to("good.example") for _ in range(4)])
+    until = time.monotonic() + 10
+    while len(ended) < 4 and time.monotonic() < until:
+        ended += lines.serve(0.05)
+    assert 1 <= route.room <= 6
