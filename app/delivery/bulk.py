@@ -23,7 +23,7 @@ from app.delivery.compose import Letter
 from app.delivery.editions import NoSender
 from app.delivery.ends import Answer, Ready
 from app.delivery.journal import Journal, Record, Step
-from app.delivery.lines import Lines, Route
+from app.delivery.lines import Lines
 from app.delivery.outbox import End, Head, Held
 from app.delivery.pacing import tallies
 from app.delivery.pacing.buckets import Limits
@@ -31,6 +31,7 @@ from app.delivery.pacing.pacer import Pacer
 from app.delivery.pacing.rules import Said
 from app.delivery.pacing.watch import Watch
 from app.delivery.retries import classify
+from app.delivery.routes import Route
 from app.delivery.rules import CRASHES_UNTIL_ASIDE, Kind, Lane, MessageState, Skip
 from app.delivery.service.mailings import pause
 from app.delivery.shares import Reserve, Shares
@@ -55,6 +56,8 @@ REST_SECONDS: Final = 0.02
 """Between two turns, so that the rows of a turn are many."""
 UNABLE_PAUSE: Final = timedelta(minutes=1)
 """Until what a person has to mend is looked at again."""
+LONGEST_SECONDS: Final = 900.0
+"""A slice that only a slow receiver keeps goes on for so long with everybody else."""
 LINGER_SECONDS: Final = 2.0
 """Who only waits for a turn that pacing will give keeps the lines open for so long."""
 
@@ -110,6 +113,8 @@ class _Slice:
         self._has_called = False
         """Others were told that there is more than one worker can take."""
         self._is_settled = True
+        self._is_late = False
+        """Its time is up, and only slow receivers keep it."""
 
     def run(self, until: float, stop: Callable[[], bool]) -> bool:
         """Send; whether it ended because nothing was due."""
@@ -117,7 +122,7 @@ class _Slice:
         self._is_settled = False
         away: Exception | None = None
         while True:
-            may_take = away is None and not stop() and time.monotonic() < until
+            may_take = away is None and not stop() and self._has_time(until)
             if not may_take:
                 self._keep(self._lines.return_waiting())
             try:
@@ -138,6 +143,11 @@ class _Slice:
             raise away
         self._count_sent()
         return self._is_dry
+
+    def _has_time(self, until: float) -> bool:
+        now = time.monotonic()
+        self._is_late = now >= until
+        return not self._is_late or (self._lines.is_held and now < until + LONGEST_SECONDS)
 
     def close(self) -> None:
         """End the slice; a journal that the database does not know yet stays for whoever comes next."""
@@ -171,8 +181,11 @@ class _Slice:
     def _has_room(self, now: float) -> bool:
         """Whether to ask for more: nothing is out, or enough has ended since the last time."""
         since = now - self._looked_at
+        if since > LOOK_AGAIN_SECONDS:
+            return True
         if self._is_dry:
-            return since > LOOK_AGAIN_SECONDS or (self._lines.is_idle and bool(self._results))
+            # An answer opens its receiver's window.
+            return since > REST_SECONDS and bool(self._results)
         if not self._lines.count:
             return not self._lines.is_opening
         return since > REST_SECONDS and self._lines.has_room
@@ -268,8 +281,8 @@ class _Slice:
                 # All lines are others' for now. Whoever stays in line gets its part at their next asking.
                 self._linger_until = time.monotonic() + LINGER_SECONDS
                 continue
-            if not route.open:
-                route.grow(cap)
+            if not route.room:
+                route.grow(cap, is_waiting=self._lines.is_waiting)
             if not route.open or not route.room:
                 self._is_dry = False
 
@@ -293,6 +306,8 @@ class _Slice:
         head, route, now = turn.head, turn.route, clock.now()
         self._pacer.postpone(route.name, head.no)
         resting = {*limits.shut_groups(route.name), *route.windows.full()}
+        if self._is_late:
+            resting.update(route.windows.slow())
         taken = taking.take(head, turn.size, now, resting, is_quiet=self._lines.is_idle)
         chosen = self._granted(head, route, [one for one in taken if not one.refusal], limits)
         made = self._make(head, chosen, route)
@@ -315,8 +330,7 @@ class _Slice:
             # Tokens come soon, or a window opens.
             self._linger_until = time.monotonic() + LINGER_SECONDS
         if turn.found >= turn.size:
-            route.grow(self._shares.of(route.name, route.count))
-        route.windows.begun(one.held.domain_group for one in turn.ready)
+            route.grow(self._shares.of(route.name, route.count), is_waiting=self._lines.is_waiting)
         self._keep(self._lines.feed(route, [_mail(one, turn.good_until) for one in turn.ready]))
 
     def _granted(self, head: Head, route: Route, allowed: Sequence[Taken], limits: Limits) -> list[Held]:
@@ -397,7 +411,6 @@ class _Slice:
 
     def _keep(self, ended: Sequence[Ended]) -> None:
         """Remember what has come to an end until the next turn."""
-        late: dict[str, list[str]] = {}
         for mail, result in ended:
             ready: Ready = mail.tag
             if self._lane is Lane.BULK:
@@ -405,12 +418,8 @@ class _Slice:
             self._bodies.pop(mail, None)
             if result is None:
                 self._back.append(ready)
-                late.setdefault(ready.route, []).append(ready.held.domain_group)
             else:
                 self._results.append((ready, result))
-                self._lines.named(ready.route).windows.answered(ready.held.domain_group)
-        for route, groups in late.items():
-            self._lines.named(route).windows.taken_back(groups)
 
     # What became of it.
 

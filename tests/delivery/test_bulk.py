@@ -16,7 +16,7 @@ from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
 from app.delivery import bulk, pump, queries, schedule, service, taking, timeline
 from app.delivery.events import MailingFinished, MessagesFinished
-from app.delivery.lines import PER_LINE
+from app.delivery.routes import PER_LINE
 from app.delivery.rules import TOO_LATE, Lane, Word
 from app.delivery.writing import Writer
 from app.kernel import clock, events, jobs
@@ -455,24 +455,6 @@ def test_bulk_never_keeps_a_confirmation_waiting(place, smtp):
     assert pump.run_slice("system", deadline_seconds=5) is False
     assert wished.state == "sent"
     assert not [copy for copy in smtp.messages if "crowd.example" in copy.rcpt_to[0]]
-
-
-def test_a_slow_server_gets_few_at_a_time(place, smtp, monkeypatch):
-    crowd(place, 40)
-    number = running(place)
-    smtp.delay_at("DOT", 0.2, times=12)
-    sizes: list[int] = []
-    begin = taking.begin
-
-    def noting(batch, *more):
-        sizes.append(len(batch))
-        return begin(batch, *more)
-
-    monkeypatch.setattr(taking, "begin", noting)
-    send()
-    assert sizes[0] == 20
-    assert min(sizes[1:4]) <= 6
-    assert states(number) == {"sent": 40}
 
 
 def test_a_letter_that_one_reader_could_not_leave_is_never_sent_to_that_reader(place, smtp, monkeypatch):

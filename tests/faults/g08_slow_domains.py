@@ -8,8 +8,8 @@ from tests.faults.site import Site
 from tests.support.mailing import Setting
 
 NAME = "G8"
-SHORT = {"people": 200, "late_seconds": 1.5}
-LONG = {"people": 2_000, "late_seconds": 10.0}
+SHORT = {"people": 200, "late_seconds": 20.0, "grace_seconds": 5.0}
+LONG = {"people": 2_000, "late_seconds": 60.0, "grace_seconds": 0.5}
 GOOD = tuple(f"good{number}.example" for number in range(8))
 MOST_SECONDS = 45.0
 """After this it is too late in any case."""
@@ -17,10 +17,18 @@ MOST = 1.2
 """Times their undisturbed time."""
 
 
-def run(site: Site, people: int, late_seconds: float) -> Outcome:
-    """One mailing with good domains only, then one with all ten."""
+def run(site: Site, people: int, late_seconds: float, grace_seconds: float) -> Outcome:
+    """One mailing with good domains only, once the workers are warm, then one with all ten.
+
+    Args:
+        site: where.
+        people: how many, over all ten.
+        late_seconds: each answer of the late one takes so long.
+        grace_seconds: beside the factor, for cores that are busy with something else; far less than one late answer.
+    """
     site.start_all()
     site.mail.behave()
+    _seconds(site, site.place(people * 8 // 10, GOOD), people * 8 // 10)
     alone = _seconds(site, site.place(people * 8 // 10, GOOD), people * 8 // 10)
     site.mail.behave(
         *tarpit("late.example", late_seconds),
@@ -36,8 +44,10 @@ def run(site: Site, people: int, late_seconds: float) -> Outcome:
     site.until_ended(number, seconds=120)
     site.stop("bulk1")
     outcome = check(site, [number], doubt=people, is_shifted=True)
+    outcome.with_figure("alone_seconds", alone)
+    outcome.with_figure("beside_seconds", beside)
     outcome.with_figure("slower_by_factor", beside / alone)
-    outcome.demand(beside <= MOST * alone + 0.5, f"the others took {beside:.1f} s instead of {alone:.1f} s")
+    outcome.demand(beside <= MOST * alone + grace_seconds, f"the others took {beside:.1f} s instead of {alone:.1f} s")
     return outcome
 
 

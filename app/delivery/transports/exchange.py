@@ -86,7 +86,8 @@ class Exchange:
         line.setblocking(False)
         self._line = line
         self._offers = offers
-        self._is_overlapping = "PIPELINING" in offers
+        self.is_overlapping = "PIPELINING" in offers
+        """Whether the next envelope may leave with a dot."""
         self._times = timeouts
         self._before_body = before_body
         self._after_answer = after_answer
@@ -116,9 +117,11 @@ class Exchange:
         return not (self._waiting or self._expected or self._commands or self._body)
 
     @property
-    def waits(self) -> int:
-        """How many mails have not begun to leave."""
-        return len(self._waiting)
+    def head(self) -> Mail | None:
+        """Whom the server is at."""
+        if self._expected:
+            return self._expected[0][1]
+        return self._body or (self._commands[0][2] if self._commands else None)
 
     @property
     def is_blocked(self) -> bool:
@@ -181,7 +184,7 @@ class Exchange:
             return
         self._body = None
         self._expect(Verb.DOT, mail)
-        self._say(b".\r\n" + self._next_envelope() if self._is_overlapping else b".\r\n")
+        self._say(b".\r\n" + self._next_envelope() if self.is_overlapping else b".\r\n")
 
     def check_time(self, now: float) -> None:
         """Give the server up when it has been silent for too long, and take back what comes too late behind it."""
@@ -230,7 +233,7 @@ class Exchange:
         if self._needs_reset:
             envelope.insert(0, (Verb.RSET, b"RSET\r\n", mail))
             self._needs_reset = False
-        if not self._is_overlapping:
+        if not self.is_overlapping:
             self._commands.extend(envelope)
             return self._next_command()
         if not self._expected:
