@@ -56,6 +56,7 @@ def tab(
 
 def check_page(page: Page) -> None:
     """Nothing for axe to say, nothing wider than the window."""
+    page.wait_for_load_state()  # a press may still be on its way to the next page
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow <= 0, f"{page.url} is {overflow} px too wide"
     found = page.evaluate(
