@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from app import create_app
 from app.accounts.service import passwords
 from app.config import Settings
+from app.content import mjml
 from app.forms import intake
 from app.forms.pages import known
 from app.kernel import clock, i18n, limits, redis
@@ -34,6 +35,7 @@ redis.CONNECT_SECONDS, redis.ANSWER_SECONDS = 5.0, 10.0
 # Nearly every test has an owner who signs in: the same argon2id for less work. Processes that tests start do it all.
 EARNEST_HASHER = passwords._hasher
 passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+mjml.CACHE_ENTRIES = 1024  # every mail of the house, which several tests look at, is compiled once
 known.SECONDS = 0.0  # tests change a form and post to it in the same second
 _numbers = itertools.count(1)
 _data = tempfile.TemporaryDirectory(prefix="nod-tests-data-")
