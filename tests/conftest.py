@@ -15,6 +15,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
 
@@ -40,6 +41,20 @@ known.SECONDS = 0.0  # tests change a form and post to it in the same second
 _numbers = itertools.count(1)
 _data = tempfile.TemporaryDirectory(prefix="nod-tests-data-")
 KEYS = {"secret_key": b"s" * 32, "hash_key": b"h" * 32, "seal_key": b"e" * 32}
+
+# Rooms whose tests wait for processes, browsers and clocks more than they compute.
+WAITING = frozenset({"bench", "browser", "faults", "journeys", "local", "workers"})
+# Each application would compile its templates anew.
+_compiled = tempfile.TemporaryDirectory(prefix="nod-tests-templates-")
+_templates = FileSystemBytecodeCache(_compiled.name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that wait come first, otherwise as they were: one worker begins with them while others use the cores.
+
+    So none of the longest begins last, and few of those that watch the clock run at the same time.
+    """
+    items.sort(key=lambda item: item.path.parent.name not in WAITING)
 
 
 class FreshClient(FlaskClient):
@@ -73,6 +88,7 @@ def settings_for(database_url: str, redis_url: str, **more) -> Settings:
 def make_app(settings: Settings) -> Flask:
     made = create_app(settings)
     made.test_client_class = FreshClient
+    made.jinja_env.bytecode_cache = _templates
     made.testing = False
     return made
 
