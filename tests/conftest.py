@@ -224,6 +224,13 @@ def _steady(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def other_settings(servers: OwnServers, template: str) -> Iterator[Settings]:
     """Settings of a database of its own for processes that the test starts itself."""
+    with settings_of_its_own(servers, template) as made:
+        yield made
+
+
+@contextmanager
+def settings_of_its_own(servers: OwnServers, template: str) -> Iterator[Settings]:
+    """The same for as long as somebody needs them."""
     name = f"nod_live_{next(_numbers)}"
     yield settings_for(_database(servers, name, template), servers.redis_url)
     _drop(servers, name)
