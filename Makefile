@@ -7,7 +7,7 @@ PYTEST_ARGUMENTS ?=
 
 BENCHES := bench-send bench-permission
 
-.PHONY: help run doctor flask setup test test-setup check setup-for-tests lock faults bench $(BENCHES)
+.PHONY: help run doctor flask setup test test-setup check style types imports setup-for-tests lock faults bench $(BENCHES)
 
 help:
 	@echo "make run         set up, start everything on this machine, print the address"
@@ -36,8 +36,9 @@ setup: need-python
 setup-for-tests: need-python
 	@$(PYTHON) app/local/bootstrap.py --test
 
+# A third of the time of a test is waiting: three workers keep two cores busy.
 test: check
-	@$(VENV)/python -m pytest -m "not network" -n 2 --dist worksteal $(PYTEST_ARGUMENTS) $(TESTS) \
+	@$(VENV)/python -m pytest -m "not network" -n 3 --dist worksteal $(PYTEST_ARGUMENTS) $(TESTS) \
 	|| { echo "Nod: what failed while both cores were busy is tried once more, alone. Twice red is red."; \
 	exec $(VENV)/python -m pytest -m "not network" --last-failed --last-failed-no-failures none $(PYTEST_ARGUMENTS) $(TESTS); }
 
@@ -53,9 +54,17 @@ $(BENCHES): bench-%: setup-for-tests
 faults: setup-for-tests
 	@FAULTS="$(FAULTS)" exec $(VENV)/python -m tests.faults.run
 
+# Beside each other; what each says is printed whole when it ends.
 check: setup-for-tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target style types imports
+
+style:
 	@$(VENV)/ruff check .
+
+types:
 	@$(VENV)/mypy
+
+imports:
 	@$(VENV)/lint-imports --no-cache
 
 # Names and hashes only: where packages come from is each machine's own setting.

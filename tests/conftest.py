@@ -15,12 +15,14 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
 
 from app import create_app
 from app.accounts.service import passwords
 from app.config import Settings
+from app.content import mjml
 from app.forms import intake
 from app.forms.pages import known
 from app.kernel import clock, i18n, limits, redis
@@ -34,10 +36,25 @@ redis.CONNECT_SECONDS, redis.ANSWER_SECONDS = 5.0, 10.0
 # Nearly every test has an owner who signs in: the same argon2id for less work. Processes that tests start do it all.
 EARNEST_HASHER = passwords._hasher
 passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+mjml.CACHE_ENTRIES = 1024  # every mail of the house, which several tests look at, is compiled once
 known.SECONDS = 0.0  # tests change a form and post to it in the same second
 _numbers = itertools.count(1)
 _data = tempfile.TemporaryDirectory(prefix="nod-tests-data-")
 KEYS = {"secret_key": b"s" * 32, "hash_key": b"h" * 32, "seal_key": b"e" * 32}
+
+# Rooms whose tests wait for processes, browsers and clocks more than they compute.
+WAITING = frozenset({"bench", "browser", "faults", "journeys", "local", "workers"})
+# Each application would compile its templates anew.
+_compiled = tempfile.TemporaryDirectory(prefix="nod-tests-templates-")
+_templates = FileSystemBytecodeCache(_compiled.name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that wait come first, otherwise as they were: one worker begins with them while others use the cores.
+
+    So none of the longest begins last, and few of those that watch the clock run at the same time.
+    """
+    items.sort(key=lambda item: item.path.parent.name not in WAITING)
 
 
 class FreshClient(FlaskClient):
@@ -71,6 +88,7 @@ def settings_for(database_url: str, redis_url: str, **more) -> Settings:
 def make_app(settings: Settings) -> Flask:
     made = create_app(settings)
     made.test_client_class = FreshClient
+    made.jinja_env.bytecode_cache = _templates
     made.testing = False
     return made
 
@@ -206,6 +224,13 @@ def _steady(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def other_settings(servers: OwnServers, template: str) -> Iterator[Settings]:
     """Settings of a database of its own for processes that the test starts itself."""
+    with settings_of_its_own(servers, template) as made:
+        yield made
+
+
+@contextmanager
+def settings_of_its_own(servers: OwnServers, template: str) -> Iterator[Settings]:
+    """The same for as long as somebody needs them."""
     name = f"nod_live_{next(_numbers)}"
     yield settings_for(_database(servers, name, template), servers.redis_url)
     _drop(servers, name)

@@ -10,7 +10,9 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from app.kernel.db import db
 from app.local.supervised import free_port
+from tests.conftest import settings_of_its_own
 from tests.support.browser import axe_source, launch_options
 from tests.support.installation import Installation, running
 
@@ -56,6 +58,7 @@ def tab(
 
 def check_page(page: Page) -> None:
     """Nothing for axe to say, nothing wider than the window."""
+    page.wait_for_load_state()  # a press may still be on its way to the next page
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow <= 0, f"{page.url} is {overflow} px too wide"
     found = page.evaluate(
@@ -75,3 +78,19 @@ def nod(other_settings, tmp_path) -> Iterator[Installation]:
     )
     with running(settings, tmp_path / "nod.log", "mailbox", "web", "senders", "clock") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def alone(servers, template, tmp_path_factory) -> Iterator[Installation]:
+    """The web alone, on a database that the tests of one file share: no mail leaves here."""
+    log = tmp_path_factory.mktemp("web") / "nod.log"
+    with settings_of_its_own(servers, template) as settings, running(settings, log, "web") as made:
+        yield made
+
+
+@pytest.fixture
+def web(alone: Installation) -> Iterator[Installation]:
+    """The same for one test, which leaves no session behind; whom it is about it makes itself."""
+    db.session.remove()
+    yield alone
+    db.session.remove()

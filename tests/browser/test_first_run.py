@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,28 +20,39 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name).first.click()
 
 
-def set_up(page: Page) -> None:
-    """The wizard, to its end."""
+def look_away(_page: Page) -> None:
+    """What most do who only need an installation that is set up."""
+
+
+def look_by_day_and_night(page: Page) -> None:
+    """Check a page in both colour schemes."""
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        check_page(page)
+
+
+def set_up(page: Page, look: Callable[[Page], None] = look_away) -> None:
+    """The wizard, to its end; each of its pages is looked at."""
     page.goto("/")
     expect(page).to_have_url(re.compile("/setup/account"))
-    check_page(page)
+    look(page)
     page.get_by_label("Your name").fill("Jonna Petersen")
     page.get_by_label("Your email address").fill("jonna@ostkai.example")
     page.get_by_label("Password").fill("a long walk by the harbour")
     press(page, "Create the account")
     expect(page).to_have_url(re.compile("/setup/brand"))
-    check_page(page)
+    look(page)
     page.get_by_label("Brand name").fill("Ostkai Coffee Roasters")
     page.get_by_label("Website").fill("https://ostkai.example/")
     page.get_by_label("Postal address").fill("Speicherweg 4\n24103 Kiel")
     press(page, "Save and continue")
     expect(page).to_have_url(re.compile("/setup/sender"))
-    check_page(page)
+    look(page)
     page.get_by_label("Sender name").fill("Jonna at Ostkai")
     page.get_by_label("Sender address").fill("jonna@news.ostkai.example")
     press(page, "Save and continue")
     expect(page).to_have_url(re.compile("/setup/test"))
-    check_page(page)
+    look(page)
 
 
 def mails(page: Page, to: str) -> list[dict]:
@@ -63,7 +75,7 @@ def link(mail: dict, start: str) -> str:
 @pytest.mark.parametrize("width", ["desk", "phone"])
 def test_from_the_wizard_to_a_reader_who_leaves(nod, chromium, width):
     with tab(chromium, width, base_url=nod.url) as page:
-        set_up(page)
+        set_up(page, look_by_day_and_night)
         if not mails(page, "jonna@ostkai.example"):
             press(page, "Send")
         newest(page, "jonna@ostkai.example", 1)
@@ -112,8 +124,8 @@ def read_as_a_stranger(nod, chromium, width, form):
         expect(page.locator("h1")).to_be_visible()
 
 
-def sign_up(page: Page) -> None:
-    page.locator("[name=email]").fill(READER)
+def sign_up(page: Page, reader: str = READER) -> None:
+    page.locator("[name=email]").fill(reader)
     for box in page.locator("[name=topic]").all():
         box.check()
     page.locator("[name=yes]").check()
@@ -129,28 +141,36 @@ def confirm(page: Page) -> None:
     expect(page.locator("h1")).to_be_visible()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", ["desk", "phone"])
-def test_public_pages_are_whole_for_everybody(nod, chromium, width, dark):
+LOOKS = [(width, dark) for width in ("desk", "phone") for dark in (False, True)]
+
+
+def test_public_pages_are_whole_for_everybody(nod, chromium):
     with tab(chromium, base_url=nod.url) as owner:
         set_up(owner)
         owner.goto("/forms")
         address = form_of(owner)
-    with tab(chromium, width, dark=dark, base_url=nod.url) as page:
-        page.goto(address)
+    for width, dark in LOOKS:
+        reader = f"mara-{width}-{'dark' if dark else 'light'}@example.org"
+        with tab(chromium, width, dark=dark, base_url=nod.url) as page:
+            read_every_page(page, address, reader)
+
+
+def read_every_page(page: Page, address: str, reader: str) -> None:
+    """All that somebody without an account can come to, each page looked at."""
+    page.goto(address)
+    check_page(page)
+    page.locator("form button").first.click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    check_page(page)
+    sign_up(page, reader)
+    check_page(page)
+    page.goto(link(newest(page, reader, 1), "/c/"))
+    check_page(page)
+    confirm(page)
+    check_page(page)
+    welcome = newest(page, reader, 2)
+    for start in ("/p/", "/u/"):
+        page.goto(link(welcome, start))
         check_page(page)
-        page.locator("form button").first.click()
-        expect(page.get_by_role("alert")).to_be_visible()
-        check_page(page)
-        sign_up(page)
-        check_page(page)
-        page.goto(link(newest(page, READER, 1), "/c/"))
-        check_page(page)
-        confirm(page)
-        check_page(page)
-        welcome = newest(page, READER, 2)
-        for start in ("/p/", "/u/"):
-            page.goto(link(welcome, start))
-            check_page(page)
-        page.goto("/nowhere")
-        check_page(page)
+    page.goto("/nowhere")
+    check_page(page)

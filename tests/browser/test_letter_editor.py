@@ -8,28 +8,17 @@ import pytest
 from playwright.sync_api import expect
 
 from app.content import queries, service
-from app.kernel import redis
 from app.kernel.db import session, transaction
 from tests.browser.conftest import check_page, tab
 from tests.support import accounts, letters, make
-from tests.support.installation import ROOT, running
+from tests.support.installation import ROOT
 
 pytestmark = pytest.mark.browser
 INNER = "<mj-text>Hello {{ contact.first_name }}</mj-text>"
 
 
-@pytest.fixture
-def web(other_settings, tmp_path):
-    """A web server on a database of its own."""
-    with running(other_settings, tmp_path / "nod.log", "web") as made:
-        yield made
-        redis.attempt(
-            lambda client: client.flushdb()
-        )  # each test signs in anew, more often than one person may
-
-
-@pytest.fixture
-def owner(web):
+@pytest.fixture(scope="module")
+def owner(alone):
     return accounts.make_owner()
 
 

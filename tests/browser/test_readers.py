@@ -18,21 +18,13 @@ from app.kernel.db import session, transaction
 from app.preferences import guardians, links, moving, queries, reminding
 from tests.browser.conftest import check_page, tab
 from tests.support import make, signup
-from tests.support.installation import running
 from tests.support.signup import everything, messages, prepared
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
 @pytest.fixture
-def nod(other_settings, tmp_path):
-    """The web alone: no mail leaves here."""
-    with running(other_settings, tmp_path / "nod.log", "web") as made:
-        yield made
-
-
-@pytest.fixture
-def place(nod):
+def place(web):
     made = make.place()
     with transaction():
         reminding.configure(made.id, remind_after_days=None, offers_post=True)
@@ -84,16 +76,16 @@ def right_to_left(page: Page) -> None:
     check_page(page)
 
 
-def test_every_page_is_clean_on_a_phone_and_mirrored_in_each_language(chromium, nod, place):
+def test_every_page_is_clean_on_a_phone_and_mirrored_in_each_language(chromium, web, place):
     # German is the longest of the seven, so it is looked at everywhere; of the others the largest page.
     german = person(place, language="de")
-    with tab(chromium, "phone", dark=True, base_url=nod.url) as page:
+    with tab(chromium, "phone", dark=True, base_url=web.url) as page:
         for name, path in pages_of(place, german).items():
             page.goto(path)
             check_page(page)
             if name in {"centre", "confirm", "unsubscribe"}:
                 right_to_left(page)
-    with tab(chromium, "phone", base_url=nod.url) as page:
+    with tab(chromium, "phone", base_url=web.url) as page:
         for language in ("fr", "es", "it", "nl", "pt"):
             who = person(place, f"{language}@example.org", language)
             soon = clock.now() + timedelta(hours=1)
@@ -102,10 +94,10 @@ def test_every_page_is_clean_on_a_phone_and_mirrored_in_each_language(chromium, 
             check_page(page)
 
 
-def test_everything_can_be_done_without_scripts(chromium, nod, place):
+def test_everything_can_be_done_without_scripts(chromium, web, place):
     mara = person(place)
     paths = pages_of(place, mara)
-    with tab(chromium, "phone", scripts=False, base_url=nod.url) as page:
+    with tab(chromium, "phone", scripts=False, base_url=web.url) as page:
         page.goto(paths["centre"])
         page.get_by_label("One mail a week").check()
         page.get_by_label("For a month").check()
@@ -153,11 +145,11 @@ def newest_link(name: str) -> str:
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts and mirrored", "no scripts"])
-def test_a_child_and_the_guardian_come_to_their_yes_on_a_phone(chromium, nod, scripts):
+def test_a_child_and_the_guardian_come_to_their_yes_on_a_phone(chromium, web, scripts):
     form = signup.asks_age(signup.stage())
     # Axe is a script itself, so it looks where scripts may run.
     look = check_page if scripts else lambda _page: None
-    with tab(chromium, "phone", scripts=scripts, base_url=nod.url) as page:
+    with tab(chromium, "phone", scripts=scripts, base_url=web.url) as page:
         if scripts:
             page.add_init_script("addEventListener('DOMContentLoaded', () => (document.documentElement.dir = 'rtl'))")
         page.goto(f"{form.url}?lang=de")
@@ -198,13 +190,13 @@ def standing(place, who):
     return set(make.standing(place, who).values())
 
 
-def test_a_scanner_that_opens_every_link_and_clicks_nothing_changes_nothing(chromium, nod, place):
+def test_a_scanner_that_opens_every_link_and_clicks_nothing_changes_nothing(chromium, web, place):
     who, request, found = question(place, "looked@example.org")
     visible = [url for url in found if "/d/" not in url]
     assert len(found) == 3
     before = everything()
     session().rollback()
-    with tab(chromium, base_url=nod.url) as page:
+    with tab(chromium, base_url=web.url) as page:
         for url in visible:
             page.goto(url, wait_until="networkidle")
             page.request.head(url)
@@ -216,9 +208,9 @@ def test_a_scanner_that_opens_every_link_and_clicks_nothing_changes_nothing(chro
     assert consent.find_request(request.id).suspect_at is None
 
 
-def test_a_scanner_that_follows_the_hidden_link_costs_one_more_tap(chromium, nod, place):
+def test_a_scanner_that_follows_the_hidden_link_costs_one_more_tap(chromium, web, place):
     who, _request, found = question(place, "trapped@example.org")
-    with tab(chromium, base_url=nod.url) as page:
+    with tab(chromium, base_url=web.url) as page:
         for url in found:
             page.goto(url, wait_until="networkidle")
         page.goto(found[0])
@@ -233,9 +225,9 @@ def test_a_scanner_that_follows_the_hidden_link_costs_one_more_tap(chromium, nod
     assert standing(place, who) == {"yes"}
 
 
-def test_a_scanner_that_presses_every_button_at_once_confirms_nothing(chromium, nod, place):
+def test_a_scanner_that_presses_every_button_at_once_confirms_nothing(chromium, web, place):
     who, request, found = question(place, "pressed@example.org")
-    with tab(chromium, base_url=nod.url) as page:
+    with tab(chromium, base_url=web.url) as page:
         page.goto(found[0])
         for _press in range(4):
             page.locator("form button").first.click()

@@ -251,9 +251,10 @@ def test_a_loop_over_too_many_rows_is_stopped() -> None:
     "piece", ["{{", "{%", "{#", "{{ a ", "{% if a %}", " {%- ", "{{ '", "}}", "\n{{-", "{{ a|b }}"]
 )
 def test_reading_a_hostile_source_takes_little_time(piece: str) -> None:
-    began = time.monotonic()
+    # Its own seconds: others may use the cores.
+    began = time.process_time()
     check(piece * (100_000 // len(piece)), DECLARED)
-    assert time.monotonic() - began < 8
+    assert time.process_time() - began < 8
 
 
 def test_a_source_that_is_too_long_is_refused() -> None:
