@@ -97,6 +97,8 @@ def append(entry: Entry) -> UUID:
 
 def append_all(entries: Sequence[Entry]) -> list[UUID]:
     """The same for many, by three statements; their ids in the same order."""
+    if len(entries) == 1:
+        return [append(entries[0])]
     rows = [_row(entry) for entry in entries]
     with_personal = [row for row in rows if row["commitment"] is not None]
     for statement, those in (

@@ -43,12 +43,18 @@ _FIND_OR_MAKE = sql(
 
 
 def find_or_create(workspace_id: UUID, address: Address, *, language: str = "en") -> tuple[Contact, bool]:
+    """As ``find_or_make``, with the person's row."""
+    contact_id, is_new = find_or_make(workspace_id, address, language=language)
+    return queries.get_contact(workspace_id, contact_id), is_new
+
+
+def find_or_make(workspace_id: UUID, address: Address, *, language: str = "en") -> tuple[UUID, bool]:
     """The person with this address, made when new; the unique key is (workspace, channel, address key).
 
     A known person's data stays as it is: whoever typed the address has proved nothing yet.
 
     Returns:
-        The person, and whether they are new.
+        The person's id, and whether they are new.
     """
     values = {
         "id": uuid7(), "contact_id": uuid7(), "workspace_id": workspace_id, "language": language, "now": clock.now(),
@@ -59,8 +65,8 @@ def find_or_create(workspace_id: UUID, address: Address, *, language: str = "en"
     if known is None and made is None:
         # Another transaction made the same one meanwhile, and has committed by now.
         session().execute(delete(Contact).where(Contact.id == values["contact_id"]))
-        return find_or_create(workspace_id, address, language=language)
-    return queries.get_contact(workspace_id, known or made), made is not None
+        return find_or_make(workspace_id, address, language=language)
+    return known or made, made is not None
 
 
 def change_address(workspace_id: UUID, contact_id: UUID, address: Address) -> None:

@@ -178,21 +178,38 @@ def take_waiting(form_id: UUID | None = None, *, limit: int = AT_ONCE) -> int:
     """
     rows = _waiting(form_id, limit)
     known = _versions(rows)
-    days = {
-        id_: preferences_queries.confirm_days(id_)
-        for id_ in {form.workspace_id for form, _ in known.values()}
-    }
-    counted: Counter[tuple[UUID, int, str]] = Counter()
-    for row in rows:
-        form, version = known[(row.form_id, row.post["version"], row.post["language"])]  # type: ignore[index]
-        if _ask(form, version, row, days[form.workspace_id]):
-            counted[(form.id, version.version, row.source)] += 1
-    forms = {form.id: form for form, _ in known.values()}
-    # In one order, so that two workers never wait for each other's counts.
+    answers = [
+        _Answer(row, *known[_version_of(row)], Post.from_json(row.post or {}, row.source)) for row in rows
+    ]
+    taken = []
+    for answer, may_be_asked in zip(answers, _within_limits(answers), strict=True):
+        if may_be_asked:
+            taken.append(answer)
+        else:
+            _drop(answer.row)
+    # In one order, so that two workers never wait for each other.
+    for workspace_id in sorted({answer.form.workspace_id for answer in taken}):
+        _ask_all(workspace_id, [answer for answer in taken if answer.form.workspace_id == workspace_id])
+    _count(taken)
+    return len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A row that waits, with the form and the wording that it came through."""
+
+    row: Submission
+    form: Form
+    version: FormVersion
+    post: Post
+
+
+def _count(taken: Sequence[_Answer]) -> None:
+    counted = Counter((answer.form.id, answer.version.version, answer.row.source) for answer in taken)
+    forms = {answer.form.id: answer.form for answer in taken}
     for (id_, number, source), submits in sorted(counted.items()):
         counting.count(forms[id_], version=number, source=source, submits=submits)
-    brake.watch(forms[id_] for id_ in sorted({id_ for id_, _, _ in counted}))
-    return len(rows)
+    brake.watch(forms[id_] for id_ in sorted(forms))
 
 
 def _waiting(form_id: UUID | None, limit: int) -> list[Submission]:
@@ -204,55 +221,66 @@ def _waiting(form_id: UUID | None, limit: int) -> list[Submission]:
 
 
 def _versions(rows: Sequence[Submission]) -> dict[tuple[UUID, int, str], tuple[Form, FormVersion]]:
-    wanted = {(row.form_id, row.post["version"], row.post["language"]) for row in rows if row.post}
-    return {key: queries.get_version(*key) for key in wanted}
+    return {key: queries.get_version(*key) for key in {_version_of(row) for row in rows}}
 
 
-def _ask(form: Form, version: FormVersion, row: Submission, days: int) -> bool:
-    post = Post.from_json(row.post or {}, row.source)
-    if not _is_within_limits(form, post):
-        _drop(row)
-        return False
-    contact, _new = contacts.find_or_create(form.workspace_id, post.address, language=version.language)
-    request = consent.ask(
-        form.workspace_id,
-        contact.id,
-        interests=post.interests,
-        tracking=Level.INDIVIDUAL if post.tracking else None,
-        typed=post.address.raw,
-        shown=_shown(form, version, post, row.created_at),
-        by=By("person"),
-        proof=post.proof,
+def _version_of(row: Submission) -> tuple[UUID, int, str]:
+    post = row.post or {}
+    return row.form_id, post["version"], post["language"]
+
+
+def _ask_all(workspace_id: UUID, answers: Sequence[_Answer]) -> None:
+    """One question for each answer of a workspace."""
+    days = preferences_queries.confirm_days(workspace_id)
+    questions = [_question(answer, days) for answer in answers]
+    requests = consent.ask_all(workspace_id, questions)
+    session().execute(
+        _TAKEN,
+        [
+            {"id": answer.row.id, "contact_id": request.contact_id, "request_id": request.id}
+            for answer, request in zip(answers, requests, strict=True)
+        ],
+    )
+    wishes = []
+    for answer, request in zip(answers, requests, strict=True):
+        if answer.post.guardian is not None:
+            preferences.ask_guardian(request.id, answer.post.guardian, form=answer.form.public_id)
+        else:
+            data = {"form": answer.form.public_id}
+            wishes.append(delivery.Wish(request.id, request.contact_id, answer.post.address.address, data))
+    delivery.send_system_to(workspace_id, "confirm", wishes)
+
+
+def _question(answer: _Answer, days: int) -> consent.Question:
+    form, version, post, row = answer.form, answer.version, answer.post, answer.row
+    contact_id, _new = contacts.find_or_make(form.workspace_id, post.address, language=version.language)
+    return consent.Question(
+        contact_id,
+        post.interests,
+        Level.INDIVIDUAL if post.tracking else None,
+        post.address.raw,
+        _shown(form, version, post, row.created_at),
+        By("person"),
+        post.proof,
         days=days,
         country=contacts_queries.country_in(form.workspace_id, row.values.get("custom") or {}),
     )
-    session().execute(_TAKEN, {"id": row.id, "contact_id": contact.id, "request_id": request.id})
-    if post.guardian is not None:
-        preferences.ask_guardian(request.id, post.guardian, form=form.public_id)
-    else:
-        delivery.send_system(
-            form.workspace_id,
-            "confirm",
-            dedupe=request.id,
-            contact_id=contact.id,
-            address=post.address.address,
-            data={"form": form.public_id},
-        )
-    return True
 
 
-def _is_within_limits(form: Form, post: Post) -> bool:
+def _within_limits(answers: Sequence[_Answer]) -> list[bool]:
     """Whether every mailbox that is written to may be asked today; the guardian's is as easily a stranger's."""
-    mailboxes = {found.folded for found in (post.address, post.guardian) if found is not None}
-    within = limits.hits(
-        *(
-            limits.Limit(
-                "signup.address", f"{form.workspace_id}:{folded}", REQUESTS_PER_ADDRESS_AND_DAY, DAY_SECONDS
+    counted: list[limits.Limit] = []
+    of: list[int] = []
+    for index, answer in enumerate(answers):
+        post = answer.post
+        for folded in sorted({found.folded for found in (post.address, post.guardian) if found is not None}):
+            key = f"{answer.form.workspace_id}:{folded}"
+            counted.append(
+                limits.Limit("signup.address", key, REQUESTS_PER_ADDRESS_AND_DAY, DAY_SECONDS)
             )
-            for folded in sorted(mailboxes)
-        )
-    )
-    return all(within)
+            of.append(index)
+    beyond = {index for index, is_within in zip(of, limits.hits(*counted), strict=True) if not is_within}
+    return [index not in beyond for index in range(len(answers))]
 
 
 def _drop(row: Submission) -> None:

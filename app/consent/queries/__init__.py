@@ -283,6 +283,30 @@ def find_suppression(workspace_id: UUID, address_hash: bytes, channel: str = "em
     return session().execute(query).scalar_one_or_none()
 
 
+def find_suppressions(
+    workspace_id: UUID, hashes: Collection[bytes], channel: str = "email"
+) -> list[Suppression]:
+    """Those of these addresses that were suppressed or erased before."""
+    query = select(Suppression).where(
+        Suppression.workspace_id == workspace_id,
+        Suppression.channel == channel,
+        Suppression.address_hash.in_(hashes),
+    )
+    return list(session().execute(query).scalars())
+
+
+_REACH_IDS = text(
+    "SELECT contact_id, id FROM reach WHERE workspace_id = :workspace_id AND channel = 'email'"
+    " AND contact_id = ANY(CAST(CAST(:ids AS text) AS uuid[]))"
+)
+
+
+def find_reach_ids(workspace_id: UUID, contact_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """By person the id of their reach by email; who has none is missing."""
+    values = {"workspace_id": workspace_id, "ids": array_of(contact_ids)}
+    return {row[0]: row[1] for row in session().execute(_REACH_IDS, values)}
+
+
 # About one interest everybody has one row, so that nobody needs to be looked for twice.
 _STANDINGS_OF_ONE = text(
     f"SELECT word, count(*) FROM (SELECT {STANDING} AS word FROM permissions p {VETOED} WHERE {MINE}) AS people"  # noqa: S608  no input in it

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 
 from app.consent import events, ledger, queries, sources
-from app.consent.law import law_of
+from app.consent.law import law_of, laws_at
 from app.consent.models import (
     ConsentRequest,
     Interest,
@@ -32,6 +32,7 @@ from app.consent.rules.jurisdictions import Jurisdiction
 from app.consent.service import vetoes, write
 from app.consent.service.write import TOLD_COUNTRY
 from app.contacts import queries as contacts
+from app.contacts.models import ContactAddress
 from app.kernel import clock
 from app.kernel.db import once, session
 from app.kernel.errors import BadInput, NotFound, Problem
@@ -63,6 +64,30 @@ class Confirmed:
     event_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question to a person.
+
+    Attributes:
+        typed: the address as it was typed.
+        country: two letters that they tell with it; decides whose rules the event names, and later the answer's.
+        days: for so many the question is open.
+        is_renewal: it asks somebody whose permission ends soon whether we may go on.
+    """
+
+    contact_id: UUID
+    interests: tuple[UUID, ...]
+    tracking: Level | None
+    typed: str
+    shown: Shown
+    by: By
+    proof: Proof
+    channel: Channel = Channel.EMAIL
+    country: str = ""
+    days: int = REQUEST_DAYS
+    is_renewal: bool = False
+
+
 def ask(
     workspace_id: UUID,
     contact_id: UUID,
@@ -78,61 +103,92 @@ def ask(
     days: int = REQUEST_DAYS,
     is_renewal: bool = False,
 ) -> ConsentRequest:
-    """Record that somebody asked for these interests with this person's address; nothing is permitted yet.
+    """As ``ask_all``, for one."""
+    one = Question(
+        contact_id, tuple(interests), tracking, typed, shown, by, proof, channel, country, days, is_renewal
+    )
+    return ask_all(workspace_id, [one])[0]
 
-    A living yes is never turned back into asked. Each call is one event and one open request for some ``days``. An
-    address that complained before its person was erased is out of reach again from here on.
-    With ``is_renewal`` it asks somebody whose permission ends soon whether we may go on. A ``country`` (two letters)
-    that is told with the question decides whose rules the event names, and later the answer's.
+
+def ask_all(workspace_id: UUID, questions: Sequence[Question]) -> list[ConsentRequest]:
+    """Record that somebody asked for these interests with each person's address; nothing is permitted yet.
+
+    A living yes is never turned back into asked. Each is one event and one open request for some days, in the order
+    given. An address that complained before its person was erased is out of reach again from here on. What all share
+    is read once, and each table is written by one statement.
 
     Raises:
-        BadInput: no interest of this workspace among them.
+        BadInput: no interest of this workspace among those of a question.
     """
-    wanted = tuple(interests)
-    known = once(("interests", workspace_id, wanted), lambda: queries.get_interests(workspace_id, wanted))
+    chosen = [_chosen(workspace_id, one.interests) for one in questions]
+    people = contacts.find_recipients(workspace_id, {one.contact_id for one in questions})
+    addresses = {contact_id: address for contact_id, (_, address) in people.items()}
+    laws = laws_at(workspace_id, [(one.contact_id, one.country, one.proof.ip) for one in questions])
+    requests = [_request(workspace_id, one, found) for one, found in zip(questions, chosen, strict=True)]
+    entries = [
+        _asked(request, one, found, law, addresses.get(one.contact_id))
+        for request, one, found, law in zip(requests, questions, chosen, laws, strict=True)
+    ]
+    for request, event_id in zip(requests, ledger.append_all(entries), strict=True):
+        request.event_id = event_id
+    write.set_asked(
+        workspace_id,
+        [
+            (request.contact_id, Channel(request.channel), interest.id, request.event_id)
+            for request, found in zip(requests, chosen, strict=True)
+            for interest in found
+        ],
+    )
+    # In one order, so that two who ask the same people never wait for each other.
+    write.make_reach(workspace_id, sorted({(one.contact_id, one.channel) for one in questions}))
+    vetoes.inherit_all(workspace_id, {contact_id: address.key for contact_id, address in addresses.items()})
+    session().add_all(requests)
+    session().flush()
+    for request in requests:
+        publish(events.Asked(workspace_id, request.contact_id, request.id))
+    return requests
+
+
+def _chosen(workspace_id: UUID, interests: tuple[UUID, ...]) -> list[Interest]:
+    known = once(("interests", workspace_id, interests), lambda: queries.get_interests(workspace_id, interests))
     chosen = [found for found in known if found.archived_at is None]
     if len(chosen) != len(set(interests)) or not chosen:
         raise BadInput("Choose what you want to hear about.", fields={"topic": "Choose at least one."})
-    request_id, now = uuid7(), clock.now()
-    expires_at = now + timedelta(days=days)
-    as_shown = write.shown(workspace_id, shown)
-    law = law_of(workspace_id, contact_id, country=country, ip=proof.ip)
-    address = contacts.find_address(workspace_id, contact_id)
-    about = {
-        **write.what(workspace_id, contact_id, chosen, channel, State.ASKED, law=law),
-        **as_shown,
-        "tracking": tracking.value if tracking else None,
-        "expires_at": ledger.moment(expires_at),
-    }
-    event_id = write.append(
-        Kind.REQUESTED,
-        workspace_id,
-        contact_id,
-        by,
-        about,
-        write.personal_of(address.address if address else "", proof, typed)
-        | {"campaign": campaign_in(shown.page_url)},
-        request_id,
-    )
-    for interest in chosen:
-        write.set_permission(
-            workspace_id, contact_id, Purpose.MARKETING, channel, interest.id, State.ASKED, event_id
-        )
-    write.ensure_reach(workspace_id, contact_id, channel)
-    if address is not None:
-        vetoes.inherit_suppression(workspace_id, contact_id, address.key)
-    request = ConsentRequest(
-        id=request_id, workspace_id=workspace_id, contact_id=contact_id, event_id=event_id, channel=channel.value,
+    return chosen
+
+
+def _request(workspace_id: UUID, one: Question, chosen: Sequence[Interest]) -> ConsentRequest:
+    now = clock.now()
+    return ConsentRequest(
+        id=uuid7(), workspace_id=workspace_id, contact_id=one.contact_id, channel=one.channel.value,
         state=RequestState.OPEN.value, interests=[str(found.id) for found in chosen],
-        tracking=tracking.value if tracking else None, language=shown.language,
-        shown=as_shown | ({TOLD_COUNTRY: country} if country else {}),
-        form_id=shown.form_id, nonce=secrets.token_bytes(16), created_at=now, expires_at=expires_at,
-        is_renewal=is_renewal,
+        tracking=one.tracking.value if one.tracking else None, language=one.shown.language,
+        shown=write.shown(workspace_id, one.shown) | ({TOLD_COUNTRY: one.country} if one.country else {}),
+        form_id=one.shown.form_id, nonce=secrets.token_bytes(16), created_at=now,
+        expires_at=now + timedelta(days=one.days), is_renewal=one.is_renewal,
     )  # fmt: skip
-    session().add(request)
-    session().flush()
-    publish(events.Asked(workspace_id, contact_id, request_id))
-    return request
+
+
+def _asked(
+    request: ConsentRequest,
+    one: Question,
+    chosen: Sequence[Interest],
+    law: Jurisdiction,
+    address: ContactAddress | None,
+) -> ledger.Entry:
+    """The event of a question."""
+    as_shown = {name: found for name, found in request.shown.items() if name != TOLD_COUNTRY}
+    about = {
+        **write.what(request.workspace_id, one.contact_id, chosen, one.channel, State.ASKED, law=law),
+        **as_shown,
+        "tracking": request.tracking,
+        "expires_at": ledger.moment(request.expires_at),
+    }
+    personal = write.personal_of(address.address if address else "", one.proof, one.typed)
+    return ledger.Entry(
+        Kind.REQUESTED, request.workspace_id, one.contact_id, one.by, about,
+        personal | {"campaign": campaign_in(one.shown.page_url)}, request.id,
+    )  # fmt: skip
 
 
 def confirm(request_id: UUID, *, by: By, proof: Proof) -> Confirmed:

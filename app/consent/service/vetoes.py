@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -116,9 +116,16 @@ def address_hash(address_key: str) -> bytes:
 
 def inherit_suppression(workspace_id: UUID, contact_id: UUID, address_key: str) -> None:
     """A person made anew from an address that complained or said never stays out of reach."""
-    known = queries.find_suppression(workspace_id, address_hash(address_key))
-    if known is not None and known.reason in ONE_WAY:
-        suppress(workspace_id, contact_id, Reason(known.reason), by=By("system"), detail="known before")
+    inherit_all(workspace_id, {contact_id: address_key})
+
+
+def inherit_all(workspace_id: UUID, keys: Mapping[UUID, str]) -> None:
+    """As ``inherit_suppression`` for many, by their addresses' keys."""
+    hashes = {address_hash(key): contact_id for contact_id, key in keys.items()}
+    for known in queries.find_suppressions(workspace_id, hashes):
+        if known.reason in ONE_WAY:
+            contact_id = hashes[known.address_hash]
+            suppress(workspace_id, contact_id, Reason(known.reason), by=By("system"), detail="known before")
 
 
 def inherit(workspace_id: UUID, contact_id: UUID) -> None:

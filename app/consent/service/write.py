@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -110,16 +110,12 @@ def set_permission(
     basis: Basis | None = Basis.CONSENT,
     valid_until: datetime | None = None,
 ) -> None:
-    """Make a permission what the event says; asking never takes a living yes away. The unique key is its subject.
+    """Make a permission what the event says. The unique key is its subject.
 
     Without a ``basis`` the ground and its end stay as they were, for who takes a no back.
     """
-    if state is State.ASKED:
-        statement = _ASK
-    else:
-        statement = _SET if basis is None or state is State.NO else _SET_WITH_BASIS
     session().execute(
-        statement,
+        _SET if basis is None or state is State.NO else _SET_WITH_BASIS,
         {
             "id": uuid7(), "workspace_id": workspace_id, "contact_id": contact_id, "purpose": purpose.value,
             "channel": channel.value, "interest_id": interest_id, "state": state.value,
@@ -127,15 +123,44 @@ def set_permission(
             "valid_until": valid_until, "event_id": event_id, "now": clock.now(),
         },
     )  # fmt: skip
-    if purpose is Purpose.TRACKING and state is not State.ASKED:
+    if purpose is Purpose.TRACKING:
         given = level if state is State.YES and level else Level.NONE
         publish(TrackingChanged(workspace_id, contact_id, given))
 
 
+def set_asked(workspace_id: UUID, asked: Sequence[tuple[UUID, Channel, UUID, UUID]]) -> None:
+    """Permissions that somebody was asked for; that never takes a living yes away.
+
+    Args:
+        workspace_id: of all.
+        asked: person, channel, interest and event of each.
+    """
+    now = clock.now()
+    rows = [
+        {
+            "id": uuid7(), "workspace_id": workspace_id, "contact_id": contact_id, "purpose": Purpose.MARKETING.value,
+            "channel": channel.value, "interest_id": interest_id, "state": State.ASKED.value, "level": None,
+            "basis": Basis.CONSENT.value, "valid_until": None, "event_id": event_id, "now": now,
+        }
+        for contact_id, channel, interest_id, event_id in asked
+    ]  # fmt: skip
+    session().execute(_ASK, rows)
+
+
+def make_reach(workspace_id: UUID, people: Iterable[tuple[UUID, Channel]]) -> None:
+    """Rows of reach where there are none; the unique key is (workspace, contact, channel)."""
+    session().execute(
+        _REACH,
+        [
+            {"id": uuid7(), "workspace_id": workspace_id, "contact_id": contact_id, "channel": channel.value}
+            for contact_id, channel in people
+        ],
+    )
+
+
 def ensure_reach(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EMAIL) -> Reach:
     """The person's reach on a channel, locked; the unique key is (workspace, contact, channel)."""
-    values = {"id": uuid7(), "workspace_id": workspace_id, "contact_id": contact_id, "channel": channel.value}
-    session().execute(_REACH, values)
+    make_reach(workspace_id, [(contact_id, channel)])
     query = select(Reach).where(
         Reach.workspace_id == workspace_id, Reach.contact_id == contact_id, Reach.channel == channel.value
     )

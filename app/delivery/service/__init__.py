@@ -26,7 +26,7 @@ from app.delivery.service.mailings import (
 )
 from app.delivery.service.pacing import clear_rate, own_route, reopen, set_connections, set_pace, set_rate
 from app.delivery.service.senders import set_sender, set_transport, try_transport, unset_transport
-from app.delivery.service.system import forget_person, resend, send_system
+from app.delivery.service.system import Wish, forget_person, resend, send_system, send_system_to
 from app.delivery.transports.settings import Security
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "SystemMail",
     "SystemMessage",
     "Verdict",
+    "Wish",
     "cancel",
     "check_domain",
     "clear_rate",
@@ -58,6 +59,7 @@ __all__ = [
     "resume",
     "send_rest",
     "send_system",
+    "send_system_to",
     "send_test",
     "send_unknown",
     "set_connections",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +18,7 @@ from app.delivery.models import Mailing, Message
 from app.delivery.pacing.groups import group_of
 from app.delivery.rules import Kind, Lane, MailingState, MessageState
 from app.kernel import clock, jobs
-from app.kernel.db import once, session
+from app.kernel.db import session
 from app.kernel.errors import Conflict, NotFound
 from app.kernel.ids import uuid7
 
@@ -28,6 +30,22 @@ _WISH = text(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One system mail to a contact.
+
+    Attributes:
+        dedupe: what makes it unique, such as the request's id.
+        address: the contact's.
+        data: as of ``send_system``.
+    """
+
+    dedupe: UUID
+    contact_id: UUID
+    address: str
+    data: dict[str, Any] | None = None
+
+
 def send_system(
     workspace_id: UUID,
     name: str,
@@ -37,7 +55,6 @@ def send_system(
     reach_id: UUID | None = None,
     user_id: UUID | None = None,
     permission_id: UUID | None = None,
-    address: str = "",
     data: dict[str, Any] | None = None,
 ) -> None:
     """Wish for one system mail to a contact or a user; a second wish with the same ``dedupe`` changes nothing.
@@ -53,31 +70,55 @@ def send_system(
         user_id: the recipient, if a user.
         permission_id: for a mail that stands on a permission, as a digest does: the gate is asked about it when the
             mail begins.
-        address: the contact's, for whoever has it in hand; looked up when left out.
         data: what ``prepare`` will need; ids rather than values, as it is stored until the person is erased.
 
     Raises:
         ValueError: no such mail, not exactly one recipient.
         NotFound: the contact has no reach.
     """
-    mails.get(name)
     if (contact_id is None) == (user_id is None):
         raise ValueError("A system mail goes to a contact or to a user.")
     domain = None
     if contact_id is not None:
         reach_id = reach_id or _reach_of(workspace_id, contact_id)
-        domain = group_of(address.rpartition("@")[2]) if address else _group_of(workspace_id, contact_id)
-    now = clock.now()
-    session().execute(
-        _WISH,
-        {
-            "no": once(("standing", workspace_id, name), lambda: _standing_mailing(workspace_id, name)),
-            "workspace_id": workspace_id, "contact_id": contact_id, "user_id": user_id,
-            "permission_id": permission_id, "reach_id": reach_id, "dedupe": dedupe, "domain": domain,
-            "data": json.dumps(data) if data else None, "now": now,
-        },
-    )  # fmt: skip
-    jobs.ring_lane(Lane.SYSTEM)
+        address = contacts.find_address(workspace_id, contact_id)
+        domain = group_of(address.domain) if address else None
+    row = _row(dedupe, contact_id, reach_id, domain, data)
+    _wish(workspace_id, name, [row | {"user_id": user_id, "permission_id": permission_id}])
+
+
+def send_system_to(workspace_id: UUID, name: str, wishes: Sequence[Wish]) -> None:
+    """As ``send_system`` for many contacts, in their order.
+
+    Raises:
+        ValueError: no such mail.
+        NotFound: one of them has no reach.
+    """
+    reach = consent.find_reach_ids(workspace_id, {one.contact_id for one in wishes})
+    if any(one.contact_id not in reach for one in wishes):
+        raise NotFound("This person cannot be reached by email.")
+    rows = [
+        _row(one.dedupe, one.contact_id, reach[one.contact_id], group_of(one.address.rpartition("@")[2]), one.data)
+        for one in wishes
+    ]
+    _wish(workspace_id, name, rows)
+
+
+def _row(
+    dedupe: UUID, contact_id: UUID | None, reach_id: UUID | None, domain: str | None, data: dict[str, Any] | None
+) -> dict[str, Any]:
+    return {
+        "contact_id": contact_id, "user_id": None, "permission_id": None, "reach_id": reach_id, "dedupe": dedupe,
+        "domain": domain, "data": json.dumps(data) if data else None,
+    }  # fmt: skip
+
+
+def _wish(workspace_id: UUID, name: str, rows: Sequence[dict[str, Any]]) -> None:
+    mails.get(name)
+    if rows:
+        all_have = {"no": _standing_mailing(workspace_id, name), "workspace_id": workspace_id, "now": clock.now()}
+        session().execute(_WISH, [row | all_have for row in rows])
+        jobs.ring_lane(Lane.SYSTEM)
 
 
 def resend(mailing_no: int, n: int) -> None:
@@ -132,11 +173,6 @@ def forget_person(workspace_id: UUID, contact_id: UUID) -> None:
         .values(state=MessageState.CANCELLED, done_at=clock.now(), lease_owner=None, lease_until=None)
     )
     session().execute(update(Message).where(*mine).values(data=None, domain_group=None, reply_text=None))
-
-
-def _group_of(workspace_id: UUID, contact_id: UUID) -> str | None:
-    address = contacts.find_address(workspace_id, contact_id)
-    return group_of(address.domain) if address else None
 
 
 def _reach_of(workspace_id: UUID, contact_id: UUID) -> UUID:
