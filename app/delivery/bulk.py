@@ -25,10 +25,10 @@ from app.delivery.ends import Answer, Ready
 from app.delivery.journal import Journal, Record, Step
 from app.delivery.lines import Lines
 from app.delivery.outbox import End, Head, Held
-from app.delivery.pacing import tallies
+from app.delivery.pacing import slots, tallies
 from app.delivery.pacing.buckets import Limits
 from app.delivery.pacing.pacer import Pacer
-from app.delivery.pacing.rules import Said
+from app.delivery.pacing.rules import WHOLE, Said
 from app.delivery.pacing.watch import Watch
 from app.delivery.retries import classify
 from app.delivery.routes import Route
@@ -230,7 +230,7 @@ class _Slice:
         self._after_writing(known)
         self._is_dry = not known.back
         self._hand_on(first, turns, limits)
-        self._prepare(heads)
+        self._prepare(heads, limits)
 
     def _hand_on(self, first: _Turn | None, others: Sequence[_Turn], limits: Limits) -> None:
         """Give the lines what has begun, and take from the mailings behind the first."""
@@ -266,7 +266,7 @@ class _Slice:
         ends.persist(lambda: outbox.finish(held, decide(clock.now()), was=MessageState.PENDING))
         self._is_dry = False
 
-    def _prepare(self, heads: Sequence[tuple[Head, str]]) -> None:
+    def _prepare(self, heads: Sequence[tuple[Head, str]], limits: Limits) -> None:
         """Routes with something due: open the first line, tell that nobody is there, wait for a bucket."""
         for name in dict.fromkeys(name for _, name in heads):
             if not self._lines.knows(name):
@@ -282,9 +282,28 @@ class _Slice:
                 self._linger_until = time.monotonic() + LINGER_SECONDS
                 continue
             if not route.room:
+                if not self._may_open(route, [head for head, of in heads if of == name], limits):
+                    continue
                 route.grow(cap, is_waiting=self._lines.is_waiting)
             if not route.open or not route.room:
                 self._is_dry = False
+
+    def _may_open(self, route: Route, heads: Sequence[Head], limits: Limits) -> bool:
+        """Whether to connect. For receivers that cool down, once a second over all workers, and not before their turn."""
+        cooling = limits.cooling(route.name)
+        if not cooling:
+            return True
+        with transaction():
+            for head in heads:
+                self._pacer.postpone(route.name, head.no)
+            now = clock.now()
+            is_open = WHOLE not in cooling and any(taking.is_due(head, now, but=cooling) for head in heads)
+            is_due = is_open or any(taking.is_due(head, now) for head in heads)
+            may_open = is_open or (is_due and slots.turn(route.name))
+        release()
+        if is_due and not may_open:
+            self._linger_until = time.monotonic() + LINGER_SECONDS
+        return may_open
 
     def _take_alone(self, turn: _Turn, limits: Limits) -> None:
         try:

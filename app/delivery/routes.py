@@ -157,7 +157,7 @@ class Route:
     def add(self, line: Line) -> None:
         """One that was opened."""
         if self.open:
-            line.pace_seconds = min(other.pace_seconds for other in self.open)
+            line.pace_seconds = sum(other.pace_seconds for other in self.open) / len(self.open)
         self.open.append(line)
         self.windows.lines = len(self.open)
 
@@ -177,11 +177,16 @@ class Route:
             line.begin(self._waiting.popleft())
 
     def follow(self, line: Line) -> None:
-        """Give a line whose dot is about to leave the mail whose envelope leaves with it; none behind a slow receiver."""
-        if self._waiting and line.exchange.is_overlapping and not line.is_ending:
-            head = line.exchange.head
-            if head is None or not self.windows.is_slow(_group_of(head)):
-                line.exchange.put([self._waiting.popleft()])
+        """Give a line whose dot is about to leave the mail whose envelope leaves with it.
+
+        None behind a slow receiver, and none that will be too late when the server has answered the dot and reads on.
+        """
+        if not self._waiting or line.is_ending or not line.exchange.is_overlapping:
+            return
+        head = line.exchange.head
+        is_slow = head is not None and self.windows.is_slow(_group_of(head))
+        if not is_slow and time.monotonic() + 2 * line.pace_seconds < self._waiting[0].good_until:
+            line.exchange.put([self._waiting.popleft()])
 
     def end(self, ended: list[Ended], seconds: float) -> None:
         """Learn from what has come to an end, each after so long."""

@@ -50,6 +50,17 @@ def choose(lane: Lane, now: datetime, shut: Sequence[str] = ()) -> list[tuple[He
     return [(outbox.head_of(row), row[-1]) for row in session().execute(_CHOOSE, values)]
 
 
+_IS_DUE = text(
+    "SELECT EXISTS (SELECT FROM messages m WHERE m.mailing_no = :no AND m.state = 'pending' AND m.due_at <= :now"
+    " AND (m.domain_group IS NULL OR m.domain_group <> ALL(CAST(:but AS text[]))))"
+)
+
+
+def is_due(head: Head, now: datetime, *, but: Collection[str] = ()) -> bool:
+    """Whether anything of a mailing is due, beside that of some domain groups."""
+    return bool(session().execute(_IS_DUE, {"no": head.no, "now": now, "but": list(but)}).scalar_one())
+
+
 _HOLD = text("SELECT FROM mailings WHERE no = :no FOR NO KEY UPDATE")
 
 

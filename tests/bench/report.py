@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from tests.bench.asking import percentile
 from tests.bench.sending import Memory, Sent
 
 
@@ -46,7 +47,12 @@ class Run:
             f" ratio {self.ratio:.2f}\n"
             f"  CPU seconds per 1,000: Nod {self.worker_cpu_per_1000:.3f} (seconds in all: {parts}),"
             f" PostgreSQL {self.database_cpu_per_1000:.3f}; largest worker {sent.peak_rss_mb:.0f} MB"
+            + (f"\n  {len(sent.waits)} system mails meanwhile: {_waits_in_words(sent.waits)}" if sent.waits else "")
         )
+
+
+def _waits_in_words(waits: Sequence[float]) -> str:
+    return ", ".join(f"p{part} {percentile(waits, part):.2f} s" for part in (50, 99))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ def last_line(
     runs: Sequence[Run], *, freeze_seconds: float | None, signed: Signed | None, mail_bytes: int
 ) -> str:
     """The medians as one line of JSON."""
+    waits = [seconds for run in runs for seconds in run.sent.waits]
     figures = {
         "messages_per_second": round(median(run.sent.per_second for run in runs), 1),
         "messages_per_second_while_sending": round(median(run.sent.per_second_sending for run in runs), 1),
@@ -84,6 +91,9 @@ def last_line(
         "dkim_messages_per_second": None if signed is None else round(signed.per_second, 1),
         "dkim_ratio": None if signed is None else round(signed.ratio, 3),
         "dkim_ratio_on_shared_cores": None if signed is None else round(signed.shared_ratio, 3),
+        "system_mails": len(waits),
+        "system_mail_p50_seconds": round(percentile(waits, 50), 3) if waits else None,
+        "system_mail_p99_seconds": round(percentile(waits, 99), 3) if waits else None,
         "mail_bytes": mail_bytes,
         "machine": machine(),
     }

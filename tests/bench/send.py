@@ -13,11 +13,12 @@ import time
 import click
 
 from tests.bench import freezing, probe, reference, report, sending, signing
+from tests.bench.asking import Asking
 from tests.bench.house import House, Sender, house, sender
 from tests.bench.people import People
 from tests.bench.report import Run, Signed
 from tests.bench.sinks import OWN, Sink, sink
-from tests.support.outbox import FROM
+from tests.support.outbox import FROM, place_with_sender
 
 MILLION = 1_000_000
 
@@ -28,6 +29,7 @@ MILLION = 1_000_000
 @click.option("--sink", "named", metavar="HOST:PORT", help=f"Another mail server, or: {OWN}.")
 @click.option("--freeze-people", default=MILLION, show_default=True, help="0: that is not measured.")
 @click.option("--million", is_flag=True, help="One mailing to 1,000,000, and the workers' memory over time.")
+@click.option("--asking", is_flag=True, help="One mailing to 200,000, and a system mail a second meanwhile.")
 @click.option("--dkim", is_flag=True, help="A run with DKIM after those without.")
 @click.option("--connections", default=reference.CONNECTIONS, show_default=True, help="Of smtp-source.")
 def main(
@@ -38,16 +40,17 @@ def main(
     connections: int,
     *,
     million: bool,
+    asking: bool,
     dkim: bool,
 ) -> None:
     """Measure sending, and print one line of JSON last."""
-    recipients = recipients or (MILLION if million else 50_000)
-    runs = runs or (1 if million else 3)
+    recipients = recipients or (MILLION if million else 200_000 if asking else 50_000)
+    runs = runs or (1 if million or asking else 3)
     with house() as made, sink(named, made.folder, made.servers.postgres.place.account) as taker:
         logging.disable(logging.WARNING)  # this process only looks on
         bench = Bench(made, taker, connections)
         bench.prepare(recipients)
-        found = [bench.run(f"run {number} of {runs}") for number in range(1, runs + 1)]
+        found = [bench.run(f"run {number} of {runs}", is_asking=asking) for number in range(1, runs + 1)]
         if million:
             _say("A worker's memory:")
             _say(report.memory_words(found[-1].sent.memory, recipients))
@@ -84,8 +87,8 @@ class Bench:
         _say(f"Into {self._sink.name} our own blaster sends {ceiling:,.0f}/s: that is about its ceiling")
         _say(f"The reference is {reference.name()}")
 
-    def run(self, title: str) -> Run:
-        """One mailing between two measurements of the reference.
+    def run(self, title: str, *, is_asking: bool = False) -> Run:
+        """One mailing between two measurements of the reference; somebody asks for a mail each second meanwhile, or not.
 
         Raises:
             click.ClickException: somebody got none, or two.
@@ -94,7 +97,8 @@ class Bench:
         self._people.settle()
         before = self._reference()
         try:
-            sent = sending.send(self._house, self._sender, self._sink, self._recipients, _say)
+            others = Asking(place_with_sender()) if is_asking else None
+            sent = sending.send(self._house, self._sender, self._sink, self._recipients, _say, others)
         except sending.Wrong as wrong:
             raise click.ClickException(str(wrong)) from None
         found = Run(sent, (before + self._reference()) / 2)

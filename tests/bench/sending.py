@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import psycopg
 
 from tests.bench import processes
+from tests.bench.asking import Asking
 from tests.bench.house import House, Sender
 from tests.bench.sinks import Sink
 
@@ -40,6 +41,7 @@ class Sent:
         worker_cpu_seconds: of all of Nod's processes, by name.
         peak_rss_mb: of the largest process of the bulk lane.
         memory: of the same, second by second.
+        waits: seconds until each system mail was accepted that somebody asked for meanwhile.
     """
 
     recipients: int
@@ -49,6 +51,7 @@ class Sent:
     database_cpu_seconds: float
     peak_rss_mb: float
     memory: list[Memory] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
 
     @property
     def per_second(self) -> float:
@@ -61,8 +64,15 @@ class Sent:
         return self.recipients / self.sending_seconds
 
 
-def send(house: House, sender: Sender, sink: Sink, recipients: int, say: Callable[[str], None]) -> Sent:
-    """Start the workers, launch, wait for the end, count on both sides.
+def send(
+    house: House,
+    sender: Sender,
+    sink: Sink,
+    recipients: int,
+    say: Callable[[str], None],
+    asking: Asking | None = None,
+) -> Sent:
+    """Start the workers, launch, wait for the end, count on both sides; others may ask for a mail meanwhile.
 
     Raises:
         Wrong: not everybody got it once, or nothing moved any more.
@@ -74,7 +84,7 @@ def send(house: House, sender: Sender, sink: Sink, recipients: int, say: Callabl
         database_cpu = processes.cpu_seconds(house.database_pid)
         began = time.monotonic()
         number = sender.launch()
-        watch = _Watch(house, number, sink, before, workers, say)
+        watch = _Watch(house, number, sink, before, workers, say, asking)
         memory = watch.until_done(began)
         took = time.monotonic() - began
         sent = Sent(
@@ -85,6 +95,7 @@ def send(house: House, sender: Sender, sink: Sink, recipients: int, say: Callabl
             processes.cpu_seconds(house.database_pid) - database_cpu,
             processes.memory_mb(workers.roots["bulk"], "VmHWM"),
             memory,
+            watch.waits(),
         )
         watch.check(recipients)
     return sent
@@ -130,6 +141,7 @@ class _Watch:
         before: int | None,
         workers: processes.Workers,
         say: Callable[[str], None],
+        asking: Asking | None,
     ) -> None:
         self._connection = psycopg.connect(house.admin_url, autocommit=True)
         self._number = number
@@ -137,6 +149,7 @@ class _Watch:
         self._before = before
         self._workers = workers
         self._say = say
+        self._asking = asking
         self._told_at = self._moved_at = time.monotonic()
         self._memory_at = 0.0
         self._last: object = None
@@ -146,6 +159,8 @@ class _Watch:
         memory: list[Memory] = []
         while self._state() != "done":
             now = time.monotonic()
+            if self._asking:
+                self._asking.look()
             if now - self._memory_at >= MEMORY_SECONDS:
                 self._memory_at = now
                 found = processes.memory_mb(self._workers.roots["bulk"], "VmRSS")
@@ -159,6 +174,10 @@ class _Watch:
         """Between the first begin and the last answer."""
         query = "SELECT extract(epoch FROM max(done_at) - min(began_at))::float FROM messages WHERE mailing_no = %s"
         return max(float(self._one(query)), 1e-3)
+
+    def waits(self) -> list[float]:
+        """Of those who asked for a mail meanwhile, in seconds."""
+        return self._asking.seconds(self._connection) if self._asking else []
 
     def check(self, recipients: int) -> None:
         """Everybody has it, by the database and by the sink.
@@ -174,8 +193,8 @@ class _Watch:
         judge(states, taken, recipients)
 
     def _taken(self) -> int | None:
-        count = self._sink.count()
-        return None if count is None or self._before is None else count - self._before
+        count, others = self._sink.count(), self._asking.count if self._asking else 0
+        return None if count is None or self._before is None else count - self._before - others
 
     def _state(self) -> str:
         return str(self._one("SELECT state FROM mailings WHERE no = %s"))

@@ -86,7 +86,8 @@ def test_the_programs_are_those_of_the_procfile():
 
 
 def run(recipients: int, seconds: float, reference_rate: float) -> Run:
-    sent = Sent(recipients, seconds, seconds / 2, {"bulk": 2.0, "clock": 1.0}, 0.5, 99.0)
+    waits = [seconds, 10.0] if seconds == 1 else []
+    sent = Sent(recipients, seconds, seconds / 2, {"bulk": 2.0, "clock": 1.0}, 0.5, 99.0, waits=waits)
     return Run(sent, reference_rate)
 
 
@@ -107,6 +108,9 @@ def test_the_last_line_has_medians_and_every_name():
         "dkim_messages_per_second": 400.0,
         "dkim_ratio": 0.8,
         "dkim_ratio_on_shared_cores": 1.0,
+        "system_mails": 2,
+        "system_mail_p50_seconds": 1,
+        "system_mail_p99_seconds": 10.0,
         "mail_bytes": 20_000,
     }
 
@@ -127,7 +131,7 @@ def test_openssl_is_understood():
 
 @pytest.mark.slow
 def test_it_runs_and_ends_with_json():
-    words = ["--recipients", "60", "--runs", "1", "--sink", "own", "--freeze-people", "500"]
+    words = ["--recipients", "60", "--runs", "1", "--sink", "own", "--freeze-people", "500", "--asking"]
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.send", *words],
         cwd=ROOT,
@@ -143,3 +147,5 @@ def test_it_runs_and_ends_with_json():
     assert line["database_cpu_seconds_per_1000"] > 0
     assert line["freeze_seconds"] > 0
     assert line["dkim_ratio"] is None
+    assert line["system_mails"] > 0
+    assert line["system_mail_p99_seconds"] > 0

@@ -14,10 +14,15 @@ from sqlalchemy import text
 from app.accounts.models import Workspace
 from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
-from app.delivery import bulk, pump, queries, schedule, service, taking, timeline
+from app.delivery import bulk, pump, queries, retries, schedule, service, taking, timeline
 from app.delivery.events import MailingFinished, MessagesFinished
+from app.delivery.pacing import slots
+from app.delivery.pacing.buckets import DEFAULT_ROUTE
+from app.delivery.pacing.pacer import Pacer
+from app.delivery.pacing.rules import Said
 from app.delivery.routes import PER_LINE
 from app.delivery.rules import TOO_LATE, Lane, Word
+from app.delivery.transports.base import Verb
 from app.delivery.writing import Writer
 from app.kernel import clock, events, jobs
 from app.kernel.db import session, transaction
@@ -455,6 +460,27 @@ def test_bulk_never_keeps_a_confirmation_waiting(place, smtp):
     assert pump.run_slice("system", deadline_seconds=5) is False
     assert wished.state == "sent"
     assert not [copy for copy in smtp.messages if "crowd.example" in copy.rcpt_to[0]]
+
+
+def test_to_receivers_that_cool_down_nobody_connects_before_their_turn_and_then_one_a_second(place, smtp):
+    crowd(place, 2)
+    number = running(place)
+    closed = retries.classify(421, "4.7.0", "come back", Verb.RCPT)
+    with transaction():
+        pacer = Pacer()
+        pacer.look()
+        groups = ("example.org", "crowd.example")
+        pacer.learn(DEFAULT_ROUTE, [Said(group, closed, Verb.RCPT, 421, "4.7.0", "come back") for group in groups])
+    assert send() is False
+    assert "EHLO" not in "".join(smtp.commands), "nothing may go"
+    clock.set_shift(31)
+    with transaction():
+        assert slots.turn(DEFAULT_ROUTE)
+    send(0.9)
+    assert "EHLO" not in "".join(smtp.commands), "somebody else has just connected"
+    send()
+    assert "".join(smtp.commands).count("EHLO") == 1
+    assert states(number) == {"sent": 2}
 
 
 def test_a_letter_that_one_reader_could_not_leave_is_never_sent_to_that_reader(place, smtp, monkeypatch):

@@ -88,9 +88,9 @@ def test_a_slow_receiver_beside_quick_ones_holds_a_part_of_the_lines_and_alone_a
     assert windows.room("late.example") == FIRST_MAILS + 20, "now it is the mail server that is slow"
 
 
-def mail_to(group: str) -> Mail:
+def mail_to(group: str, seconds: float = 20) -> Mail:
     tag = SimpleNamespace(held=SimpleNamespace(domain_group=group))
-    return Mail("a@ostkai.example", f"someone@{group}", b"hi\r\n", True, True, time.monotonic() + 20, tag)
+    return Mail("a@ostkai.example", f"someone@{group}", b"hi\r\n", True, True, time.monotonic() + seconds, tag)
 
 
 def test_nothing_waits_behind_a_slow_receiver_and_a_held_line_keeps_no_other_from_opening(live, smtp, lines):
@@ -150,3 +150,21 @@ def test_a_slow_server_gets_few_at_a_time(live, smtp, lines):
     while len(ended) < 4 and time.monotonic() < until:
         ended += lines.serve(0.05)
     assert 1 <= route.room <= 6
+
+
+@pytest.mark.parametrize(("seconds", "begun"), [(20, 2), (1, 1)])
+def test_an_envelope_that_the_server_would_read_too_late_does_not_leave_with_the_dot_before_it(
+    live, smtp, lines, seconds, begun
+):
+    use_sink(smtp)
+    first = smtp.hold_at("DOT")
+    route = lines.route(route_key(None), route_of(None))
+    route.grow(1, is_waiting=True)
+    opened(lines, 1)
+    route.open[0].pace_seconds = 0.6
+    lines.feed(route, [mail_to("good.example", seconds), mail_to("good.example", seconds)])
+    until = time.monotonic() + 10
+    while not first.reached.is_set() and time.monotonic() < until:
+        lines.serve(0.01)
+    assert route.open[0].exchange.begun == begun
+    first.release()

@@ -209,7 +209,7 @@ def test_every_limit_is_told_in_words():
     assert "tries again in 5 seconds" in words(away, WHOLE, NOW)
     assert "tries again now" in words(away, WHOLE, later(seconds=5))
     circuit = learn(Pace(), Signs(away=20, fault="timed out"), NOW, is_route=False)
-    assert "a.example does not answer, 20 times in a row: timed out." in words(circuit, "a.example", NOW)
+    assert "a.example takes no mail, 20 times in a row: timed out." in words(circuit, "a.example", NOW)
     assert words(Pace(own_rate=20.0), WHOLE, NOW) == "At most 20 a second, as you have set it."
     assert words(Pace(), WHOLE, NOW) == ""
 

@@ -268,6 +268,36 @@ def test_twenty_faults_stop_one_group_only(session):
     assert grant(after(183), {"a.example": 9}) == {"a.example": 9}
 
 
+def test_who_puts_off_twenty_in_a_row_is_asked_by_one_mail_at_a_time(session):
+    pacer, not_now = Pacer(), said("a.example", 451, "4.2.0 not now", enhanced="4.2.0")
+    grey = said("g.example", 450, "greylisted", enhanced="4.2.0")
+    learn(NOW, *[not_now] * 19, *[grey] * 40, pacer=pacer)
+    learn(NOW, ok("a.example"), *[not_now] * 19, pacer=pacer)
+    learn(NOW, *[not_now] * 19, pacer=pacer)
+    assert rows() == 0, "what is said about one message limits nobody"
+    learn(NOW, not_now, ok("b.example"), pacer=pacer)
+    (limit,) = at(NOW, buckets.limits).paces.items()
+    assert limit[0] == (R, "a.example")
+    assert rules.words(limit[1], "a.example", NOW) == (
+        "a.example takes no mail, 20 times in a row: 4.2.0 not now. One mail tries again in 60 seconds."
+    )
+    assert at(after(1), buckets.limits).cooling(R) == ["a.example"]
+    assert grant(after(61), {"a.example": 9, "b.example": 9}) == {"a.example": 1, "b.example": 9}
+    learn(after(62), not_now)
+    assert grant(after(181), {"a.example": 9}) == {"a.example": 0}
+    assert grant(after(182), {"a.example": 9}) == {"a.example": 1}
+    learn(after(183), ok("a.example"))
+    assert grant(after(183), {"a.example": 9}) == {"a.example": 9}
+
+
+def test_the_next_one_may_connect_to_who_cools_down_a_second_later(session):
+    at(NOW, service.set_connections, R, 20)
+    moments = [0.0, 0.0, 1.0, 1.2, 2.3, 2.4]
+    assert [at(after(moment), slots.turn, R) for moment in moments] == [True, False, False, True, False, True]
+    assert at(after(2.4), slots.turn, "other")
+    assert renew("a", 0, 50, after(2.4)) == 20, "it is no connection of anybody"
+
+
 def test_a_changed_server_is_tried_at_once_and_a_removed_one_leaves_nothing(session, smtp):
     where = place_with_sender(smtp)
     with db.transaction():

@@ -66,10 +66,10 @@ def _start_anew(site: Site, names: list[str], minutes: int, **more: str) -> None
 
 
 def _faults(site: Site, number: int) -> int:
-    """Of messages and of ways out, as far as they are remembered."""
+    """Of messages and of ways out, as far as they are remembered; one that fails when it is tried rests once more."""
     ((count,),) = site.query(
         "SELECT (SELECT coalesce(sum(host_faults), 0) FROM messages WHERE mailing_no = %s)"
-        " + (SELECT coalesce(sum(faults), 0) FROM paces)",
+        " + (SELECT coalesce(sum(faults + rests), 0) FROM paces)",
         number,
     )
     return int(count)

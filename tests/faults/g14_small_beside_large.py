@@ -15,7 +15,7 @@ from tests.support.workers import until
 
 NAME = "G14"
 SHORT = {"large": 1_900, "small": 40, "questions": 8, "rate": 120}
-LONG = {"large": 50_000, "small": 500, "questions": 60, "rate": 0}
+LONG = {"large": 200_000, "small": 500, "questions": 60, "rate": 0}
 QUESTION_SECONDS = 5.0
 PAUSE_SECONDS = 0.1
 """Between one who signs up and the next."""

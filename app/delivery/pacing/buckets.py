@@ -124,6 +124,14 @@ class Limits:
             return min(1, size)
         return min(size, int(self.room.get((route, WHOLE), size)))
 
+    def cooling(self, route: str) -> list[str]:
+        """Groups of a route that rest, are tried by one message, or were asked for slowly; empty for the route itself."""
+        return [
+            group
+            for (of, group), pace in self.paces.items()
+            if of == route and (pace.rest is not None or pace.learnt(self.now) is not None)
+        ]
+
     def opens_in(self) -> float | None:
         """Seconds until the first of those that are shut opens; None: none is."""
         waits = [self._wait(*key) for key in self.paces if self.is_shut(*key)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from app.delivery.pacing import buckets
 from app.delivery.pacing.buckets import HORIZON, Limits, Queue
-from app.delivery.pacing.rules import WHOLE, Said, read_signs
+from app.delivery.pacing.rules import CIRCUIT, WHOLE, Said, is_put_off, read_signs
 from app.delivery.retries import Blame
 from app.delivery.rules import Lane
 from app.kernel import clock
@@ -22,7 +22,9 @@ from app.kernel.db import session
 WINDOW_SECONDS: Final = 30.0
 _HORIZON_SECONDS: Final = HORIZON.total_seconds()
 _QUIET: Final = frozenset(Blame) - {Blame.HOST, Blame.DOMAIN, Blame.TRANSPORT}
-_OWNERS = text("SELECT greatest(1, count(*)) FROM slots WHERE route = :route AND lease_until > :now")
+_OWNERS = text(
+    "SELECT greatest(1, count(*)) FROM slots WHERE route = :route AND owner <> '' AND lease_until > :now"
+)
 
 
 class Meter:
@@ -70,6 +72,8 @@ class Pacer:
         self._lane = lane
         self._limits: Limits | None = None
         self._meter = Meter()
+        self._put_off: Counter[tuple[str, str]] = Counter()
+        """Messages in a row that a group did not take for now."""
         self._taken: dict[tuple[str, str], datetime] = {}
         """Until when the turns of a limited group are given away to postponed messages."""
 
@@ -125,7 +129,8 @@ class Pacer:
         """Take in what servers said to a batch of messages; no statement where all is well and nothing was limited."""
         self._meter.add(route, Counter(answer.group for answer in said if answer.group))
         uneasy = self._uneasy(route)
-        if not uneasy and all(answer.verdict.blame in _QUIET for answer in said):
+        putting_off = self._count_put_off(route, said, uneasy)
+        if not (uneasy or putting_off) and all(answer.verdict.blame in _QUIET for answer in said):
             return
         owners: list[int] = []
 
@@ -135,7 +140,26 @@ class Pacer:
                 owners.append(_owners(route))
             return self._meter.rate(route, group) * owners[0]
 
-        buckets.write_learnt(route, read_signs(said), uneasy, measured)
+        signs = read_signs(said)
+        for group, number in putting_off.items():
+            signs[group] = signs[group].as_away(number)
+        buckets.write_learnt(route, signs, uneasy, measured)
+
+    def _count_put_off(self, route: str, said: Sequence[Said], uneasy: Collection[str]) -> dict[str, int]:
+        """Groups that take nothing at all for now, with how many in a row they put off: as good as away.
+
+        What is said about one message limits nobody, so this is written down only once it is said about all.
+        """
+        found: dict[str, int] = {}
+        for group in {answer.group for answer in said if answer.group}:
+            answers = [answer for answer in said if answer.group == group]
+            if not all(is_put_off(answer) for answer in answers):
+                self._put_off.pop((route, group), None)
+                continue
+            self._put_off[route, group] += len(answers)
+            if group in uneasy or self._put_off[route, group] >= CIRCUIT:
+                found[group] = self._put_off[route, group]
+        return found
 
     def _uneasy(self, route: str) -> set[str]:
         """Groups that an answer may relieve."""

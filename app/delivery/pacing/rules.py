@@ -24,7 +24,7 @@ WHOLE: Final = ""
 BROKEN_LINES: Final = 3
 """So many lines that end without a word, one after the other, are a server that is away."""
 CIRCUIT: Final = 20
-"""So many faults of a group's host in a row, and nothing of it is tried but one probe."""
+"""So many faults of a group's host in a row, or messages put off by it, and nothing of it is tried but one probe."""
 HALVING: Final = 0.5
 GAIN: Final = 1.1
 """What is left grows so much a minute. By a share of what is left and not of the former speed: whoever can take only
@@ -115,6 +115,10 @@ class Signs:
         """Whether anything must slow down."""
         return bool(self.away or self.patience or self.refused)
 
+    def as_away(self, faults: int) -> Signs:
+        """The same of somebody who has put off so many in a row and takes nothing."""
+        return replace(self, answers=0, away=faults)
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -202,6 +206,15 @@ def read_signs(said: Iterable[Said]) -> dict[str, Signs]:
     return found
 
 
+def is_put_off(answer: Said) -> bool:
+    """Whether a receiver does not take a message for now, for no reason that is the message's or its first contact."""
+    return (
+        answer.verdict.blame is Blame.MESSAGE
+        and answer.verdict.outcome is Outcome.TRANSIENT
+        and answer.verb not in _BY_ROUTE
+    )
+
+
 def _with(signs: Signs | None, answer: Said, *, is_route: bool) -> Signs:
     known = signs or Signs()
     blame, verb = answer.verdict.blame, answer.verb
@@ -220,7 +233,8 @@ def _with(signs: Signs | None, answer: Said, *, is_route: bool) -> Signs:
     # A route has done its part once MAIL is answered, whatever is said; a group once anything is said about it.
     is_answer = verb not in _BY_ROUTE or (is_route and verb is Verb.MAIL)
     is_sent = answer.verdict.outcome is Outcome.SENT
-    known = replace(known, sent=known.sent + is_sent, answers=known.answers + is_answer)
+    fault = answer.words if is_put_off(answer) else known.fault
+    known = replace(known, sent=known.sent + is_sent, answers=known.answers + is_answer, fault=fault)
     if blame is Blame.DOMAIN and is_mine:
         is_closing = answer.code == _CLOSING or answer.enhanced == _NOT_ACCEPTING
         words = answer.words or "slow down"
@@ -316,7 +330,7 @@ def _rest_words(pace: Pace, group: str, now: datetime) -> str:
             " and at once when you change its settings."
         )
     if group:
-        return f"{group} does not answer, {pace.faults} times in a row{said} One mail tries again {when}."
+        return f"{group} takes no mail, {pace.faults} times in a row{said} One mail tries again {when}."
     return f"{_who(group)} is away{said} Nothing is lost: one mail tries again {when}."
 
 

@@ -18,6 +18,10 @@ from app.kernel.db import session
 
 LEASE: Final = timedelta(seconds=20)
 RENEW_SECONDS: Final = 1.0
+TURN: Final = timedelta(seconds=1.2)
+"""From one connection to the next, over all workers, while nothing but receivers that cool down is due."""
+_NOBODY: Final = ""
+"""The owner of the row that says when the next one may connect."""
 USUAL: Final = 40
 """Connections to one mail server where its owner says nothing else."""
 MOST: Final = 1000
@@ -62,6 +66,11 @@ _WRITE = text(
     " SET held = excluded.held, wanted = excluded.wanted, lease_until = excluded.lease_until,"
     " since = CASE WHEN slots.lease_until <= :now THEN excluded.since ELSE slots.since END"
 )
+_TURN = text(
+    "INSERT INTO slots (route, owner, held, wanted, since, lease_until)"
+    " VALUES (:route, :owner, 0, 0, :now, :lease_until) ON CONFLICT (route, owner) DO UPDATE"
+    " SET lease_until = excluded.lease_until WHERE slots.lease_until <= :now RETURNING route"
+)
 _RELEASE = text("DELETE FROM slots WHERE owner = :owner")
 _OVER = text("DELETE FROM slots WHERE lease_until <= :now")
 
@@ -97,6 +106,13 @@ def _renew_one(owner: str, route: str, ask: Ask) -> int:
     values = {"route": route, "owner": owner, "held": held, "wanted": ask.wanted, "now": now}
     session().execute(_WRITE, values | {"lease_until": now + LEASE})
     return min(share, free)
+
+
+def turn(route: str) -> bool:
+    """Whether one connection of a route may be opened now whose receivers cool down; the next one may a second later."""
+    now = clock.now()
+    values = {"route": route, "owner": _NOBODY, "now": now, "lease_until": now + TURN}
+    return session().execute(_TURN, values).first() is not None
 
 
 def release(owner: str) -> None:
