@@ -32,7 +32,6 @@ from app.consent.rules.jurisdictions import Jurisdiction
 from app.consent.service import vetoes, write
 from app.consent.service.write import TOLD_COUNTRY
 from app.contacts import queries as contacts
-from app.contacts.models import ContactAddress
 from app.kernel import clock
 from app.kernel.db import once, session
 from app.kernel.errors import BadInput, NotFound, Problem
@@ -126,7 +125,7 @@ def ask_all(workspace_id: UUID, questions: Sequence[Question]) -> list[ConsentRe
     laws = laws_at(workspace_id, [(one.contact_id, one.country, one.proof.ip) for one in questions])
     requests = [_request(workspace_id, one, found) for one, found in zip(questions, chosen, strict=True)]
     entries = [
-        _asked(request, one, found, law, addresses.get(one.contact_id))
+        _asked(request, one, found, law, addresses[one.contact_id].address if one.contact_id in addresses else "")
         for request, one, found, law in zip(requests, questions, chosen, laws, strict=True)
     ]
     for request, event_id in zip(requests, ledger.append_all(entries), strict=True):
@@ -174,7 +173,7 @@ def _asked(
     one: Question,
     chosen: Sequence[Interest],
     law: Jurisdiction,
-    address: ContactAddress | None,
+    address: str,
 ) -> ledger.Entry:
     """The event of a question."""
     as_shown = {name: found for name, found in request.shown.items() if name != TOLD_COUNTRY}
@@ -184,7 +183,7 @@ def _asked(
         "tracking": request.tracking,
         "expires_at": ledger.moment(request.expires_at),
     }
-    personal = write.personal_of(address.address if address else "", one.proof, one.typed)
+    personal = write.personal_of(address, one.proof, one.typed)
     return ledger.Entry(
         Kind.REQUESTED, request.workspace_id, one.contact_id, one.by, about,
         personal | {"campaign": campaign_in(one.shown.page_url)}, request.id,
