@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from app.delivery import bulk, outbox, recovery
+from app.delivery import outbox, recovery, sending
 from app.delivery.rules import Lane
 from app.kernel.db import release, transaction
 
@@ -40,7 +40,7 @@ def run_slice(lane: str, *, deadline_seconds: float = 30, stop: Callable[[], boo
     """
     until = time.monotonic() + deadline_seconds
     reap()
-    return bulk.run(Lane(lane), f"{_process}:{next(_slices)}", until, stop)
+    return sending.run(Lane(lane), f"{_process}:{next(_slices)}", until, stop)
 
 
 def reap() -> None:

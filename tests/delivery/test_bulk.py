@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app.accounts.models import Workspace
 from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
-from app.delivery import bulk, pump, queries, retries, schedule, service, taking, timeline
+from app.delivery import pump, queries, retries, schedule, sending, service, taking, timeline
 from app.delivery.events import MailingFinished, MessagesFinished
 from app.delivery.pacing import slots
 from app.delivery.pacing.buckets import DEFAULT_ROUTE
@@ -680,7 +680,7 @@ def test_a_worker_that_is_stopped_after_its_begin_sends_no_late_mail(place, smtp
     crowd(place, 5)
     number = running(place)
     begun_at: dict[int, float] = {}
-    begin, hand_on = taking.begin, bulk._Slice._hand_on
+    begin, hand_on = taking.begin, sending._Slice._hand_on
     pauses = [1.3]
 
     def noting(batch, *more):
@@ -693,7 +693,7 @@ def test_a_worker_that_is_stopped_after_its_begin_sends_no_late_mail(place, smtp
         hand_on(self, first, *more)
 
     monkeypatch.setattr(taking, "begin", noting)
-    monkeypatch.setattr(bulk._Slice, "_hand_on", stopped)
+    monkeypatch.setattr(sending._Slice, "_hand_on", stopped)
     send()
     assert states(number) == {"sent": 5}
     assert pauses == []
@@ -721,7 +721,7 @@ def test_who_finds_more_than_one_can_take_calls_others_once(place, smtp):
 def test_a_mailing_has_ended_while_its_worker_lingers(place, smtp, monkeypatch):
     crowd(place, 3)
     number = running(place)
-    work = bulk._Slice(Lane.BULK, "somebody")
+    work = sending._Slice(Lane.BULK, "somebody")
     is_over, patience = work._is_over, time.monotonic() + 5
     seen: list[str] = []
 

@@ -20,7 +20,7 @@ from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
 from app.contacts.addresses import normalise
 from app.content.variables import SYSTEM, samples
-from app.delivery import bulk, ends, pump, queries, service, taking
+from app.delivery import ends, pump, queries, sending, service, taking
 from app.delivery import outbox as moves
 from app.delivery.events import MessagesFinished
 from app.delivery.models import Message
@@ -440,7 +440,7 @@ def test_no_connection_to_the_database_is_held_while_the_server_is_slow(post: Po
 
 def test_mail_from_follows_its_begin_at_once_or_the_rest_goes_back(post: Post, monkeypatch):
     wished = wish(post.where)
-    monkeypatch.setattr(bulk, "MAIL_WITHIN_SECONDS", -1.0)
+    monkeypatch.setattr(sending, "MAIL_WITHIN_SECONDS", -1.0)
     pump.run_slice("system", deadline_seconds=0.5)
     assert (wished.state, wished.row().attempts) == ("pending", 0)
     assert not any(command.startswith("MAIL") for command in post.sink.commands)
