@@ -8,7 +8,7 @@ from tests.faults.site import Site
 from tests.support.workers import until
 
 NAME = "G22"
-SHORT = {"people": 100, "restarts": 1, "rate": 25}
+SHORT = {"people": 150, "restarts": 1, "rate": 25}
 LONG = {"people": 3_000, "restarts": 20, "rate": 40}
 DRAIN_SECONDS = 30.0
 

@@ -84,15 +84,15 @@ def test_a_worker_killed_after_begin_leaves_doubt_that_is_tried_once_more(live, 
     assert (wished.row().crash_count, wished.row().doubts) == (1, 1)
 
 
-def test_a_worker_killed_while_it_holds_a_claim_loses_nothing(live, smtp, where):
+def test_a_worker_killed_while_it_opens_a_line_loses_nothing(live, smtp, where):
     rule = smtp.hold_at("EHLO")
     with worker(live, smtp) as victim:
         wished = wish(where)
         assert rule.reached.wait(20)
-        assert wished.state == "claimed"
+        assert wished.state == "pending"
         victim.kill()
     rule.release()
-    with worker(live, smtp, NOD_CLOCK_SHIFT_SECONDS="100"), clock(live):
+    with worker(live, smtp), clock(live):
         until(lambda: wished.state == "sent", 20)
     assert len(smtp.copies) == 1
 
@@ -107,8 +107,8 @@ def test_asked_to_end_a_worker_brings_what_is_in_hand_to_its_end_and_takes_nothi
         rule.release()
         assert leaving.wait(25) == 0
     states = [found.state for found in wishes]
-    # Two threads, so at most two messages were in hand.
-    assert 1 <= states.count("sent") == len(smtp.copies) <= 2
+    # Two slices, and at first two are in flight to a receiver that has not answered yet.
+    assert 1 <= states.count("sent") == len(smtp.copies) <= 4
     assert states.count("pending") == 6 - len(smtp.copies)
 
 

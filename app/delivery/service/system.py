@@ -76,6 +76,7 @@ def send_system(
         ValueError: no such mail, not exactly one recipient.
         NotFound: the contact has no reach.
     """
+    mails.get(name)
     if (contact_id is None) == (user_id is None):
         raise ValueError("A system mail goes to a contact or to a user.")
     domain = None
@@ -94,6 +95,7 @@ def send_system_to(workspace_id: UUID, name: str, wishes: Sequence[Wish]) -> Non
         ValueError: no such mail.
         NotFound: one of them has no reach.
     """
+    mails.get(name)
     reach = consent.find_reach_ids(workspace_id, {one.contact_id for one in wishes})
     if any(one.contact_id not in reach for one in wishes):
         raise NotFound("This person cannot be reached by email.")
@@ -114,7 +116,6 @@ def _row(
 
 
 def _wish(workspace_id: UUID, name: str, rows: Sequence[dict[str, Any]]) -> None:
-    mails.get(name)
     if rows:
         all_have = {"no": _standing_mailing(workspace_id, name), "workspace_id": workspace_id, "now": clock.now()}
         session().execute(_WISH, [row | all_have for row in rows])
