@@ -57,8 +57,8 @@ def form_posts_per_second(house: House, *, posts: int = 5000, say: Callable[[str
     Raises:
         Wrong: one of them was not answered with 303.
     """
-    paths = _paths()
-    with _web(house, house.settings) as (port, pid):
+    paths = paths_of_forms()
+    with web_server(house, house.settings) as (port, pid):
         _post_all(port, [_post(paths, f"warm{n}", n) for n in range(200)])
         made = [_post(paths, f"person{n}", n + 200) for n in range(posts)]
         cpu = processes.cpu_seconds(pid), processes.cpu_seconds(house.database_pid)
@@ -85,15 +85,15 @@ def confirmation_seconds(
     Raises:
         Wrong: a post was refused, or a question did not come within a minute.
     """
-    paths = _paths()[:FEW_FORMS]
+    paths = paths_of_forms()[:FEW_FORMS]
     with SmtpSink() as sink:
         settings = replace(house.settings, smtp_url=f"smtp://127.0.0.1:{sink.port}")
-        with processes.workers(settings, house.folder) as workers, _web(house, settings) as (port, web):
+        with processes.workers(settings, house.folder) as workers, web_server(house, settings) as (port, web):
             _post_all(port, [_post(paths, f"early{n}", n + 1_000_000) for n in range(20)])
             sink.wait_for(20, seconds=60)
             roots = [web, house.database_pid, *workers.roots.values()]
             cpu = sum(processes.cpu_seconds(root) for root in roots)
-            posted = _post_steadily(port, paths, a_second, int(a_second * seconds))
+            posted = post_steadily(port, paths, a_second, int(a_second * seconds))
             copies = sink.wait_for(20 + len(posted), seconds=120)
             cpu = sum(processes.cpu_seconds(root) for root in roots) - cpu
     accepted = {copy.rcpt_to[0]: copy.seen_at for copy in copies if copy.is_accepted}
@@ -108,7 +108,7 @@ def confirmation_seconds(
     return Delays(cuts[49], cuts[98], len(delays))
 
 
-def _paths() -> list[tuple[str, str, str]]:
+def paths_of_forms() -> list[tuple[str, str, str]]:
     """(path, version, topic) of forms in a workspace of their own, whose mails have a sender."""
     where = place_with_sender()
     topic = where.interests[0].id
@@ -161,7 +161,7 @@ def _post_all(port: int, made: Sequence[bytes]) -> None:
         raise Wrong(str(faults[0]))
 
 
-def _post_steadily(
+def post_steadily(
     port: int, paths: Sequence[tuple[str, str, str]], a_second: int, count: int
 ) -> dict[str, float]:
     """Post at an even pace; when each post began, by address."""
@@ -197,7 +197,7 @@ def _send(connection: socket.socket, request: bytes) -> None:
 
 
 @contextmanager
-def _web(house: House, settings: Settings) -> Iterator[tuple[int, int]]:
+def web_server(house: House, settings: Settings) -> Iterator[tuple[int, int]]:
     """The web server as the Procfile starts it, behind a proxy that names each visitor; its port and its process."""
     port = free_port()
     command = [word.replace("$NOD_WEB_PORT", str(port)) for word in processes.procfile()["web"]]
