@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
@@ -20,7 +20,6 @@ from app.contacts import queries as contacts
 from app.delivery import outbox, retries
 from app.delivery.aside import Deadly
 from app.delivery.compose import Letter
-from app.delivery.editions import NoSender
 from app.delivery.outbox import End, Held
 from app.delivery.pacing.rules import Said
 from app.delivery.retries import Blame, Verdict
@@ -31,7 +30,6 @@ from app.kernel.log import clean
 
 log = logging.getLogger(__name__)
 
-NO_SENDER_PAUSE: Final = timedelta(minutes=5)
 REPLY_CHARACTERS: Final = 500
 _OFTEN_CHARACTERS: Final = 100
 PERSIST_SECONDS: Final = 600.0
@@ -97,9 +95,6 @@ def end_of(ready: Ready, result: Result, verdict: Verdict, now: datetime) -> End
 
 def without_content(held: Held, fault: Exception) -> Callable[[datetime], End]:
     """What is written down about a mail that could not be made."""
-    if isinstance(fault, NoSender):
-        words = "nobody has said yet who the mails come from"
-        return lambda now: End(MessageState.PENDING, words, due_at=now + NO_SENDER_PAUSE)
     if isinstance(fault, Deadly):
         log.error("message %s is set aside: %s", held.number, fault)
         poison = _words(f"two workers ended while they made it; made alone, {fault}")

@@ -121,6 +121,7 @@ COLUMNS: Final = (
 )
 """The columns of ``Held`` behind its head, in its order."""
 
+
 def head_of(row: Sequence[Any]) -> Head:
     """From the columns of ``HEAD``."""
     return Head(row[0], row[1], Kind(row[2]), row[3], Lane(row[4]), _sender(row[5]), row[6])

@@ -174,7 +174,8 @@ class _Slice:
 
     def _end_finished(self) -> None:
         """Say of a mailing that it has ended as soon as its last message has; who lingers does so for others."""
-        if self._lane is Lane.BULK and self._is_dry and self._has_sent and self._lines.is_idle and not (self._results or self._back):
+        is_through = self._is_dry and self._lines.is_idle and not (self._results or self._back)
+        if self._lane is Lane.BULK and self._has_sent and is_through:
             schedule.end_finished()
             self._has_sent = False
 

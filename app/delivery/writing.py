@@ -63,7 +63,6 @@ class Writer:
     """Makes the mails of one slice of work; what it has read and encoded is kept until the slice ends."""
 
     def __init__(self) -> None:
-        self._editions: dict[int, Edition] = {}
         self._imprints: dict[int, Imprint] = {}
         self._servers: dict[str, SmtpSettings] = {}
         self._sheets: dict[tuple[int, UUID, Level, str], _Printed | None] = {}
@@ -74,20 +73,19 @@ class Writer:
         Raises:
             NoSender: nobody has said yet who the mails come from.
         """
-        known = self._editions.get(head.no)
-        if known is None:
-            known = self._editions[head.no] = edition_of(head)
-        return known
+        found = self.imprint(head)
+        assert isinstance(found, Edition)
+        return found
 
     def imprint(self, head: Head) -> Imprint:
-        """What all mails of a mailing without a letter of its own share; inside a transaction.
+        """The same, or as much of it as a mailing without a letter has; inside a transaction.
 
         Raises:
             NoSender: as ``edition``.
         """
         known = self._imprints.get(head.no)
         if known is None:
-            known = self._imprints[head.no] = imprint_of(head)
+            known = self._imprints[head.no] = (edition_of if head.version_id else imprint_of)(head)
         return known
 
     def server(self, route: str) -> SmtpSettings:
@@ -108,10 +106,7 @@ class Writer:
             NoSender: as ``edition``.
             Problem: it cannot be had, in words for people: the mail server's password or the signing keys are lost.
         """
-        if head.version_id is None:
-            self.imprint(head)
-        else:
-            self.edition(head)
+        self.imprint(head)
 
     def write(
         self, head: Head, batch: Sequence[Held], before: Callable[[Held], None]

@@ -21,10 +21,14 @@ from app.consent.rules import By, Proof, Reason
 from app.contacts.addresses import normalise
 from app.content.variables import SYSTEM, samples
 from app.delivery import ends, pump, queries, sending, service, taking
+from app.delivery import mails as delivery_mails
 from app.delivery import outbox as moves
 from app.delivery.events import MessagesFinished
 from app.delivery.models import Message
-from app.delivery.rules import Lane, MessageState, Prepared, Skip
+from app.delivery.pacing import slots
+from app.delivery.pacing.buckets import DEFAULT_ROUTE
+from app.delivery.pacing.slots import Ask
+from app.delivery.rules import Lane, MessageState, Prepared, Skip, SystemMail, SystemMessage
 from app.delivery.transports.base import Outcome, Result, Verb
 from app.kernel import clock, events
 from app.kernel.db import db, session, transaction
@@ -369,6 +373,31 @@ def test_content_that_cannot_be_made_fails_at_the_second_time(post: Post, mails)
     assert "no such thing" in row().reply_text
 
 
+def test_a_mail_whose_making_spoils_the_transaction_takes_nobody_with_it(post: Post, monkeypatch):
+    spoilt, fine = wish(post.where), wish(post.where)
+    prepare = delivery_mails.get("confirm").prepare
+
+    def broken(message: SystemMessage):
+        if message.dedupe == spoilt.request_id:
+            session().execute(text("SELECT 1 / 0"))
+        return prepare(message)
+
+    monkeypatch.setattr(delivery_mails, "get", lambda name: SystemMail(name, broken))
+    run()
+    assert (fine.state, spoilt.state, spoilt.row().attempts) == ("sent", "pending", 0)
+    assert "division by zero" in spoilt.row().reply_text
+    run_after(61)
+    assert spoilt.state == "failed"
+
+
+def test_mailings_that_hold_every_line_keep_no_system_mail_waiting(post: Post):
+    with transaction():
+        assert slots.renew("somebody", {DEFAULT_ROUTE: Ask(slots.USUAL, slots.USUAL)})
+    wished = wish(post.where)
+    run()
+    assert wished.state == "sent"
+
+
 def test_a_mail_with_nothing_to_say_is_skipped_with_its_reason(post: Post, mails):
     mails["test.late"] = Skip("It was answered already.")
     dedupe = note(post.where.owner_id, post.where, "test.late")
@@ -451,11 +480,11 @@ def test_mail_from_follows_its_begin_at_once_or_the_rest_goes_back(post: Post, m
 
 
 def test_a_slice_ends_when_it_is_told_to(post: Post):
-    wishes = [wish(post.where) for _ in range(30)]
+    wishes = [wish(post.where) for _ in range(100)]
     assert pump.run_slice("system", stop=lambda: len(post.sink.messages) >= 1) is True
     states = Counter(found.state for found in wishes)
     assert states["sent"] == len(post.sink.messages) >= 1
-    assert states["pending"] == 30 - states["sent"] >= 10
+    assert states["pending"] == 100 - states["sent"] >= 20
 
 
 def test_a_restart_of_the_database_loses_no_answer(post: Post, servers):

@@ -11,7 +11,7 @@ from flask import current_app
 from sqlalchemy import text
 
 from app.kernel import clock, events, jobs, schedule
-from app.kernel.db import db, session, transaction
+from app.kernel.db import db, once, session, transaction
 from app.kernel.health import beat, seconds_since_beat
 
 
@@ -154,3 +154,17 @@ def test_a_failing_job_is_written_down_and_runs_again(live):
 def test_the_application_runs_as_a_role_of_its_own(live):
     with db.engine.connect() as connection:
         assert connection.execute(text("SELECT current_user")).scalar_one() == "nod_app"
+
+
+def test_what_a_batch_asks_for_again_is_made_once_a_transaction(live):
+    made: list[int] = []
+
+    def make() -> int:
+        made.append(1)
+        return len(made)
+
+    with transaction():
+        assert [once("brand", make), once("brand", make), once("topics", make)] == [1, 1, 2]
+    with transaction():
+        assert once("brand", make) == 3, "the next transaction asks anew"
+    assert [once("brand", make), once("brand", make)] == [4, 5], "nothing would end it"
