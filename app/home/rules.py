@@ -60,19 +60,20 @@ class Check:
     at: datetime | None = None
 
 
-def progress(mail: Mail, *, server: str, worker_seconds: float | None) -> list[Check]:
+def progress(mail: Mail, *, server: str, worker_seconds: float | None, why: str = "") -> list[Check]:
     """What has happened with a mail so far, and what is awaited.
 
     Args:
         mail: the mail.
         server: the name of the mail server that takes it.
         worker_seconds: since a sending process was last seen; None: never.
+        why: what keeps that server from taking any mail now, in words; empty: nothing.
     """
     written = Check("done", "Written and put into the outbox", "", mail.created_at)
-    return [written, *_outcome(mail, server, worker_seconds)]
+    return [written, *_outcome(mail, server, worker_seconds, why)]
 
 
-def _outcome(mail: Mail, server: str, worker_seconds: float | None) -> list[Check]:
+def _outcome(mail: Mail, server: str, worker_seconds: float | None, why: str) -> list[Check]:
     if mail.state in {"sent", "bounced", "complained"}:
         return [
             Check("done", f"Accepted by {server}", mail.reply, mail.done_at),
@@ -96,6 +97,8 @@ def _outcome(mail: Mail, server: str, worker_seconds: float | None) -> list[Chec
                 "fail", "No sender is running", "The mail waits. 'make run' starts the processes that send."
             )
         ]
+    if why:
+        return [Check("warn", f"{server} takes no mail", why)]
     if mail.attempts or mail.faults:
         return [
             Check("warn", f"{server} has not taken it yet", mail.reply),

@@ -344,6 +344,26 @@ def test_the_page_tells_what_became_of_the_mail(client, session):
     assert "<b>no</b>" not in page
 
 
+def test_the_page_tells_that_the_mail_server_is_away(client, session):
+    owner = accounts.make_owner()
+    accounts.sign_in(client, owner)
+    post(client, "/setup/sender", SENDER)
+    post(client, "/setup/test", {"to": owner.email})
+    health.beat("worker", "one")
+    session.execute(
+        text(
+            "INSERT INTO paces (route, domain_group, filled_at, rest, rest_until, faults, says)"
+            " SELECT coalesce(max(transport_id::text), 'default'), '', now(), 'away', now() + interval '1 minute', 1,"
+            " 'Connection refused' FROM senders"
+        )
+    )
+    session.commit()
+    page = client.get("/setup/test").text
+    assert "takes no mail" in page
+    assert "one mail tries again" in page
+    assert "Being handed to" not in page
+
+
 def test_the_set_up_is_the_owners(client):
     owner = accounts.make_owner()
     accounts.sign_in(client, accounts.make_member(owner.workspace_id, Role.EDITOR))

@@ -66,6 +66,14 @@ def test_a_server_that_is_away_is_told_with_its_reason():
     assert found[1].detail == "connection refused"
 
 
+def test_a_way_out_that_rests_is_told_instead_of_being_handed_over():
+    why = "The mail server is away: Connection refused. Nothing is lost: one mail tries again in 5 seconds."
+    found = rules.progress(mail("pending"), server="smtp.example.org", worker_seconds=2, why=why)
+    assert [(check.state, check.detail) for check in found] == [("done", ""), ("warn", why)]
+    sent = rules.progress(mail("sent"), server="smtp.example.org", worker_seconds=2, why=why)
+    assert why not in [check.detail for check in sent]
+
+
 def test_how_alive_the_sender_is_in_words():
     assert rules.alive_text(None) == (False, "No sender has started yet")
     assert rules.alive_text(0.4) == (True, "Sender alive now")

@@ -10,6 +10,7 @@ from flask import current_app, request
 from app.accounts import queries as accounts
 from app.config import Settings
 from app.delivery import service as delivery
+from app.delivery.queries import standing
 from app.home import queries
 from app.home.mails import TEST_MAIL, server_name
 from app.home.pages.first_run import somebody
@@ -57,9 +58,10 @@ def checks() -> list[dict[str, Any]]:
         return []
     settings: Settings = current_app.config["NOD"]
     server = server_name(settings, live.workspace_id)
-    return [
-        asdict(check) for check in progress(found, server=server, worker_seconds=seconds_since_beat("worker"))
-    ]
+    # A server that is away leaves its words at the way out, not at each mail that waits for it.
+    why = next((limit.why for limit in standing(live.workspace_id) if limit.is_resting and not limit.group), "")
+    seen = seconds_since_beat("worker")
+    return [asdict(check) for check in progress(found, server=server, worker_seconds=seen, why=why)]
 
 
 def recipient() -> str:
