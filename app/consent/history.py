@@ -39,6 +39,7 @@ _SHOWN = {"consent": "Words shown", "tracking": "Words on tracking", "notice": "
 SENTENCES = {
     Kind.REQUESTED: "Asked",
     Kind.DOI_MAIL_SENT: "Question mailed",
+    Kind.AUTHORISED: "A guardian said yes",
     Kind.CONFIRMED: "Said yes",
     Kind.RE_CONFIRMED: "Said yes again",
     Kind.CHANGED: "Changed",
@@ -64,6 +65,7 @@ BASES = {
 """The grounds as people read them."""
 ACTORS = {
     "person": "the person",
+    "guardian": "who answers for the person",
     "staff": "staff",
     "api_key": "a program with an API key",
     "import": "an import",

@@ -24,6 +24,7 @@ RIGHTS: Final = (
 _STATES: Final = {
     Kind.REQUESTED: "ConsentRequested",
     Kind.DOI_MAIL_SENT: "ConsentRequested",
+    Kind.AUTHORISED: "ConsentRequested",
     Kind.CONFIRMED: "ConsentGiven",
     Kind.RE_CONFIRMED: "RenewedConsentGiven",
     Kind.CHANGED: "ConsentGiven",

@@ -26,6 +26,8 @@ _PERSONAL: Final = {
     "token": "Begin of the link's token",
     "seconds_since_mail": "Seconds since the mail was accepted",
     "verdict": "Judged as",
+    "guardian": "Who answers for the person",
+    "guardian_event": "After the guardian’s yes, event",
     "message_id": "Message-ID",
     "mime_sha256": "SHA-256 of the mail",
     "accepted": "The mail server’s answer",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from app.consent import queries as consent_queries
 from app.consent import service as consent
 from app.consent.events import Confirmed
 from app.delivery import service as delivery
 from app.delivery.events import MessagesFinished
-from app.preferences import queries
+from app.preferences import guardians, queries
 
 
 def welcome(event: Confirmed) -> None:
@@ -17,7 +19,7 @@ def welcome(event: Confirmed) -> None:
 
 def keep_proof(event: MessagesFinished) -> None:
     """The receiving server took the question: its words are part of the proof."""
-    if event.name != "confirm":
+    if event.name not in {"confirm", "confirm-guardian"}:
         return
     for row in event.rows:
         request = consent_queries.find_request(row.dedupe)
@@ -32,4 +34,11 @@ def keep_proof(event: MessagesFinished) -> None:
             accepted_line=row.reply,
             accepted_at=row.at,
             source=row.mime,
+            guardian=_guardian(event.name, request.id),
         )
+
+
+def _guardian(name: str, request_id: UUID) -> str:
+    """The address that a question about a child went to; empty for the person's own question."""
+    guardian = guardians.find(request_id) if name == "confirm-guardian" else None
+    return (guardian.address if guardian else None) or ""

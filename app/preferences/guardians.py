@@ -13,7 +13,7 @@ from sqlalchemy import and_, delete, or_, select, update
 
 from app.consent import queries as consent
 from app.consent import service as consent_service
-from app.consent.rules import Reason
+from app.consent.rules import Proof, Reason
 from app.contacts import queries as contacts
 from app.contacts.addresses import Address, normalise
 from app.delivery import service as delivery
@@ -54,22 +54,25 @@ def follow(before: Guardian, request: ConsentRequest) -> None:
     if not before.address or not before.folded:
         raise NotFound
     guardian = _keep(request, before.address, before.folded, before.form)
-    guardian.said_at, guardian.said_from = before.said_at, before.said_from
+    guardian.said_at, guardian.event_id = before.said_at, before.event_id
     session().flush()
     _mail(guardian)
 
 
-def say_yes(request: ConsentRequest, said_from: str) -> None:
-    """The guardian's yes: the child is asked now; a second one changes nothing.
+def say_yes(request: ConsentRequest, proof: Proof) -> None:
+    """The guardian's yes to an open question: the child is asked now; a second one changes nothing.
 
-    Args:
-        request: the open question.
-        said_from: network address, and what was odd about the press.
+    Raises:
+        NotFound: who it is was forgotten meanwhile.
+        RequestOver: called off or too old.
     """
     query = select(Guardian).where(Guardian.request_id == request.id).with_for_update()
     guardian = session().execute(query.execution_options(populate_existing=True)).scalar_one()
     if guardian.said_at is None:
-        guardian.said_at, guardian.said_from = clock.now(), said_from
+        if not guardian.address:
+            raise NotFound
+        guardian.event_id = consent_service.authorise(request.id, guardian.address, proof=proof)
+        guardian.said_at = clock.now()
         session().flush()
         _mail(guardian)
 
@@ -85,12 +88,10 @@ def is_waiting(request_id: UUID) -> bool:
     return guardian is not None and guardian.said_at is None
 
 
-def verdict_of(request_id: UUID) -> str:
-    """A guardian's yes as the proof of the child's names it; empty where none was needed."""
+def event_of(request_id: UUID) -> str:
+    """The event of a guardian's yes, which the proof of the child's names; empty where none was needed."""
     guardian = find(request_id)
-    if guardian is None or guardian.said_at is None:
-        return ""
-    return f"after the guardian's yes, {guardian.address}, {guardian.said_at.isoformat()}, from {guardian.said_from}"
+    return str(guardian.event_id) if guardian is not None and guardian.event_id else ""
 
 
 def may_be_mailed(guardian: Guardian) -> bool:
@@ -178,4 +179,4 @@ def _mail(guardian: Guardian) -> None:
 
 
 def _forget(*which: Any) -> None:
-    session().execute(update(Guardian).where(*which).values(address=None, folded=None, said_from=None))
+    session().execute(update(Guardian).where(*which).values(address=None, folded=None))

@@ -72,6 +72,6 @@ class Guardian(Base):
     """Public id of the form that asked."""
     said_at: Mapped[datetime | None] = mapped_column(Instant)
     """When they said yes; the child is asked from then on."""
-    said_from: Mapped[str | None] = mapped_column(Text)
-    """Network address of that yes, and what was odd about it."""
+    event_id: Mapped[UUID | None] = mapped_column(ForeignKey("consent_events.id"))
+    """That yes in the ledger."""
     created_at: Mapped[datetime] = mapped_column(Instant)

@@ -10,11 +10,12 @@ from sqlalchemy import text
 
 from app.consent import history
 from app.consent import queries as consent
-from app.consent.rules import By, Kind, Reason
-from app.consent.service import suppress
+from app.consent.rules import By, Kind, Proof, Reason, Word
+from app.consent.service import cancel_request, suppress
 from app.contacts.addresses import normalise
+from app.delivery.events import FinishedMessage, MessagesFinished
 from app.delivery.rules import Prepared, Skip
-from app.kernel import clock
+from app.kernel import clock, events
 from app.kernel.db import session, transaction
 from app.preferences import data, guardians, links, receiving
 from app.preferences.rules import may_decide_alone
@@ -96,10 +97,15 @@ def test_the_child_is_asked_after_the_guardian_and_both_have_to_say_yes(client, 
     assert dict(made.extra_headers)["Form-Sub"].endswith(f"id={stage.form.public_id}")
     assert "You said yes" in say_yes(client, path_of(made.values["links"]["confirm"]))
     assert set(make.standing(stage.place, child).values()) == {"yes"}
-    proof = next(one for one in history.list_history(stage.place.id, child.id) if one.kind is Kind.CONFIRMED)
-    assert "guardian's yes, Ada@example.org, 20" in proof.personal["verdict"]
-    assert "from 127.0.0.1" in proof.personal["verdict"]
-    assert "Ada" not in str(proof.body)
+    told = {one.kind: one for one in history.list_history(stage.place.id, child.id)}
+    theirs, own = told[Kind.AUTHORISED], told[Kind.CONFIRMED]
+    assert own.personal["guardian_event"] == str(theirs.event_id)
+    assert own.personal["address"] == KIM
+    assert (theirs.actor, theirs.word) == ("guardian", Word.ASKED)
+    assert (theirs.personal["guardian"], theirs.personal["ip"]) == ("Ada@example.org", "127.0.0.1")
+    assert theirs.body["asked_by"] == own.body["asked_by"] == str(asked.event_id)
+    assert theirs.body["interests"] == own.body["interests"]
+    assert "Ada" not in str(theirs.body) + str(own.body)
     with transaction():
         data.erase(stage.place.id, child.id, by=By("person"))
     assert guardians.find(asked.id) is None
@@ -123,7 +129,8 @@ def test_a_programs_press_is_no_guardians_yes(client, stage, asked):
     clock.set_shift(60)
     client.post(f"{link}/again", data=hidden(held.text))
     assert len(messages("confirm")) == 1
-    assert "second tap" in guardians.find(asked.id).said_from
+    said = history.get_entry(asked.workspace_id, guardians.find(asked.id).event_id)
+    assert said.personal["verdict"] == "second tap"
 
 
 def test_a_fresh_question_goes_the_same_way(client, stage, child, asked):
@@ -155,7 +162,7 @@ def test_who_is_forgotten_after_a_month_leaves_no_question_that_a_child_could_an
         guardians.forget_unanswered()
     session().expire_all()
     kept = guardians.find(asked.id)
-    assert (kept.address, kept.folded, kept.said_from) == (None, None, None)
+    assert (kept.address, kept.folded) == (None, None)
     for url in (link, f"{link}/fresh", own, f"{own}/fresh"):
         assert client.post(url).status_code == 404
     assert messages("confirm") == []
@@ -204,3 +211,27 @@ def test_a_guardians_token_opens_the_guardians_door_only(client, asked):
         assert client.get(door.format(token)).status_code == 404, door
     assert client.get(f"/g/{token}?next=//evil.example").status_code == 404
     assert client.get(f"/g/{consent.confirm_token(asked)}").status_code == 404
+
+
+def test_that_the_guardian_was_asked_is_part_of_the_proof(stage, child, asked):
+    (message,) = messages("confirm-guardian")
+    row = FinishedMessage(
+        n=message.n, workspace_id=stage.place.id, contact_id=child.id, dedupe=asked.id, outcome="sent",
+        message_id="<m.1.1@ostkai.example>", mime_sha256=b"\x01" * 32, reply="250 2.0.0 queued", at=clock.now(),
+    )  # fmt: skip
+    with transaction():
+        events.publish(MessagesFinished(message.mailing_no, "system", "confirm-guardian", (row,)))
+    mailed = history.list_history(stage.place.id, child.id)[0]
+    assert mailed.kind is Kind.DOI_MAIL_SENT
+    assert (mailed.personal["guardian"], mailed.personal["accepted"]) == ("Ada@example.org", "250 2.0.0 queued")
+
+
+def test_a_guardians_yes_to_a_question_that_was_called_off_is_none(client, asked):
+    link = path_of(question().values["links"]["confirm"])
+    page = client.get(link)
+    with transaction():
+        cancel_request(asked.id, by=By("person"), proof=Proof())
+    clock.set_shift(10)
+    assert client.post(link, data=hidden(page.text)).status_code == 410
+    assert guardians.find(asked.id).said_at is None
+    assert messages("confirm") == []

@@ -80,6 +80,8 @@ class Kind(StrEnum):
 
     REQUESTED = "requested"
     DOI_MAIL_SENT = "doi_mail_sent"
+    AUTHORISED = "authorised"
+    """Who answers for a child let it be asked; the child's own yes comes after and names this event."""
     CONFIRMED = "confirmed"
     RE_CONFIRMED = "re_confirmed"
     CHANGED = "changed"
@@ -133,7 +135,7 @@ class IpPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who acts: ``person``, ``staff``, ``api_key`` or ``system``, and the id of the latter ones."""
+    """Who acts: ``person``, ``guardian``, ``staff``, ``api_key`` or ``system``, and the id of the latter ones."""
 
     kind: str = "person"
     id: str = ""
@@ -149,6 +151,8 @@ class Proof:
     token_id: str = ""
     seconds_since_mail: int | None = None
     verdict: str = ""
+    guardian_event: str = ""
+    """The event of a guardian's yes, where the person is too young to answer alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +251,6 @@ def campaign_in(url: str) -> str:
 
 def next_state(before: State | None, kind: Kind, said: State) -> State:
     """Where an event leaves an interest: a question never takes a yes away, and closing one only closes a question."""
-    if before is State.YES and kind in {Kind.REQUESTED, Kind.CANCELLED, Kind.EXPIRED}:
+    if before is State.YES and kind in {Kind.REQUESTED, Kind.AUTHORISED, Kind.CANCELLED, Kind.EXPIRED}:
         return State.YES
     return said

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -190,6 +191,37 @@ def _asked(
     )  # fmt: skip
 
 
+def authorise(request_id: UUID, guardian: str, *, proof: Proof) -> UUID:
+    """The yes of whoever answers for a child to an open question; it permits nothing before the child's own.
+
+    Args:
+        request_id: the question.
+        guardian: their address.
+        proof: their act.
+
+    Returns:
+        The event, which the child's yes names.
+
+    Raises:
+        NotFound: no such request.
+        RequestOver: answered, called off or too old.
+    """
+    request = _lock_request(request_id)
+    _refuse_closed(request)
+    workspace_id, contact_id, channel = request.workspace_id, request.contact_id, Channel(request.channel)
+    chosen = queries.get_interests(workspace_id, [UUID(found) for found in request.interests])
+    law = law_of(workspace_id, contact_id, country=request.shown.get(TOLD_COUNTRY, ""), ip=proof.ip)
+    about = {
+        **write.what(workspace_id, contact_id, chosen, channel, State.ASKED, law=law),
+        **_answered(request),
+        "tracking": request.tracking,
+    }
+    personal = write.personal(workspace_id, contact_id, proof) | {"guardian": guardian}
+    return write.append(
+        Kind.AUTHORISED, workspace_id, contact_id, By("guardian"), about, personal, request_id
+    )
+
+
 def confirm(request_id: UUID, *, by: By, proof: Proof) -> Confirmed:
     """The person's own yes to an open request; works once.
 
@@ -212,10 +244,8 @@ def confirm(request_id: UUID, *, by: By, proof: Proof) -> Confirmed:
     level = level or _level_unasked(request, law)
     about = {
         **write.what(workspace_id, contact_id, chosen, channel, State.YES, law=law),
-        "texts": request.shown.get("texts", []),
-        "form": request.shown.get("form"),
+        **_answered(request),
         "tracking": level.value if level else None,
-        "asked_by": str(request.event_id),
     }
     event_id = write.append(
         Kind.RE_CONFIRMED if again else Kind.CONFIRMED, workspace_id, contact_id, by, about,
@@ -271,10 +301,12 @@ def record_mail(
     accepted_line: str,
     accepted_at: datetime,
     source: bytes = b"",
+    guardian: str = "",
 ) -> None:
     """Add to the proof that the question was mailed and accepted by the receiving server.
 
-    ``source`` is the mail as it was handed over; empty where nobody has it any more.
+    ``source`` is the mail as it was handed over; empty where nobody has it any more. ``guardian`` is the address that
+    a question about a child went to.
     """
     workspace_id = request.workspace_id
     personal = {
@@ -283,6 +315,7 @@ def record_mail(
         "mime_sha256": mime_sha256,
         "accepted": accepted_line,
         "accepted_at": ledger.moment(accepted_at),
+        **({"guardian": guardian} if guardian else {}),
     }
     about = {"channel": request.channel, "asked_by": str(request.event_id)}
     event_id = write.append(
@@ -343,6 +376,15 @@ def _level_unasked(request: ConsentRequest, law: Jurisdiction) -> Level | None:
         return law.rules.tracking
     keeps = law.rules.last_open_day and queries.keeps_last_open(request.workspace_id)
     return Level.DATE if keeps else None
+
+
+def _answered(request: ConsentRequest) -> dict[str, Any]:
+    """Of an answer's event: which question it answers, and what stood there."""
+    return {
+        "texts": request.shown.get("texts", []),
+        "form": request.shown.get("form"),
+        "asked_by": str(request.event_id),
+    }
 
 
 def _lock_request(request_id: UUID) -> ConsentRequest:

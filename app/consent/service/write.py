@@ -223,6 +223,7 @@ def personal_of(address: str, proof: Proof, typed: str = "") -> dict[str, Any]:
         "token": proof.token_id,
         "seconds_since_mail": proof.seconds_since_mail,
         "verdict": proof.verdict,
+        **({"guardian_event": proof.guardian_event} if proof.guardian_event else {}),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import Response, current_app, make_response, render_template, request, url_for
@@ -101,8 +102,9 @@ def is_quick(asked: ConsentRequest) -> bool:
 
 
 def _confirm(asked: ConsentRequest, token: str, verdict: str) -> Response:
-    verdict = "; ".join(filter(None, (verdict, guardians.verdict_of(asked.id))))
-    proof = shown.proof(token, seconds_since_mail=queries.seconds_since_mail(asked), verdict=verdict)
+    seconds = queries.seconds_since_mail(asked)
+    act = shown.proof(token, seconds_since_mail=seconds, verdict=verdict)
+    proof = replace(act, guardian_event=guardians.event_of(asked.id))
     try:
         service.confirm(asked, proof)
     except RequestOver as over:

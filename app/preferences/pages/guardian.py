@@ -50,7 +50,7 @@ def guardian_yes_again(token: str) -> Response:
         return over
     if confirming.is_quick(asked):
         return _question(asked, token, again="quick")
-    return _say_yes(asked, guardian, token, ", second tap" if asked.suspect_at else "")
+    return _say_yes(asked, guardian, token, "second tap" if asked.suspect_at else "")
 
 
 @blueprint.post("/g/<token>/fresh")
@@ -77,8 +77,9 @@ def _asked(token: str) -> tuple[ConsentRequest, Guardian]:
     return asked, guardian
 
 
-def _say_yes(asked: ConsentRequest, guardian: Guardian, token: str, odd: str) -> Response:
-    guardians.say_yes(asked, f"{request.remote_addr or 'an unknown address'}{odd}")
+def _say_yes(asked: ConsentRequest, guardian: Guardian, token: str, verdict: str) -> Response:
+    seconds = queries.seconds_since_mail(asked)
+    guardians.say_yes(asked, shown.proof(token, seconds_since_mail=seconds, verdict=verdict))
     return _after(asked, guardian, token) or _question(asked, token)
 
 

@@ -103,8 +103,7 @@ def _event(entry: history.HistoryEntry) -> dict[str, Any]:
         queries.site(page),
         told.get("accepted"),
         told.get("message_id"),
-        told.get("ip"),
-        told.get("user_agent"),
+        *([] if entry.actor == "guardian" else [told.get("ip"), told.get("user_agent")]),
         _("%(seconds)s seconds after the mail") % {"seconds": seconds} if seconds is not None else "",
     ]
     return {

@@ -111,6 +111,7 @@ def verb(entry: history.HistoryEntry) -> str:
     return {
         EventKind.REQUESTED: _("Asked"),
         EventKind.DOI_MAIL_SENT: _("Question mailed"),
+        EventKind.AUTHORISED: _("A guardian said yes"),
         EventKind.CONFIRMED: _("Said yes"),
         EventKind.RE_CONFIRMED: _("Said yes again"),
         EventKind.WITHDRAWN: _("Said no"),
