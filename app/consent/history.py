@@ -35,7 +35,12 @@ ALL = 100_000
 _CORRECTABLE = frozenset(
     {Kind.REQUESTED, Kind.CONFIRMED, Kind.RE_CONFIRMED, Kind.CHANGED, Kind.IMPORTED, Kind.GRANTED}
 )
-_SHOWN = {"consent": "Words shown", "tracking": "Words on tracking", "notice": "Words on keeping"}
+_SHOWN = {
+    "consent": "Words shown",
+    "tracking": "Words on tracking",
+    "notice": "Words on keeping",
+    "privacy": "Privacy notice",
+}
 SENTENCES = {
     Kind.REQUESTED: "Asked",
     Kind.DOI_MAIL_SENT: "Question mailed",
@@ -397,11 +402,17 @@ def _facts(
         where = (asked.body.get("page") or {}).get("url") or "a form"
         facts.append(("Asked", f"{asked.at:%-d %b %Y, %H:%M:%S} UTC, {where}"))
         facts.extend(
-            (_SHOWN[shown["kind"]], f"“{words[shown['id']]}” Version {shown['version']}, {shown['language']}")
+            (_SHOWN[shown["kind"]], _quoted(shown, words))
             for shown in asked.body.get("texts", [])
         )
     facts.append(("Record", str(entry.event_id)))
     return facts
+
+
+def _quoted(shown: dict[str, Any], words: dict[str, str]) -> str:
+    """A text with its version; a privacy notice is too long to stand in a line."""
+    version = f"Version {shown['version']}, {shown['language']}"
+    return version if shown["kind"] == "privacy" else f"“{words[shown['id']]}” {version}"
 
 
 def _evidence(entry: HistoryEntry) -> list[tuple[str, str]]:

@@ -306,3 +306,7 @@ class PermissionSettings(Base):
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
     keeps_last_open: Mapped[bool] = mapped_column(Boolean, server_default="false")
     """Whether the day of the last open is kept of who was never asked, where their law lets us."""
+    notice_url: Mapped[str] = mapped_column(Text, server_default="")
+    """Where the privacy notice stood whose words are kept."""
+    notice_text_id: Mapped[UUID | None] = mapped_column(ForeignKey("consent_texts.id"))
+    """Its words as they were read last."""

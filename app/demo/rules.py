@@ -31,6 +31,13 @@ INTERESTS = (
 BREWS = ("Espresso", "Filter", "French press", "Moka pot", "Whatever is there")
 
 
+NOTICE = (
+    "Who we are: Oxbow Coffee. We keep your name, your address and what you chose, to send you the letters you asked "
+    "for and nothing else.\n\nWe give them to nobody. What you open and follow we see only where you allowed it.\n\n"
+    "We keep them until you leave, and the proof of your permission for as long as the law of your country may ask for "
+    "it. You may see, correct and erase all of it on the page of your choices, and complain to your authority."
+)
+"""The shop's privacy notice: its address exists in no network, so its words are entered."""
 _WORDS = {
     "en": {
         "title": "Letters from {brand}",

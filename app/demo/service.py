@@ -26,7 +26,8 @@ from app.contacts.rules import FieldKind
 from app.delivery import queries as delivery_queries
 from app.delivery import service as delivery
 from app.delivery.events import FinishedMessage, MessagesFinished
-from app.demo.rules import BREWS, INTERESTS, Act, Deed, Person, Plan, plan, words_of
+from app.demo.rules import BREWS, INTERESTS, NOTICE, Act, Deed, Person, Plan, plan, words_of
+from app.evidence import service as evidence
 from app.forms import queries as forms_queries
 from app.forms import service as forms
 from app.forms.service import Post
@@ -144,6 +145,7 @@ def _furnish(workspace_id: UUID, *, is_ours: bool) -> _Shop:
     if delivery_queries.sender_of(workspace_id) is None:
         delivery.set_sender(workspace_id, *SENDER)
     if is_ours:
+        evidence.paste_notice(workspace_id, NOTICE, by=accounts.list_members(workspace_id)[0].user_id)
         first = consent_queries.list_interests(workspace_id)[0]
         consent.change_interest(workspace_id, first.id, INTERESTS[0][0])
     keys = {found.key for found in contacts_queries.list_fields(workspace_id, include_archived=True)}

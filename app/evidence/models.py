@@ -1,4 +1,4 @@
-"""Where signed days go. A row is also the queue of its place: the last day that arrived, and when to try again."""
+"""Where signed days go, and what is known of privacy notices. A row is also the queue of its place: when to try again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Date,
     DateTime,
@@ -45,5 +46,20 @@ class SealTarget(Base):
     due_at: Mapped[datetime] = mapped_column(Instant)
     faults: Mapped[int] = mapped_column(Integer, server_default="0")
     """In a row."""
+    fault: Mapped[str] = mapped_column(Text, server_default="")
+    """What the last attempt met, in words for people."""
+
+
+class PrivacyNotice(Base):
+    """How the reading of a brand's privacy notice stands; consent keeps its words."""
+
+    __tablename__ = "privacy_notices"
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    url: Mapped[str] = mapped_column(Text)
+    is_pasted: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    """Somebody entered the words, so the page is not read."""
+    read_at: Mapped[datetime | None] = mapped_column(Instant)
+    due_at: Mapped[datetime] = mapped_column(Instant)
     fault: Mapped[str] = mapped_column(Text, server_default="")
     """What the last attempt met, in words for people."""

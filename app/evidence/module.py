@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.consent import witnesses
 from app.delivery.events import MessagesFinished
-from app.evidence import bindings, exporting, mails, service
+from app.evidence import bindings, exporting, mails, notices, service
 from app.kernel.jobs import Job
 from app.kernel.module import Module
 
@@ -23,7 +23,10 @@ MODULE = Module(
     "evidence",
     blueprints=("app.evidence.pages:blueprint", "app.evidence.api:blueprint"),
     handlers={MessagesFinished: (bindings.on_mail,)},
-    jobs=(Job(service.EXPORT_JOB, exporting.export_due, every_seconds=60, is_rung=True),),
+    jobs=(
+        Job(service.EXPORT_JOB, exporting.export_due, every_seconds=60, is_rung=True),
+        Job(notices.JOB, notices.read_due, every_seconds=60, is_rung=True),
+    ),
     system_mails=(mails.SIGNED_DAYS,),
     on_install=_configure,
 )

@@ -1,4 +1,4 @@
-"""The verbs of this room: note who took evidence, and say where signed days go."""
+"""The verbs of this room: note who took evidence, say where signed days go, keep the privacy notice's words."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from sqlalchemy.dialects.postgresql import insert
 from app.accounts import service as accounts
 from app.accounts.rules.acts import By
 from app.evidence.models import SealTarget
+from app.evidence.notices import paste as paste_notice
+from app.evidence.notices import read_soon as read_notice_soon
 from app.evidence.rules import TargetKind
 from app.kernel import clock, jobs
 from app.kernel.db import session
 from app.kernel.errors import Conflict, NotFound
 from app.kernel.ids import uuid7
 
+__all__ = ["add_target", "paste_notice", "read_notice_soon", "record_reading", "remove_target", "try_target"]
 EXPORT_JOB = "evidence.export"
 MOST_TARGETS = 10
 

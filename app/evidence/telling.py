@@ -45,6 +45,7 @@ _TEXTS: Final = {
     "consent": "Words of consent",
     "tracking": "Words on measuring opens and clicks",
     "notice": "Words on keeping",
+    "privacy": "Privacy notice",
 }
 
 

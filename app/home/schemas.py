@@ -131,6 +131,12 @@ class PermissionForm(Input):
     keeps_last_open = fields.Boolean(load_default=False, error_messages={"invalid": "Tick it or leave it."})
 
 
+class NoticeForm(Input):
+    """The words of a privacy notice."""
+
+    words = fields.String(required=True, error_messages={"required": "Paste its words."})
+
+
 class Nothing(Input):
     """A form that is only a button."""
 

@@ -1,7 +1,8 @@
 """Asking other people's web servers without being led into our own network.
 
 A name is resolved once, every address it has must be public, and the connection goes to the address that was looked
-at: a name that changes its mind in between leads nowhere. No redirect is followed, no proxy asked, little is read.
+at: a name that changes its mind in between leads nowhere. What is posted follows no redirect; what is got follows a few,
+each looked at like the first. No proxy is asked, little is read.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 SECONDS: Final = 10.0
 READ_BYTES: Final = 64 * 1024
 PORTS: Final = (443, 8443)
+REDIRECTS: Final = 3
+_ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308})
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -30,14 +34,15 @@ class Forbidden(NotSent):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said; at most 64 KiB of its body."""
+    """What a server said, and what it calls the kind of its body."""
 
     status: int
     body: bytes
+    content_type: str = ""
 
 
 def post(url: str, body: bytes, content_type: str, *, seconds: float = SECONDS) -> Answer:
-    """POST to a public https address.
+    """POST to a public https address; of the answer 64 KiB are read.
 
     Raises:
         Forbidden: it is none.
@@ -55,6 +60,52 @@ def post(url: str, body: bytes, content_type: str, *, seconds: float = SECONDS) 
         raise NotSent(f"{host} did not answer: {fault.__class__.__name__}.") from None
     finally:
         connection.close()
+
+
+def get(url: str, *, most: int, seconds: float = SECONDS) -> Answer:
+    """GET a public https address, following at most three redirects to others.
+
+    Args:
+        url: the address.
+        most: octets of a body.
+        seconds: for each step, and three times that for everything.
+
+    Raises:
+        Forbidden: it is none, or leads to one that is none.
+        NotSent: the server is away, slow, says more than ``most``, or its certificate does not hold.
+    """
+    until = time.monotonic() + 3 * seconds
+    for _ in range(REDIRECTS + 1):
+        answer, location = _got(url, most, seconds, until)
+        if answer.status not in _ELSEWHERE or not location:
+            return answer
+        url = urljoin(url, location)
+    raise NotSent("It leads from one address to the next without an end.")
+
+
+def _got(url: str, most: int, seconds: float, until: float) -> tuple[Answer, str]:
+    host, port, path = _parts(url)
+    connection = _Connection(host, port, _public_address(host, port), seconds)
+    try:
+        connection.request("GET", path, headers={"User-Agent": "Nod", "Connection": "close"})
+        answer = connection.getresponse()
+        body = _read(answer, host, most, until)
+        return Answer(answer.status, body, answer.headers.get("Content-Type", "")), answer.headers.get("Location", "")
+    except (OSError, http.client.HTTPException) as fault:
+        raise NotSent(f"{host} did not answer: {fault.__class__.__name__}.") from None
+    finally:
+        connection.close()
+
+
+def _read(answer: http.client.HTTPResponse, host: str, most: int, until: float) -> bytes:
+    body = b""
+    while piece := answer.read1(READ_BYTES):
+        body += piece
+        if len(body) > most:
+            raise NotSent(f"{host} says more than {most // 1024:,} KiB.")
+        if time.monotonic() > until:
+            raise NotSent(f"{host} is too slow.")
+    return body
 
 
 def is_public(address: str) -> bool:

@@ -139,3 +139,29 @@ def test_an_interest_says_what_it_is_about(client, owner):
     (made,) = (found for found in consent.list_interests(owner.workspace_id) if found.name == "Beans")
     assert (made.product_class, made.is_third_party) == ("coffee", True)
     assert 'value="coffee"' in client.get(page).text
+
+
+def test_the_privacy_notice_is_shown_read_and_pasted(client, session, owner):
+    page = "/settings/permission"
+    assert "names no privacy notice" in client.get(page).text
+    post(client, "/settings/brand", {**BRAND, "privacy_url": "https://oxbow.example/privacy"}, "/settings")
+    assert "reads it within a minute" in client.get(page).text
+    assert post(client, f"{page}/notice", {}, page).status_code == 303
+    answer = post(client, f"{page}/notice/words", {"words": "too few"}, page)
+    assert (answer.status_code, "hardly any words" in answer.text, "too few" in answer.text) == (422, True, True)
+    words = "We keep your address until you leave. " * 5
+    assert post(client, f"{page}/notice/words", {"words": words}, page).status_code == 303
+    shown = client.get(page).text
+    assert "Version 1, entered" in shown
+    assert words.strip() in shown
+    entry = session.execute(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1)).scalar_one()
+    assert entry.act == "privacy_notice.pasted"
+
+
+def test_only_who_may_change_settings_pastes_a_notice(client):
+    owner = accounts.make_owner()
+    accounts.sign_in(client, accounts.make_member(owner.workspace_id, Role.VIEWER))
+    token = accounts.token_of(client, "/settings/you")
+    for path in ("notice", "notice/words"):
+        values = {"csrf": token, "words": "x " * 50}
+        assert client.post(f"/settings/permission/{path}", data=values).status_code == 403

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from itertools import chain, repeat
 
 import pytest
 
@@ -104,3 +105,48 @@ def test_a_post_arrives_at_the_name_of_the_certificate_and_no_redirect_is_follow
         with pytest.raises(outgoing.NotSent, match="SSLCertVerificationError"):
             outgoing.post(hook.url.replace("hooks.", "other."), b"{}", "application/json")
         assert len(hook.posts) == 2
+
+
+def test_a_page_is_got_over_a_few_redirects_each_looked_at_like_the_first(tmp_path, monkeypatch):
+    looked_at: list[str] = []
+    with webhook.hook(tmp_path, monkeypatch) as hook:
+        monkeypatch.setattr(outgoing, "_public_address", lambda host, _port: looked_at.append(host) or "127.0.0.1")
+        base = hook.url.partition("/days")[0]
+        hook.pages = {"/": (301, "/privacy", b""), "/privacy": (200, "text/html", b"<p>Words</p>")}
+        answer = outgoing.get(f"{base}/", most=100)
+        assert (answer.status, answer.content_type, answer.body) == (200, "text/html", b"<p>Words</p>")
+        assert looked_at == ["hooks.example", "hooks.example"]
+        hook.pages["/"] = (302, "http://hooks.example/", b"")
+        with pytest.raises(outgoing.Forbidden, match="https"):
+            outgoing.get(f"{base}/", most=100)
+        hook.pages["/"] = (302, "/", b"")
+        with pytest.raises(outgoing.NotSent, match="without an end"):
+            outgoing.get(f"{base}/", most=100)
+        hook.pages["/"] = (200, "text/html", b"x" * 2048)
+        with pytest.raises(outgoing.NotSent, match="more than 1 KiB"):
+            outgoing.get(f"{base}/", most=1024)
+
+
+def test_a_redirect_that_leads_inside_is_refused(tmp_path, monkeypatch):
+    with webhook.hook(tmp_path, monkeypatch) as hook:
+        hook.pages = {"/": (302, "https://inside.example/", b"")}
+        outside = hook.url.partition("/days")[0] + "/"
+
+        def address(host, _port):
+            if host == "inside.example":
+                raise outgoing.Forbidden("inside.example leads into a network that is not public.")
+            return "127.0.0.1"
+
+        monkeypatch.setattr(outgoing, "_public_address", address)
+        monkeypatch.setattr(outgoing, "PORTS", (*outgoing.PORTS, 443))
+        with pytest.raises(outgoing.Forbidden, match="not public"):
+            outgoing.get(outside, most=100)
+
+
+def test_a_page_that_trickles_is_given_up(tmp_path, monkeypatch):
+    with webhook.hook(tmp_path, monkeypatch) as hook:
+        hook.pages = {"/": (200, "text/html", b"x" * 100)}
+        moments = chain([0.0], repeat(99.0))
+        monkeypatch.setattr(outgoing.time, "monotonic", lambda: next(moments))
+        with pytest.raises(outgoing.NotSent, match="too slow"):
+            outgoing.get(hook.url.partition("/days")[0] + "/", most=1000)

@@ -65,10 +65,11 @@ def person(workspace_id: UUID, address: str = "", first_name: str = "Mara") -> C
     return found
 
 
-def asked(where: Place, who: Contact, *, tracking: Level | None = None, interests: int = 2) -> ConsentRequest:
-    """A question that waits for the person's answer."""
+def asked(where: Place, who: Contact, *, tracking: Level | None = None, interests: int = 2,
+          text_ids: tuple[UUID, ...] = ()) -> ConsentRequest:  # fmt: skip
+    """A question that waits for the person's answer; ``text_ids``: what was shown, unless it is the usual sentence."""
     with transaction():
-        texts = (consent.ensure_text(where.id, "consent", "en", "Yes, Ostkai may email me."),)
+        texts = text_ids or (consent.ensure_text(where.id, "consent", "en", "Yes, Ostkai may email me."),)
         return consent.ask(
             where.id,
             who.id,

@@ -24,11 +24,13 @@ NAME = "hooks.example"
 
 @dataclass
 class Hook:
-    """``status`` is the next answers'; ``posts`` are (path, content type, body)."""
+    """``status`` is the next answers'; ``posts`` are (path, content type, body); ``pages`` what is got, by path."""
 
     url: str
     status: int = 204
     posts: list[tuple[str, str, bytes]] = field(default_factory=list)
+    pages: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
+    """(status, content type, body), or where to go instead of a content type."""
 
 
 @contextmanager
@@ -69,6 +71,13 @@ def _handler() -> type[BaseHTTPRequestHandler]:
             self.send_response(self.hook.status)
             self.send_header("Location", "https://127.0.0.1/inside")
             self.end_headers()
+
+        def do_GET(self) -> None:
+            status, word, body = self.hook.pages[self.path]
+            self.send_response(status)
+            self.send_header("Location" if 300 <= status < 400 else "Content-Type", word)
+            self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass

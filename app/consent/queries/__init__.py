@@ -206,6 +206,12 @@ def keeps_last_open(workspace_id: UUID) -> bool:
     return found is not None and found.keeps_last_open
 
 
+def notice_text(workspace_id: UUID, url: str) -> UUID | None:
+    """The words of the privacy notice that stands there, as they were read last; None: they never were."""
+    found = session().get(PermissionSettings, workspace_id)
+    return found.notice_text_id if found is not None and url and found.notice_url == url else None
+
+
 def tracking_levels(
     contact_ids: Collection[UUID], *, channel: str = "email", lock: bool = False
 ) -> dict[UUID, Level]:

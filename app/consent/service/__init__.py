@@ -33,6 +33,7 @@ from app.consent.service.offers import (
     ensure_text,
     keep_last_open,
     restore_interest,
+    set_notice,
     set_topic,
 )
 from app.consent.service.purging import NOBODY, purge_proofs
@@ -87,6 +88,7 @@ __all__ = [
     "record_mail",
     "restore_interest",
     "seal_now",
+    "set_notice",
     "set_pace",
     "set_topic",
     "set_tracking",

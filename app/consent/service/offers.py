@@ -143,6 +143,25 @@ def keep_last_open(workspace_id: UUID, *, is_kept: bool) -> None:
         session().refresh(known)
 
 
+def set_notice(workspace_id: UUID, url: str, language: str, body: str) -> UUID:
+    """Keep the words of the privacy notice that stands at an address; questions name them from now on.
+
+    Returns:
+        The text; an older one where the words are again what they were.
+    """
+    text_id = ensure_text(workspace_id, "privacy", language, body)
+    values = {"notice_url": url, "notice_text_id": text_id}
+    row = insert(PermissionSettings).values(workspace_id=workspace_id, **values)
+    session().execute(
+        row.on_conflict_do_update(index_elements=["workspace_id"], set_=values),
+        execution_options={"synchronize_session": False},
+    )
+    known = session().get(PermissionSettings, workspace_id)
+    if known is not None:
+        session().refresh(known)
+    return text_id
+
+
 def archive_interest(workspace_id: UUID, interest_id: UUID) -> None:
     """Offer it no longer; permissions stay as they are."""
     interest = _interest(workspace_id, interest_id)
@@ -157,7 +176,7 @@ def restore_interest(workspace_id: UUID, interest_id: UUID) -> None:
 def ensure_text(workspace_id: UUID, kind: str, language: str, body: str) -> UUID:
     """The id of this exact wording, stored when it is new; versions count up per kind and language.
 
-    The kind is ``consent``, ``tracking`` or ``notice``.
+    The kind is ``consent``, ``tracking``, ``notice`` (what a form says about keeping) or ``privacy`` (the brand's notice).
     """
     digest = hashlib.sha256(body.encode()).digest()
     same = (

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 
 from app.accounts import queries as accounts
-from app.consent import ledger
+from app.consent import ledger, queries
 from app.consent.events import TrackingChanged
 from app.consent.law import law_of
 from app.consent.models import (
@@ -280,6 +280,13 @@ def shown_texts(workspace_id: UUID, text_ids: Sequence[UUID]) -> dict[str, Any]:
     return {"texts": once(("texts", workspace_id, *text_ids), lambda: _texts(workspace_id, text_ids))}
 
 
+def _notice(workspace_id: UUID) -> tuple[UUID, ...]:
+    """The brand's privacy notice as it was read last; nothing where it never was."""
+    brand = once(("brand", workspace_id), lambda: accounts.brand(workspace_id))
+    found = queries.notice_text(workspace_id, brand.privacy_url or "")
+    return (found,) if found else ()
+
+
 def _texts(workspace_id: UUID, text_ids: Sequence[UUID]) -> list[dict[str, Any]]:
     query = select(ConsentText).where(ConsentText.workspace_id == workspace_id, ConsentText.id.in_(text_ids))
     return [
@@ -290,9 +297,14 @@ def _texts(workspace_id: UUID, text_ids: Sequence[UUID]) -> list[dict[str, Any]]
 
 
 def shown(workspace_id: UUID, shown: Shown) -> dict[str, Any]:
-    """What stood before the person: texts with their hashes, form, page and boxes."""
+    """What stood before the person: texts with their hashes, the privacy notice among them, form, page and boxes."""
+    texts = shown_texts(workspace_id, shown.text_ids)
+    # Who is asked anew is shown what stood there the first time, with the notice of that time.
+    if not any(found["kind"] == "privacy" for found in texts["texts"]):
+        notice = once(("notice", workspace_id), lambda: _notice(workspace_id))
+        texts = shown_texts(workspace_id, (*shown.text_ids, *notice))
     return {
-        **shown_texts(workspace_id, shown.text_ids),
+        **texts,
         "language": shown.language,
         "form": {"id": str(shown.form_id), "version": shown.form_version} if shown.form_id else None,
         "page": {

@@ -5,6 +5,7 @@ from app.content.letters import Draft, Incomplete, Links, Problem, Rendered, Wri
 from app.content.merge import one_line
 from app.content.places import archive as archive_url
 from app.content.places import web_view as web_view_url
+from app.content.plaintext import to_text as text_of_page
 from app.content.readers import (
     OWN_NAMES,
     Own,
@@ -78,6 +79,7 @@ __all__ = [
     "save_draft",
     "shared_values",
     "skeleton",
+    "text_of_page",
     "web_view_url",
     "withdraw",
 ]

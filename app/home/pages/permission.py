@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
+from uuid import UUID
 
 from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -16,9 +18,11 @@ from app.consent import queries as consent
 from app.consent import service as consent_service
 from app.consent.rules import Level
 from app.consent.rules.jurisdictions import RULE_SETS, RuleSet, Source, decide
+from app.evidence import queries as evidence
+from app.evidence import service as evidence_service
 from app.home.pages.settings import blueprint
-from app.home.schemas import PermissionForm, countries
-from app.kernel.errors import BadInput
+from app.home.schemas import Nothing, NoticeForm, PermissionForm, countries
+from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import posted
@@ -65,6 +69,35 @@ def save_permission() -> Response:
     return redirect(url_for("settings.permission", saved=1), 303)
 
 
+@blueprint.post("/permission/notice")
+@guards.member("settings.write")
+def read_notice() -> Response:
+    """Read the privacy notice soon, whatever was pasted."""
+    posted(Nothing())
+    return _noticed(evidence_service.read_notice_soon)
+
+
+@blueprint.post("/permission/notice/words")
+@guards.member("settings.write")
+def paste_notice() -> Response:
+    """Take the words of the privacy notice as they were pasted."""
+    actor = current_actor()
+    try:
+        words = posted(NoticeForm())["words"]
+    except BadInput as problem:
+        return make_response(_page(problem.fields), problem.status)
+    return _noticed(lambda workspace_id: evidence_service.paste_notice(workspace_id, words, by=actor.id))
+
+
+def _noticed(act: Callable[[UUID], None]) -> Response:
+    try:
+        act(current_actor().workspace_id)
+    except (BadInput, Conflict) as problem:
+        fields_of = problem.fields if isinstance(problem, BadInput) else {"words": problem.detail}
+        return make_response(_page(fields_of), problem.status)
+    return redirect(url_for("settings.permission", _anchor="notice"), 303)
+
+
 def _page(errors: dict[str, str]) -> str:
     workspace = accounts.get_workspace(current_actor().workspace_id)
     law = decide(brand=workspace.country, language=workspace.language)
@@ -77,6 +110,12 @@ def _page(errors: dict[str, str]) -> str:
         rules_name=law.rules.name,
         because=_BECAUSE[law.source],
         rows=[_row(rules, is_ours=rules is law.rules) for rules in RULE_SETS],
+        notice=evidence.privacy_notice(workspace.id),
+        words=request.form.get("words", ""),
+        read_url=url_for("settings.read_notice"),
+        paste_url=url_for("settings.paste_notice"),
+        brand_url=url_for("settings.index"),
+        zone=workspace.time_zone,
         errors=errors,
         saved=bool(request.args.get("saved")) and not errors,
     )

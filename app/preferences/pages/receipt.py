@@ -89,9 +89,10 @@ def _words(workspace_id: UUID, entries: list[history.HistoryEntry]) -> list[dict
     ids = dict.fromkeys(found["id"] for entry in entries for found in entry.body.get("texts") or ())
     texts = [consent.get_text(workspace_id, UUID(found)) for found in ids]
     return [
-        {"text": text.body, "version": text.version, "language": text.language, "sha256": text.sha256.hex()}
+        {"text": text.body, "version": text.version, "language": text.language, "sha256": text.sha256.hex(),
+         "is_long": text.kind == "privacy"}
         for text in texts
-    ]
+    ]  # fmt: skip
 
 
 def _event(entry: history.HistoryEntry) -> dict[str, Any]:
