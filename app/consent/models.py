@@ -53,6 +53,8 @@ class Interest(Base):
     """Offers of others: nothing but the person's consent covers them."""
     created_at: Mapped[datetime] = mapped_column(Instant)
     archived_at: Mapped[datetime | None] = mapped_column(Instant)
+    reworded_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When its meaning last changed: who said yes before said yes to something else."""
 
 
 class PurposeText(Base):
@@ -209,7 +211,8 @@ class ConsentRequest(Base):
     done_at: Mapped[datetime | None] = mapped_column(Instant)
     suspect_at: Mapped[datetime | None] = mapped_column(Instant)
     """When a link that no person sees was followed: one more tap is asked for."""
-    is_renewal: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    renewal: Mapped[str | None] = mapped_column(Text(collation="C"))
+    """Why it asks whether we may go on; None: it asks for the first time."""
     """Whether it asks somebody whose permission ends soon if we may go on."""
     reminded_at: Mapped[datetime | None] = mapped_column(Instant)
     """When the question was mailed once more."""

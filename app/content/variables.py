@@ -158,7 +158,11 @@ SYSTEM: Final[tuple[Variable, ...]] = (
     _text("request.asked_by", "form", "Who asked: form, staff, or person (on a page that our mails lead to)"),
     _text("request.place", "Kiel, Germany", "Rough place of the request"),
     _text("request.expires", "29 November 2026, 09:14", "End of the link"),
-    _text("request.ends", "31 December 2026", "Day on which the permission ends by itself"),
+    _text(
+        "request.why",
+        "So far Oxbow Coffee has written to you without your own yes. That ends on 31 December 2026.",
+        "Why somebody is asked again, and when the permission ends by itself",
+    ),
     _text("request.old_masked", "m•••@ex….org", "The old address, masked"),
     _text("request.topic_names", "New coffees and Brewing letters", "The interests in one line"),
     _text("request.is_reminder", "", "Whether the question is asked once more; empty: it is not"),

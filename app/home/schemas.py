@@ -122,6 +122,7 @@ class InterestForm(Input):
     pace = Line(longest=80, empty=True)
     product_class = Line(longest=80, empty=True)
     is_third_party = fields.Boolean(load_default=False, error_messages={"invalid": "Tick it or leave it."})
+    is_material = fields.Boolean(load_default=False, error_messages={"invalid": "Tick it or leave it."})
 
 
 class PermissionForm(Input):

@@ -83,7 +83,12 @@ def answer(verdicts: Sequence[Verdict]) -> tuple[Word, str]:
 
 def names(verdicts: Iterable[Verdict]) -> str:
     """Interests in a sentence: a, b and c."""
-    *first, last = [verdict.interest_name for verdict in verdicts]
+    return listed([verdict.interest_name for verdict in verdicts])
+
+
+def listed(found: Sequence[str]) -> str:
+    """Names in a sentence: a, b and c; empty for none."""
+    *first, last = found or [""]
     return f"{', '.join(first)} and {last}" if first else last
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from flask import request
 from marshmallow import fields, pre_load, validate
 
-from app.consent.rules import Basis, Channel, Reason
+from app.consent.rules import Basis, Channel, Reason, Renewal
 from app.consent.rules.grounds import Act
 from app.contacts.rules import MAX_NAME, FieldKind
 from app.forms.rules import CUSTOM
@@ -42,6 +42,19 @@ class NewPerson(ProfileForm):
     interest = fields.List(
         fields.UUID(error_messages={"invalid_uuid": "Choose from the list."}), load_default=list
     )
+
+
+class AskAgain(Input):
+    """Why people are asked anew; ``before``: also whose yes is older than this day."""
+
+    why = fields.String(
+        required=True, validate=validate.OneOf([found.value for found in Renewal], error="Choose one of the reasons.")
+    )
+    before = fields.Date(load_default=None, error_messages=_DAY)
+
+    @pre_load
+    def _no_empty_day(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        return {name: value for name, value in data.items() if name != "before" or value}
 
 
 class NeverWrite(Input):

@@ -11,7 +11,7 @@ from flask import current_app
 
 from app.consent import history
 from app.consent import queries as consent
-from app.consent.rules import Channel, RequestState, State
+from app.consent.rules import Channel, Renewal, RequestState, State
 from app.consent.rules import Kind as EventKind
 from app.delivery.service import Prepared, ReaderLinks, ReaderTokens, Skip, SystemMail, SystemMessage
 from app.kernel import i18n
@@ -70,7 +70,7 @@ def prepare_confirm(message: SystemMessage) -> Prepared | Skip:
             "This mailbox was asked a short while ago: at most one question in 24 hours, three in 30 days."
         )
     with speaking(request.language):
-        if request.is_renewal:
+        if request.renewal:
             return _renewal(request, reader)
         if queries.is_known(request):
             return _already_subscribed(request, reader)
@@ -99,7 +99,7 @@ def _question(
 
 
 def _renewal(request: ConsentRequest, reader: Reader) -> Prepared | Skip:
-    """May we go on? For somebody whose permission ends soon; one mail that only asks."""
+    """May we go on? One mail that only asks."""
     ends_at = queries.ends_at(request)
     if ends_at is None:
         return Skip("The person has answered, or their permission ends no more.")
@@ -116,7 +116,7 @@ def _renewal(request: ConsentRequest, reader: Reader) -> Prepared | Skip:
         values=values
         | {
             "request": asked_values(request, reader, queries.list_asked(request))
-            | {"ends": i18n.day(ends_at, reader.brand.time_zone)},
+            | {"why": _why_renewed(request, reader, i18n.day(ends_at, reader.brand.time_zone))},
             "links": {
                 "confirm": url(f"/c/{consent.confirm_token(request)}"),
                 "decoy": url(f"/d/{links.decoy(request.id)}"),
@@ -125,6 +125,21 @@ def _renewal(request: ConsentRequest, reader: Reader) -> Prepared | Skip:
         },
         unsubscribe_url=unsubscribe,
     )
+
+
+def _why_renewed(request: ConsentRequest, reader: Reader, day: str) -> str:
+    """Why somebody is asked again, and when our mail ends without an answer."""
+    values = {"brand": reader.brand.name, "day": day}
+    if request.renewal == Renewal.SILENT:
+        return _(
+            "%(brand)s has not heard from you for a long time. Without your answer our mail ends on %(day)s."
+        ) % values
+    if request.renewal == Renewal.WORDS:
+        return _(
+            "What %(brand)s writes to you about has changed since you said yes. Without your answer our mail ends on"
+            " %(day)s."
+        ) % values
+    return _("So far %(brand)s has written to you without your own yes. That ends on %(day)s.") % values
 
 
 def _already_subscribed(request: ConsentRequest, reader: Reader) -> Prepared:

@@ -17,7 +17,8 @@ from app.delivery.rules import Prepared, Skip
 from app.kernel import clock
 from app.kernel.db import transaction
 from app.kernel.errors import Conflict
-from app.people import renewing
+from app.people import askable, renewing
+from app.people.askable import Why
 from tests.support import make, signup
 
 PAGE = "/people/ending"
@@ -47,10 +48,14 @@ def state(session, where, who) -> str:
         return consent_queries.choices(where.id, who.id).interests[where.interests[0].id].value
 
 
-def start(where) -> None:
+def start(where, why: Why | None = None) -> None:
     with transaction():
-        renewing.start(where.id, by=where.owner_id)
+        renewing.start(where.id, why or askable.ending_soon(clock.now()), by=where.owner_id)
     renewing.run()
+
+
+def ask_all_of_them(staff, why: str, **more):
+    return staff.post(f"{PAGE}/ask", page=PAGE, why=why, **more)
 
 
 def question(where, session) -> Prepared | Skip:
@@ -69,9 +74,9 @@ def test_staff_see_who_and_why_and_ask_with_one_button(staff, where, session):
     assert "implied consent, CASL" in page
     assert "Ask 1 person" in page
     assert "1 person’s permission ends" in staff.get("/people").text
-    assert staff.post(f"{PAGE}/ask", page=PAGE).status_code == 303
+    assert ask_all_of_them(staff, "ending").status_code == 303
     assert "The question goes out" in staff.get(PAGE).text
-    assert staff.post(f"{PAGE}/ask", page=PAGE).status_code == 409
+    assert ask_all_of_them(staff, "ending").status_code == 409
     renewing.run()
     assert [message.contact_id for message in signup.messages("confirm")] == [soon.id]
     page = staff.get(PAGE).text
@@ -126,28 +131,29 @@ def test_a_no_counts_at_once_and_nobody_is_asked_twice_in_six_months(where, clie
     assert state(session, where, who) == "no"
     assert state(session, where, other) == "yes"
     with transaction(), pytest.raises(Conflict):
-        renewing.start(where.id, by=where.owner_id)
+        renewing.start(where.id, askable.ending_soon(clock.now()), by=where.owner_id)
     # Even where a new ground stands, half a year must have passed since the question.
     third = customer(where, ends_in=170)
-    for days, askable in ((150, {third.id}), (90, set())):
+    for days, wanted in ((150, {third.id}), (90, set())):
         clock.set_shift(days * 86400)
         with transaction():
             now = clock.now()
-            found = ending.list_askable(where.id, now + ending.SOON, now)
-        assert {one.contact_id for one in found} == askable
+            found = askable.list_askable(where.id, askable.ending_soon(now), now)
+        assert {one.contact_id for one in found} == wanted
     session.execute(text("UPDATE permissions SET valid_until = now() + interval '220 days'"))
-    for days, askable in ((170, 1), (200, 2)):
+    for days, number in ((170, 1), (200, 2)):
         clock.set_shift(days * 86400)
         with transaction():
             now = clock.now()
-            assert ending.count_ending(where.id, now + ending.SOON, now) == (2, askable)
+            assert ending.count_ending(where.id, now + ending.SOON, now) == (2, number)
+            assert askable.count_askable(where.id, askable.ending_soon(now), now) == number
 
 
 def test_a_round_asks_in_slices_and_leaves_out_who_stopped(where, session, monkeypatch):
     monkeypatch.setattr(renewing, "SLICE", 2)
     people = [customer(where) for _ in range(4)]
     with transaction():
-        renewing.start(where.id, by=where.owner_id)
+        renewing.start(where.id, askable.ending_soon(clock.now()), by=where.owner_id)
         consent.stop_everything(where.id, people[3].id, by=By(), proof=consent.Proof())
     renewing.run()
     assert len(signup.messages("confirm")) == 2

@@ -1,4 +1,4 @@
-"""Whose permission ends soon, and whom of them we may ask whether we may go on."""
+"""Whose permission ends soon."""
 
 from __future__ import annotations
 
@@ -35,24 +35,20 @@ _SOON = (
     f"FROM permissions p {REACHED} WHERE p.workspace_id = :workspace_id AND p.purpose = 'marketing'"
     f" AND p.channel = 'email' AND p.interest_id IS NOT NULL AND p.valid_until <= :until AND {gate_sql()}"
 )
-_ASKED = (
+ASKED: Final = (
     "(SELECT max(greatest(q.created_at, q.done_at)) FROM consent_requests q WHERE q.workspace_id = p.workspace_id"
-    " AND q.contact_id = p.contact_id AND q.is_renewal)"
+    " AND q.contact_id = p.contact_id AND q.renewal IS NOT NULL)"
 )
-_OFFERED = " AND EXISTS (SELECT FROM interests i WHERE i.id = p.interest_id AND i.archived_at IS NULL)"
+"""When somebody was last asked whether we may go on, or answered."""
 _PERSON = (
     "SELECT p.contact_id, array_agg(p.interest_id ORDER BY p.id), array_agg(DISTINCT p.basis), min(p.valid_until),"
-    f" {_ASKED} {_SOON}"
+    f" {ASKED} {_SOON}"
 )
 _LIST = text(
     f"{_PERSON} GROUP BY p.workspace_id, p.contact_id ORDER BY min(p.valid_until), p.contact_id LIMIT :limit"
 )
-_ASKABLE = text(
-    f"{_PERSON}{_OFFERED} AND coalesce({_ASKED} <= :before, true)"
-    " GROUP BY p.workspace_id, p.contact_id ORDER BY min(p.valid_until), p.contact_id LIMIT :limit"
-)
 _COUNT = text(
-    f"SELECT count(DISTINCT p.contact_id), count(DISTINCT p.contact_id) FILTER (WHERE coalesce({_ASKED} <= :before, true))"
+    f"SELECT count(DISTINCT p.contact_id), count(DISTINCT p.contact_id) FILTER (WHERE coalesce({ASKED} <= :before, true))"
     f" {_SOON}"
 )
 
@@ -61,13 +57,6 @@ def list_ending(workspace_id: UUID, until: datetime, now: datetime, *, limit: in
     """People whose permission to email ends by then, the earliest first."""
     values = {"workspace_id": workspace_id, "until": until, "now": now, "limit": limit}
     return [_ending(*row) for row in session().execute(_LIST, values)]
-
-
-def list_askable(workspace_id: UUID, until: datetime, now: datetime, *, limit: int = 50) -> list[Ending]:
-    """Those of them who may be asked whether we may go on: nobody twice within six months, whatever they answered."""
-    before = months_after(now, -RE_ASK_MONTHS)
-    values = {"workspace_id": workspace_id, "until": until, "now": now, "before": before, "limit": limit}
-    return [_ending(*row) for row in session().execute(_ASKABLE, values)]
 
 
 def count_ending(workspace_id: UUID, until: datetime, now: datetime) -> tuple[int, int]:

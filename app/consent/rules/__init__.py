@@ -125,6 +125,21 @@ class RequestState(StrEnum):
     EXPIRED = "expired"
 
 
+class Renewal(StrEnum):
+    """Why somebody is asked whether we may go on."""
+
+    ENDING = "ending"
+    """What their permission rests on ends soon."""
+    SILENT = "silent"
+    """They were not heard from for as long as their law lets a yes sleep."""
+    WORDS = "words"
+    """What they said yes to has changed."""
+
+
+ENDS_UNANSWERED = frozenset({Renewal.SILENT, Renewal.WORDS})
+"""Where the question itself sets the end: without an answer the yes is over with it."""
+
+
 class IpPolicy(StrEnum):
     """How much of the network address that somebody acts from is kept as proof."""
 

@@ -18,12 +18,14 @@ from app.consent.models import (
     Interest,
 )
 from app.consent.rules import (
+    ENDS_UNANSWERED,
     By,
     Channel,
     Kind,
     Level,
     Proof,
     Purpose,
+    Renewal,
     RequestState,
     Shown,
     State,
@@ -72,7 +74,7 @@ class Question:
         typed: the address as it was typed.
         country: two letters that they tell with it; decides whose rules the event names, and later the answer's.
         days: for so many the question is open.
-        is_renewal: it asks somebody whose permission ends soon whether we may go on.
+        renewal: why it asks somebody whom we may write to whether we may go on; None: it does not.
     """
 
     contact_id: UUID
@@ -85,7 +87,7 @@ class Question:
     channel: Channel = Channel.EMAIL
     country: str = ""
     days: int = REQUEST_DAYS
-    is_renewal: bool = False
+    renewal: Renewal | None = None
 
 
 def ask(
@@ -101,11 +103,11 @@ def ask(
     channel: Channel = Channel.EMAIL,
     country: str = "",
     days: int = REQUEST_DAYS,
-    is_renewal: bool = False,
+    renewal: Renewal | None = None,
 ) -> ConsentRequest:
     """As ``ask_all``, for one."""
     one = Question(
-        contact_id, tuple(interests), tracking, typed, shown, by, proof, channel, country, days, is_renewal
+        contact_id, tuple(interests), tracking, typed, shown, by, proof, channel, country, days, renewal
     )
     return ask_all(workspace_id, [one])[0]
 
@@ -113,7 +115,7 @@ def ask(
 def ask_all(workspace_id: UUID, questions: Sequence[Question]) -> list[ConsentRequest]:
     """Record that somebody asked for these interests with each person's address; nothing is permitted yet.
 
-    A living yes is never turned back into asked. Each is one event and one open request for some days, in the order
+    A living yes is never turned back into asked; a renewal for silence or for other words lets it end with the question. Each is one event and one open request for some days, in the order
     given. An address that complained before its person was erased is out of reach again from here on. What all share
     is read once, and each table is written by one statement.
 
@@ -139,6 +141,9 @@ def ask_all(workspace_id: UUID, questions: Sequence[Question]) -> list[ConsentRe
             for interest in found
         ],
     )
+    for request in requests:
+        if request.renewal in ENDS_UNANSWERED:
+            write.end_unanswered(request)
     # In one order, so that two who ask the same people never wait for each other.
     write.make_reach(workspace_id, sorted({(one.contact_id, one.channel) for one in questions}))
     vetoes.inherit_all(workspace_id, {contact_id: address.key for contact_id, address in addresses.items()})
@@ -165,7 +170,7 @@ def _request(workspace_id: UUID, one: Question, chosen: Sequence[Interest]) -> C
         tracking=one.tracking.value if one.tracking else None, language=one.shown.language,
         shown=write.shown(workspace_id, one.shown) | ({TOLD_COUNTRY: one.country} if one.country else {}),
         form_id=one.shown.form_id, nonce=secrets.token_bytes(16), created_at=now,
-        expires_at=now + timedelta(days=one.days), is_renewal=one.is_renewal,
+        expires_at=now + timedelta(days=one.days), renewal=one.renewal,
     )  # fmt: skip
 
 
@@ -183,6 +188,7 @@ def _asked(
         **as_shown,
         "tracking": request.tracking,
         "expires_at": ledger.moment(request.expires_at),
+        **({"renewal": one.renewal.value} if one.renewal else {}),
     }
     personal = write.personal_of(address, one.proof, one.typed)
     return ledger.Entry(

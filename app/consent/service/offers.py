@@ -89,9 +89,18 @@ def define_interest(workspace_id: UUID, name: str, *, description: str = "", pac
 
 
 def change_interest(
-    workspace_id: UUID, interest_id: UUID, name: str, *, description: str = "", pace: str = ""
+    workspace_id: UUID,
+    interest_id: UUID,
+    name: str,
+    *,
+    description: str = "",
+    pace: str = "",
+    is_material: bool = False,
 ) -> None:
-    """Change its words: a new version, which later events name; what was agreed to keeps the old one."""
+    """Change its words: a new version, which later events name; what was agreed to keeps the old one.
+
+    ``is_material``: its meaning changes as well, so that who said yes before can be asked again.
+    """
     interest = _interest(workspace_id, interest_id)
     values = _interest_words(name, description, pace)
     taken = select(Interest.id).where(
@@ -103,6 +112,8 @@ def change_interest(
         interest.version += 1
         for key, value in values.items():
             setattr(interest, key, value)
+    if is_material:
+        interest.reworded_at = clock.now()
 
 
 def set_topic(workspace_id: UUID, interest_id: UUID, topic: Topic) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 
 from app.accounts import queries as accounts
 from app.consent import ledger, queries
@@ -145,6 +145,22 @@ def set_asked(workspace_id: UUID, asked: Sequence[tuple[UUID, Channel, UUID, UUI
         for contact_id, channel, interest_id, event_id in asked
     ]  # fmt: skip
     session().execute(_ASK, rows)
+
+
+def end_unanswered(request: ConsentRequest) -> None:
+    """Let the yes that a question asks about end with the question, unless it ends sooner or is given anew."""
+    session().execute(
+        update(Permission)
+        .where(
+            Permission.workspace_id == request.workspace_id,
+            Permission.contact_id == request.contact_id,
+            Permission.purpose == Purpose.MARKETING.value,
+            Permission.channel == request.channel,
+            Permission.interest_id.in_([UUID(found) for found in request.interests]),
+            Permission.state == State.YES.value,
+        )
+        .values(valid_until=func.least(Permission.valid_until, request.expires_at), updated_at=clock.now())
+    )
 
 
 def make_reach(workspace_id: UUID, people: Iterable[tuple[UUID, Channel]]) -> None:

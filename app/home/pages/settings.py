@@ -149,8 +149,9 @@ def save_interest(interest_id: UUID) -> Response:
     try:
         form = posted(InterestForm())
         consent_service.change_interest(
-            _workspace_id(), interest_id, form["name"], description=form["description"], pace=form["pace"]
-        )
+            _workspace_id(), interest_id, form["name"], description=form["description"], pace=form["pace"],
+            is_material=form["is_material"],
+        )  # fmt: skip
         consent_service.set_topic(_workspace_id(), interest_id, _topic(form))
     except (BadInput, Conflict) as problem:
         fields = problem.fields or {"name": problem.detail}
