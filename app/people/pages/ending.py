@@ -27,7 +27,7 @@ from app.people.askable import Why
 from app.people.pages import blueprint
 from app.people.schemas import AskAgain
 
-SHOWN = 100
+SHOWN = 25
 
 
 @blueprint.get("/people/ending")
