@@ -11,9 +11,17 @@ from app.consent import queries as consent_queries
 from app.consent import service as consent
 from app.consent.rules import Channel, Digest, Level, Proof, Shown
 from app.contacts import service as contacts
-from app.preferences import service
+from app.kernel.errors import BadInput
+from app.preferences import guardians, service
 from app.preferences.queries import Reader
 from app.preferences.rules import change_of
+
+
+class GuardianForgotten(BadInput):
+    """A child ticked something new, and who would have to say yes first is not known any more."""
+
+    def __init__(self) -> None:
+        super().__init__("Nobody can be asked.", fields={"topic": "Use the form, and name a parent or guardian there."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ def save(reader: Reader, saved: Saved, proof: Proof) -> None:
 
     Raises:
         BadInput: the name or the postal address does not fit.
+        GuardianForgotten: as its name says; nothing is put into force.
     """
     workspace_id, contact_id = reader.workspace_id, reader.contact_id
     contacts.update_profile(workspace_id, contact_id, first_name=saved.first_name, language=saved.language)
@@ -71,8 +80,12 @@ def _choose(reader: Reader, channel: Channel, ticked: Collection[UUID], saved: S
             workspace_id, contact_id, change.withdraw, by=service.PERSON, proof=proof, channel=channel
         )
     if change.ask:
+        guardian = guardians.of_child(workspace_id, contact_id)
+        if guardian is not None and not guardian.address:
+            raise GuardianForgotten
         shown = _page(workspace_id, "consent", saved.language, saved.words[channel], saved.page_url)
-        service.ask(workspace_id, contact_id, change.ask, None, reader.address, shown, proof, channel=channel)
+        service.ask(workspace_id, contact_id, change.ask, None, reader.address, shown, proof, channel=channel,
+                    guardian=guardian, is_new=True)  # fmt: skip
 
 
 def _page(workspace_id: UUID, kind: str, language: str, words: str, page_url: str) -> Shown:

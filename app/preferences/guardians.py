@@ -13,7 +13,7 @@ from sqlalchemy import and_, delete, or_, select, update
 
 from app.consent import queries as consent
 from app.consent import service as consent_service
-from app.consent.rules import Proof, Reason
+from app.consent.rules import Proof, Reason, RequestState
 from app.contacts import queries as contacts
 from app.contacts.addresses import Address, normalise
 from app.delivery import service as delivery
@@ -45,8 +45,10 @@ def ask(request_id: UUID, address: Address, *, form: str | None = None) -> None:
     _mail(guardian)
 
 
-def follow(before: Guardian, request: ConsentRequest) -> None:
-    """The same question put anew: to the guardian, or, where they have said yes, to the child.
+def follow(before: Guardian, request: ConsentRequest, *, is_new: bool = False) -> None:
+    """Another question about the same child: to the guardian, or, where they have said yes to the same one, to the child.
+
+    ``is_new``: it asks about something else than they were asked about.
 
     Raises:
         NotFound: who it was is forgotten, so that nobody can be asked.
@@ -54,9 +56,22 @@ def follow(before: Guardian, request: ConsentRequest) -> None:
     if not before.address or not before.folded:
         raise NotFound
     guardian = _keep(request, before.address, before.folded, before.form)
-    guardian.said_at, guardian.event_id = before.said_at, before.event_id
+    if not is_new:
+        guardian.said_at, guardian.event_id = before.said_at, before.event_id
     session().flush()
     _mail(guardian)
+
+
+def of_child(workspace_id: UUID, contact_id: UUID) -> Guardian | None:
+    """Who was asked last about this person; None for who is no child, or was old enough at their last form."""
+    query = select(Guardian).where(Guardian.workspace_id == workspace_id, Guardian.contact_id == contact_id)
+    newest = session().execute(query.order_by(Guardian.created_at.desc()).limit(1)).scalar_one_or_none()
+    if newest is None:
+        return None
+    later = consent.list_form_requests(workspace_id, [contact_id], newest.created_at)
+    alone = [asked for moment, asked in later if moment > newest.created_at and find(asked) is None]
+    grown = [asked for asked in map(consent.find_request, alone) if asked and asked.state == RequestState.CONFIRMED]
+    return None if grown else newest
 
 
 def say_yes(request: ConsentRequest, proof: Proof) -> None:

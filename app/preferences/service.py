@@ -211,8 +211,12 @@ def ask(
     channel: Channel = Channel.EMAIL,
     country: str = "",
     guardian: Guardian | None = None,
+    is_new: bool = False,
 ) -> None:
-    """Put a question that the person wished for themselves; its mail goes to their own address, or a guardian's first."""
+    """Put a question that the person wished for themselves; its mail goes to their own address, or a guardian's first.
+
+    ``is_new``: the guardian was not asked about the same before.
+    """
     request = consent.ask(
         workspace_id,
         contact_id,
@@ -227,7 +231,7 @@ def ask(
         days=queries.confirm_days(workspace_id),
     )
     if guardian is not None:
-        guardians.follow(guardian, request)
+        guardians.follow(guardian, request, is_new=is_new)
     else:
         delivery.send_system(workspace_id, "confirm", dedupe=request.id, contact_id=contact_id)
 

@@ -235,3 +235,59 @@ def test_a_guardians_yes_to_a_question_that_was_called_off_is_none(client, asked
     assert client.post(link, data=hidden(page.text)).status_code == 410
     assert guardians.find(asked.id).said_at is None
     assert messages("confirm") == []
+
+
+def choose(client, stage, child, *topics):
+    link = "/my/" + links.private(links.Person(stage.place.id, child.id), clock.now() + links.PRIVATE_FOR)
+    values = {"topic": [str(found.id) for found in topics], "tracking": "none", "language": "en", "first_name": "Kim"}
+    return client.post(f"{link}", data=values), client.get(link).text
+
+
+def test_what_a_child_ticks_later_goes_to_the_guardian_first(client, stage, child):
+    first, second = stage.place.interests[:2]
+    request = make.asked(stage.place, child, interests=1)
+    with transaction():
+        guardians.ask(request.id, normalise(ADA), form=stage.form.public_id)
+    say_yes(client, path_of(question().values["links"]["confirm"]))
+    say_yes(client, path_of(question("confirm").values["links"]["confirm"]))
+    assert make.standing(stage.place, child)[first.name] == "yes"
+    answer, page = choose(client, stage, child, first, second)
+    assert answer.status_code == 303
+    assert "We sent one mail to your parent or guardian" in page
+    assert (len(messages("confirm-guardian")), len(messages("confirm"))) == (2, 1)
+    say_yes(client, path_of(question().values["links"]["confirm"]))
+    assert len(messages("confirm")) == 2
+    say_yes(client, path_of(question("confirm").values["links"]["confirm"]))
+    assert make.standing(stage.place, child)[second.name] == "yes"
+
+
+def test_where_the_guardian_is_forgotten_a_child_ticks_nothing_new(client, stage, child, asked):
+    say_yes(client, path_of(question().values["links"]["confirm"]))
+    say_yes(client, path_of(question("confirm").values["links"]["confirm"]))
+    first, second = stage.place.interests[:2]
+    choose(client, stage, child, first)
+    clock.set_shift(40 * 86400)
+    with transaction():
+        guardians.forget_unanswered()
+    answer, _ = choose(client, stage, child, first, second)
+    assert answer.status_code == 422
+    assert "need the yes of a parent or guardian" in answer.text
+    assert make.standing(stage.place, child)[second.name] == "no"
+    answer, _ = choose(client, stage, child)
+    assert answer.status_code == 303, "leaving needs nobody"
+
+
+def test_who_was_old_enough_at_a_later_form_answers_alone(client, stage, child, asked):
+    say_yes(client, path_of(question().values["links"]["confirm"]))
+    say_yes(client, path_of(question("confirm").values["links"]["confirm"]))
+    with transaction():
+        assert guardians.of_child(stage.place.id, child.id) is not None
+        session().execute(text("UPDATE consent_requests SET form_id = :form"), {"form": stage.form.id})
+    clock.set_shift(86400)
+    grown = make.confirmed(stage.place, child)
+    with transaction():
+        session().execute(
+            text("UPDATE consent_requests SET form_id = :form WHERE id = :id"), {"form": stage.form.id, "id": grown.id}
+        )
+    with transaction():
+        assert guardians.of_child(stage.place.id, child.id) is None

@@ -16,7 +16,7 @@ from app.kernel.errors import BadInput, NotFound
 from app.kernel.http import guards
 from app.kernel.http.posted import load
 from app.kernel.i18n import gettext as _
-from app.preferences import choosing, links, queries, service
+from app.preferences import choosing, guardians, links, queries, service
 from app.preferences.pages import choices, leaving, shown
 from app.preferences.pages.shown import blueprint
 from app.preferences.queries import Reader
@@ -58,6 +58,9 @@ def save(token: str) -> Response:
         posted = {name: value for name, value in request.form.items() if name != "topic"}
         values = load(Choices(), {**posted, "topic": request.form.getlist("topic")})
         choosing.save(reader, choices.saved(reader, values), shown.proof(token))
+    except choosing.GuardianForgotten:
+        faults = {"topic": _("New topics need the yes of a parent or guardian. Choose them in the form where you signed up.")}
+        return make_response(page(reader, token, faults), 422)
     except BadInput as fault:
         faults = {name: _("This does not fit here.") for name in fault.fields}
         return make_response(page(reader, token, faults), fault.status)
@@ -116,6 +119,7 @@ def page(reader: Reader, token: str, faults: dict[str, str]) -> str:
         agreement=choices.agreement(reader),
         agreement_post=choices.agreement(reader, Channel.POST),
         asks_again=True,
+        asks_guardian=_waits_for_guardian(reader),
         asks_postal=offers_post or postal is not None,
         postal=postal.address if postal else "",
         tracking=chosen.tracking.value,
@@ -128,6 +132,11 @@ def page(reader: Reader, token: str, faults: dict[str, str]) -> str:
         errors=[{"id": _PLACES.get(name, name), "message": text} for name, text in faults.items()],
         given=request.form if faults else {},
     )
+
+
+def _waits_for_guardian(reader: Reader) -> bool:
+    guardian = guardians.of_child(reader.workspace_id, reader.contact_id)
+    return guardian is not None and guardian.said_at is None
 
 
 _ACTIONS = ("save", "stop_private", "wish_address", "ask_data", "ask_erase")
