@@ -142,7 +142,8 @@ class _Slice:
         if away is not None:
             raise away
         self._count_sent()
-        return self._is_dry
+        # Who was told to end, or has no time left, may have waited for no more than a receiver's window.
+        return self._is_dry and may_take
 
     def _has_time(self, until: float) -> bool:
         now = time.monotonic()

@@ -487,6 +487,20 @@ def test_a_slice_ends_when_it_is_told_to(post: Post):
     assert states["pending"] == 100 - states["sent"] >= 20
 
 
+def test_who_is_told_to_end_while_all_windows_are_full_leaves_work_for_the_next(post: Post):
+    rule = post.sink.hold_at("DOT")
+    for _ in range(40):
+        wish(post.where)
+    told = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(in_context, post.app, lambda: pump.run_slice("system", stop=told.is_set))
+        assert rule.reached.wait(20)
+        time.sleep(0.5)  # by now a look has found that nobody else may begin
+        told.set()
+        rule.release()
+        assert done.result() is True
+
+
 def test_a_restart_of_the_database_loses_no_answer(post: Post, servers):
     rule = post.sink.hold_at("DOT")
     wished = wish(post.where)
