@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -47,6 +48,17 @@ class Process:
     @property
     def log(self) -> str:
         return os.pread(self._log.fileno(), 1_000_000, 0).decode(errors="replace")
+
+    @property
+    def niceness(self) -> set[int]:
+        """Of every thread of it and its children."""
+        found = set()
+        for stat in Path("/proc").glob("[0-9]*/task/[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text().rpartition(") ")[2].split()
+                if int(fields[2]) == self._process.pid:
+                    found.add(int(fields[16]))
+        return found
 
     @property
     def is_alive(self) -> bool:

@@ -9,9 +9,11 @@ from sqlalchemy import text
 
 from app.kernel import redis
 from app.kernel.db import db, session
+from tests.conftest import environment_of
 from tests.support.outbox import Wish, place_with_sender, wish
-from tests.support.workers import clock, until, worker
+from tests.support.workers import BULK_WORKER, WORKER, Process, clock, until, worker
 
+BULK_NICE = 10
 pytestmark = pytest.mark.usefixtures("live")
 LATER = {"NOD_CLOCK_SHIFT_SECONDS": str(16 * 60)}
 
@@ -43,6 +45,17 @@ def test_a_wish_is_sent_within_seconds_of_its_commit(live, smtp, where):
                 session().execute(text("SELECT count(*) FROM heartbeats WHERE kind = 'worker'")).scalar_one()
             )
         )
+
+
+def test_who_sends_nothing_but_mailings_gives_way_to_who_answers_people(live):
+    only_bulk = (*BULK_WORKER[:-5], "bulk", *BULK_WORKER[-3:])
+    for command, wanted in ((only_bulk, {0, BULK_NICE}), (WORKER, {0})):
+        process = Process(command, environment_of(live.config["NOD"], NOD_LOG_LEVEL="INFO"))
+        try:
+            process.wait_for("looks for work")
+            assert process.niceness == wanted, "the parent only waits"
+        finally:
+            process.close()
 
 
 @pytest.mark.slow
