@@ -213,7 +213,6 @@ class ConsentRequest(Base):
     """When a link that no person sees was followed: one more tap is asked for."""
     renewal: Mapped[str | None] = mapped_column(Text(collation="C"))
     """Why it asks whether we may go on; None: it asks for the first time."""
-    """Whether it asks somebody whose permission ends soon if we may go on."""
     reminded_at: Mapped[datetime | None] = mapped_column(Instant)
     """When the question was mailed once more."""
 

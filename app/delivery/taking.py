@@ -29,7 +29,7 @@ CANDIDATES: Final = 16
 TAKE: Final = {Lane.BULK: 200, Lane.SYSTEM: 20}
 """So many are taken at once at most: each system mail is read and made by itself, while their rows are locked.
 
-Of bulk, 500 at once are no faster than 200 (three runs of 50,000 each, within their spread) and hold 7 MB more."""
+Of bulk, 500 at once are no faster than 200 (three and five runs of 50,000, within their spread) and hold 3 MB more."""
 
 _CHOOSE = text(
     f"SELECT {HEAD}, {route_sql('g')} FROM mailings g CROSS JOIN LATERAL ("  # noqa: S608  no input in it

@@ -27,7 +27,8 @@ MOST_OCTETS: Final = 2 * 1024 * 1024
 MOST_CHARACTERS: Final = 200_000
 FEWEST_WORDS: Final = 20
 """A page with fewer is written by scripts, or is none."""
-_MAIN = re.compile(r"<main\b.*?</main\s*>", re.DOTALL | re.IGNORECASE)
+_MAIN = re.compile(r"<main\b", re.IGNORECASE)
+_MAIN_END = re.compile(r"</main\b", re.IGNORECASE)
 
 
 class Unreadable(Exception):
@@ -88,16 +89,22 @@ def words_of(answer: outgoing.Answer) -> str:
         raise Unreadable(f"It is no page of text, but {kind.get_content_type()}.")
     try:
         text = answer.body.decode(str(kind.get_param("charset") or "utf-8"), "replace")
-    except LookupError:
+    except (LookupError, UnicodeError):
         text = answer.body.decode("utf-8", "replace")
     if kind.get_content_type() != "text/plain":
-        main = _MAIN.search(text)
-        text = text_of_page(main.group() if main else text)
+        text = text_of_page(_main(text))
     return _checked(text)
 
 
+def _main(page: str) -> str:
+    """The ``main`` element, or all of it; each search reads the page once, however it was made."""
+    begin = _MAIN.search(page)
+    end = _MAIN_END.search(page, begin.end()) if begin else None
+    return page[begin.start() : end.start()] if begin and end else page
+
+
 def _checked(text: str) -> str:
-    text = text.replace("\x00", "").strip()
+    text = text.replace("\x00", "").encode(errors="replace").decode().strip()
     if len(text.split()) < FEWEST_WORDS:
         raise Unreadable("It holds hardly any words.")
     if len(text) > MOST_CHARACTERS:
@@ -120,16 +127,26 @@ def _is_due(found: PrivacyNotice | None, url: str, now: Any) -> bool:
 
 
 def _read(workspace_id: UUID, url: str, language: str) -> None:
+    fault = ""
     try:
         words = words_of(outgoing.get(url, most=MOST_OCTETS))
-    except (Unreadable, outgoing.NotSent) as fault:
-        with transaction():
-            _keep(workspace_id, url, due_at=clock.now() + AGAIN, fault=str(fault)[:300], is_pasted=False)
-        return
+    except (Unreadable, outgoing.NotSent) as problem:
+        words, fault = "", str(problem)[:300]
     with transaction():
-        consent.set_notice(workspace_id, url, language, words)
         now = clock.now()
+        if _is_pasted(workspace_id, url):
+            return  # meanwhile, by somebody who did not want to wait
+        if fault:
+            _keep(workspace_id, url, due_at=now + AGAIN, fault=fault, is_pasted=False)
+            return
+        consent.set_notice(workspace_id, url, language, words)
         _keep(workspace_id, url, read_at=now, due_at=now + EVERY, fault="", is_pasted=False)
+
+
+def _is_pasted(workspace_id: UUID, url: str) -> bool:
+    query = select(PrivacyNotice).where(PrivacyNotice.workspace_id == workspace_id).with_for_update()
+    found = session().execute(query).scalar_one_or_none()
+    return found is not None and found.url == url and found.is_pasted
 
 
 def _address(workspace_id: UUID) -> str:

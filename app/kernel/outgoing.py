@@ -14,7 +14,7 @@ import ssl
 import time
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 SECONDS: Final = 10.0
 READ_BYTES: Final = 64 * 1024
@@ -133,7 +133,9 @@ def _parts(url: str) -> tuple[str, int, str]:
         raise Forbidden("Only addresses that begin with https:// are asked.")
     if port not in PORTS:
         raise Forbidden(f"Port {port} is not asked; use 443 or 8443.")
-    return host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    # As browsers do: letters beyond ASCII are written out, what is written out already stays.
+    return host, port, quote(path, safe="%/?:@!$&'()*+,;=~-._[]")
 
 
 def _public_address(host: str, port: int) -> str:

@@ -487,15 +487,22 @@ def test_a_slice_ends_when_it_is_told_to(post: Post):
     assert states["pending"] == 100 - states["sent"] >= 20
 
 
-def test_who_is_told_to_end_while_all_windows_are_full_leaves_work_for_the_next(post: Post):
+def test_who_is_told_to_end_while_all_windows_are_full_leaves_work_for_the_next(post: Post, monkeypatch):
     rule = post.sink.hold_at("DOT")
     for _ in range(40):
         wish(post.where)
-    told = threading.Event()
+    told, looks = threading.Event(), []
+    take = taking.take
+
+    def counted(*values, **more):
+        looks.append(take(*values, **more))
+        return looks[-1]
+
+    monkeypatch.setattr(taking, "take", counted)
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(in_context, post.app, lambda: pump.run_slice("system", stop=told.is_set))
         assert rule.reached.wait(20)
-        time.sleep(0.5)  # by now a look has found that nobody else may begin
+        eventually(lambda: bool(looks) and not looks[-1])  # a look has found that nobody else may begin
         told.set()
         rule.release()
         assert done.result() is True

@@ -116,6 +116,8 @@ def test_a_page_is_got_over_a_few_redirects_each_looked_at_like_the_first(tmp_pa
         answer = outgoing.get(f"{base}/", most=100)
         assert (answer.status, answer.content_type, answer.body) == (200, "text/html", b"<p>Words</p>")
         assert looked_at == ["hooks.example", "hooks.example"]
+        hook.pages["/datenschutz-f%C3%BCr%20alle?x=%C3%BC"] = (200, "text/html", b"Ja")
+        assert outgoing.get(f"{base}/datenschutz-für%20alle?x=ü", most=100).body == b"Ja"
         hook.pages["/"] = (302, "http://hooks.example/", b"")
         with pytest.raises(outgoing.Forbidden, match="https"):
             outgoing.get(f"{base}/", most=100)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
-from uuid import UUID
 
 from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -74,7 +73,7 @@ def save_permission() -> Response:
 def read_notice() -> Response:
     """Read the privacy notice soon, whatever was pasted."""
     posted(Nothing())
-    return _noticed(evidence_service.read_notice_soon)
+    return _noticed(lambda: evidence_service.read_notice_soon(current_actor().workspace_id))
 
 
 @blueprint.post("/permission/notice/words")
@@ -82,19 +81,16 @@ def read_notice() -> Response:
 def paste_notice() -> Response:
     """Take the words of the privacy notice as they were pasted."""
     actor = current_actor()
-    try:
-        words = posted(NoticeForm())["words"]
-    except BadInput as problem:
-        return make_response(_page(problem.fields), problem.status)
-    return _noticed(lambda workspace_id: evidence_service.paste_notice(workspace_id, words, by=actor.id))
+    return _noticed(
+        lambda: evidence_service.paste_notice(actor.workspace_id, posted(NoticeForm())["words"], by=actor.id)
+    )
 
 
-def _noticed(act: Callable[[UUID], None]) -> Response:
+def _noticed(act: Callable[[], None]) -> Response:
     try:
-        act(current_actor().workspace_id)
+        act()
     except (BadInput, Conflict) as problem:
-        fields_of = problem.fields if isinstance(problem, BadInput) else {"words": problem.detail}
-        return make_response(_page(fields_of), problem.status)
+        return make_response(_page(problem.fields or {"words": problem.detail}), problem.status)
     return redirect(url_for("settings.permission", _anchor="notice"), 303)
 
 

@@ -15,7 +15,7 @@ from app.consent import queries as consent
 from app.consent.history import BASES
 from app.consent.queries import ending
 from app.consent.queries.ending import Ending
-from app.consent.rules import ENDS_UNANSWERED, Renewal
+from app.consent.rules import Renewal
 from app.contacts import queries as contacts
 from app.kernel import clock, i18n
 from app.kernel.errors import Conflict
@@ -70,9 +70,6 @@ def _page(fault: str = "", *, before: date | None = None, errors: dict[str, str]
     found = ending.list_ending(workspace_id, until, now, limit=SHOWN)
     last = renewing.find_last(workspace_id)
     is_asking = last is not None and last.ended_at is None
-    counts = {
-        reason.value: askable.count_askable(workspace_id, _why(reason, before), now) for reason in ENDS_UNANSWERED
-    }
     reworded = [found.name for found in consent.list_interests(workspace_id) if found.reworded_at]
     return render_template(
         "people/ending.html",
@@ -80,8 +77,8 @@ def _page(fault: str = "", *, before: date | None = None, errors: dict[str, str]
         days=ending.SOON.days,
         total=total,
         askable=may_be_asked,
-        silent=counts[Renewal.SILENT],
-        words=counts[Renewal.WORDS],
+        silent=askable.count_askable(workspace_id, _why(Renewal.SILENT, None), now),
+        words=askable.count_askable(workspace_id, _why(Renewal.WORDS, before), now) if reworded or before else 0,
         most=askable.MOST_COUNTED,
         reworded=rules.listed(reworded),
         before=before.isoformat() if before else request.args.get("before", ""),
