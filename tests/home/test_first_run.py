@@ -318,11 +318,16 @@ def test_test_mails_are_limited(client):
     assert statuses == [303] * 20 + [429]
 
 
-def test_the_page_tells_what_became_of_the_mail(client, session):
+def ask_for_a_test(client) -> None:
+    """As an owner who has just said who the mails come from."""
     owner = accounts.make_owner()
     accounts.sign_in(client, owner)
     post(client, "/setup/sender", SENDER)
     post(client, "/setup/test", {"to": owner.email})
+
+
+def test_the_page_tells_what_became_of_the_mail(client, session):
+    ask_for_a_test(client)
     assert "No sender is running" in client.get("/setup/test").text
     health.beat("worker", "one")
     session.commit()
@@ -345,10 +350,7 @@ def test_the_page_tells_what_became_of_the_mail(client, session):
 
 
 def test_the_page_tells_that_the_mail_server_is_away(client, session):
-    owner = accounts.make_owner()
-    accounts.sign_in(client, owner)
-    post(client, "/setup/sender", SENDER)
-    post(client, "/setup/test", {"to": owner.email})
+    ask_for_a_test(client)
     health.beat("worker", "one")
     session.execute(
         text(

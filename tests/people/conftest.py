@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from tests.support import make
 from tests.support.accounts import Account, csrf_of, sign_in
@@ -22,6 +23,14 @@ class Staff:
         """Post a form with the token of its page (by default: of the list)."""
         token = csrf_of(self.client.get(page or "/people").text)
         return self.client.post(path, data={"csrf": token, **form})
+
+
+def place_in(country: str, session) -> make.Place:
+    """A workspace whose brand is at home there."""
+    place = make.place()
+    session.execute(text("UPDATE workspaces SET country = :country WHERE id = :id"), {"country": country, "id": place.id})
+    session.expire_all()
+    return place
 
 
 def owner_of(where: make.Place) -> Account:

@@ -16,6 +16,7 @@ from app.kernel.db import transaction
 from app.kernel.errors import Conflict
 from app.people import askable, renewing
 from app.people.askable import Why
+from tests.people.conftest import place_in
 from tests.people.test_ending import PAGE, ask_all_of_them, question, start, state
 from tests.support import make, signup
 
@@ -25,10 +26,7 @@ SILENT, WORDS = Why(Renewal.SILENT), Why(Renewal.WORDS)
 
 @pytest.fixture
 def where(session):
-    place = make.place()
-    session.execute(text("UPDATE workspaces SET country = 'DE' WHERE id = :id"), {"id": place.id})
-    session.expire_all()
-    return place
+    return place_in("DE", session)
 
 
 def said_yes(where, address: str = ""):

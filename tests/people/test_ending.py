@@ -19,6 +19,7 @@ from app.kernel.db import transaction
 from app.kernel.errors import Conflict
 from app.people import askable, renewing
 from app.people.askable import Why
+from tests.people.conftest import place_in
 from tests.support import make, signup
 
 PAGE = "/people/ending"
@@ -26,10 +27,7 @@ PAGE = "/people/ending"
 
 @pytest.fixture
 def where(session):
-    place = make.place()
-    session.execute(text("UPDATE workspaces SET country = 'CA' WHERE id = :id"), {"id": place.id})
-    session.expire_all()
-    return place
+    return place_in("CA", session)
 
 
 def customer(where, ends_in: int = 30, **more):
