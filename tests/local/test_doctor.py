@@ -105,7 +105,11 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
 
 def test_the_command_goes_on_when_everything_is_away_and_never_shows_a_trace(app, settings):
     away = replace(
-        settings, database_url=GONE, redis_url="redis://127.0.0.1:1/0", smtp_url="smtp://127.0.0.1:1"
+        settings,
+        url=f"http://127.0.0.1:{free_port()}",
+        database_url=GONE,
+        redis_url="redis://127.0.0.1:1/0",
+        smtp_url="smtp://127.0.0.1:1",
     )
     app.config["NOD"] = away
     try:
