@@ -6,13 +6,14 @@ import time
 from pathlib import Path
 
 from flask import Flask, Response, current_app, g, request
+from sqlalchemy import event
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import registry
 from app.config import Settings
 from app.kernel import assets, clock, i18n, jobs, log, metrics, module, own, redis, tokens
 from app.kernel.bell import RedisBell
-from app.kernel.db import db
+from app.kernel.db import db, refuse_ended
 from app.kernel.http import csrf, guards, headers, problems
 from app.kernel.http.actor import Actor
 
@@ -47,6 +48,8 @@ def create_app(settings: Settings, *, for_workers: bool = False) -> Flask:
     redis.configure(settings.redis_url)
     jobs.install_bell(RedisBell(settings.redis_url))
     db.init_app(app)
+    with app.app_context():
+        event.listen(db.engine, "checkout", refuse_ended)
     if not for_workers:
         _migrations(app)
     _edge(app, settings)
@@ -67,7 +70,6 @@ def _engine_options(settings: Settings) -> dict[str, object]:
     options = f"-c role={settings.app_role} -c timezone=UTC -c statement_timeout=30000"
     connect_args = {"options": options, "connect_timeout": 5, "application_name": "nod"}
     return {
-        "pool_pre_ping": True,
         "pool_size": 10,
         "max_overflow": 10,
         "pool_timeout": 5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
@@ -11,6 +12,8 @@ from uuid import UUID
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, Connection, Date, DateTime, LargeBinary, MetaData, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from app.kernel import jobs
@@ -49,6 +52,21 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(
     model_class=Base, session_options={"expire_on_commit": False, "join_transaction_mode": "create_savepoint"}
 )
+
+
+def refuse_ended(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """For the pool, before it hands a connection out: one that its server has ended is replaced.
+
+    A server that goes says so on the line, and one that stays says nothing unasked; a question would cost each
+    transaction a round trip.
+
+    Raises:
+        sqlalchemy.exc.DisconnectionError: to the pool, which opens another one.
+    """
+    lookout = select.poll()
+    lookout.register(connection.fileno(), select.POLLIN)
+    if lookout.poll(0):
+        raise DisconnectionError
 
 
 def session() -> Session:

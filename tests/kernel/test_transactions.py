@@ -6,9 +6,10 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from flask import current_app
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from app.kernel import clock, events, jobs, schedule
 from app.kernel.db import db, once, session, transaction
@@ -66,6 +67,45 @@ def test_the_clock_is_the_databases_and_stands_still_within_a_transaction(live):
     clock.set_shift(3600)
     with transaction():
         assert (clock.now() - first).total_seconds() >= 3600
+
+
+def test_a_busy_act_goes_on_from_what_the_database_told_a_moment_ago(live, monkeypatch):
+    asked = []
+    heard = lambda *args: asked.append(args[2])  # noqa: E731
+    event.listen(db.engine, "before_cursor_execute", heard)
+    try:
+        with transaction():
+            first = clock.now()
+        with transaction():
+            clock.use_recent()
+            second = clock.now()
+            assert clock.now() == second
+        assert len(asked) == 1
+        with transaction():
+            assert first < second < clock.now(), "it goes on, and is never ahead of the database"
+        monkeypatch.setattr(clock, "RECENT_SECONDS", 0.0)
+        with transaction():
+            clock.use_recent()
+            clock.now()
+        assert len(asked) == 3, "what was told long ago is asked anew"
+    finally:
+        event.remove(db.engine, "before_cursor_execute", heard)
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced_without_asking(live):
+    asked = []
+    heard = lambda *args: asked.append(args[2])  # noqa: E731
+    with transaction() as current:
+        number = current.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    with psycopg.connect(current_app.config["NOD"].database_url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [number])
+    event.listen(db.engine, "before_cursor_execute", heard)
+    try:
+        with transaction() as current:
+            assert current.execute(text("SELECT 42")).scalar_one() == 42
+    finally:
+        event.remove(db.engine, "before_cursor_execute", heard)
+    assert asked == ["SELECT 42"]
 
 
 def test_a_failing_handler_fails_the_act(live):

@@ -127,6 +127,7 @@ def _asked_sheet(public_id: str) -> Sheet:
 def _answer(public_id: str, pairs: posts.Pairs, *, is_counted: bool) -> Response:
     try:
         with transaction():
+            clock.use_recent()
             if not is_counted:
                 posts.limit(public_id)
             return _take(public_id, pairs)
