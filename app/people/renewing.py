@@ -15,7 +15,6 @@ from app.consent import queries as consent_queries
 from app.consent import service as consent
 from app.consent.rules import ENDS_UNANSWERED, By, Proof, Renewal, Shown
 from app.contacts import queries as contacts
-from app.delivery import service as delivery
 from app.kernel import clock
 from app.kernel.db import session, transaction
 from app.kernel.errors import Conflict
@@ -24,6 +23,7 @@ from app.people import askable, rules
 from app.people.askable import Askable, Why
 from app.people.models import RenewalRound
 from app.preferences import queries as preferences
+from app.preferences import service as preferences_service
 
 SLICE: Final = 100
 """So many are asked at one turn: sign-ups wait behind no more than that."""
@@ -118,4 +118,4 @@ def _ask(round_: RenewalRound, reason: Renewal, person: Askable) -> None:
         days=DAYS if reason in ENDS_UNANSWERED else preferences.confirm_days(workspace_id),
         renewal=reason,
     )
-    delivery.send_system(workspace_id, "confirm", dedupe=request.id, contact_id=person.contact_id)
+    preferences_service.put_again(request, is_new=reason is Renewal.WORDS)

@@ -101,6 +101,19 @@ def ask_guardian(request_id: UUID, address: Address, *, form: str) -> None:
     guardians.ask(request_id, address, form=form)
 
 
+def put_again(request: ConsentRequest, *, is_new: bool) -> None:
+    """Mail a question that staff put to somebody who said yes before; for a child, to who answers for it.
+
+    A guardian who said yes to the same is not asked once more, but where the question is about something else
+    (``is_new``). Where they are forgotten, the person is asked by themselves.
+    """
+    guardian = guardians.of_child(request.workspace_id, request.contact_id)
+    if guardian is not None and guardian.address:
+        guardians.follow(guardian, request, is_new=is_new)
+    else:
+        delivery.send_system(request.workspace_id, "confirm", dedupe=request.id, contact_id=request.contact_id)
+
+
 def leave(token: links.Unsubscribe, proof: Proof, *, method: str) -> Left:
     """End what an unsubscribe link names; doing it twice changes nothing more.
 

@@ -10,13 +10,15 @@ from sqlalchemy import text
 
 from app.consent import history
 from app.consent import queries as consent
-from app.consent.rules import By, Kind, Proof, Reason, Word
-from app.consent.service import cancel_request, suppress
+from app.consent.rules import By, Kind, Proof, Reason, Renewal, Word
+from app.consent.service import cancel_request, change_interest, suppress
 from app.contacts.addresses import normalise
 from app.delivery.events import FinishedMessage, MessagesFinished
 from app.delivery.rules import Prepared, Skip
 from app.kernel import clock, events
 from app.kernel.db import session, transaction
+from app.people import renewing
+from app.people.askable import Why
 from app.preferences import data, guardians, links, receiving
 from app.preferences.rules import may_decide_alone
 from tests.preferences.test_inbound import mail
@@ -259,6 +261,31 @@ def test_what_a_child_ticks_later_goes_to_the_guardian_first(client, stage, chil
     assert len(messages("confirm")) == 2
     say_yes(client, path_of(question("confirm").values["links"]["confirm"]))
     assert make.standing(stage.place, child)[second.name] == "yes"
+
+
+def test_whoever_answers_for_a_child_is_asked_about_other_words_and_not_about_the_same_again(
+    client, stage, child, asked
+):
+    say_yes(client, path_of(question().values["links"]["confirm"]))
+    say_yes(client, path_of(question("confirm").values["links"]["confirm"]))
+
+    def ask_round(why: Why) -> tuple[int, int]:
+        clock.set_shift(clock._shift.total_seconds() + 200 * 86400)
+        with transaction():
+            renewing.start(stage.place.id, why, by=stage.place.owner_id)
+        renewing.run()
+        return len(messages("confirm-guardian")), len(messages("confirm"))
+
+    clock.set_shift(clock._shift.total_seconds() + 800 * 86400)
+    assert ask_round(Why(Renewal.SILENT)) == (1, 2), "silence is about the child, who is asked"
+    again = consent.find_request(messages("confirm")[-1].dedupe_key)
+    assert guardians.event_of(again.id) == guardians.event_of(asked.id), "its yes still names the guardian's"
+    say_yes(client, path_of(question("confirm").values["links"]["confirm"]))
+    with transaction():
+        change_interest(stage.place.id, stage.place.interests[0].id, "Everything we sell", is_material=True)
+    assert ask_round(Why(Renewal.WORDS)) == (2, 2), "other words are the guardian's to allow"
+    say_yes(client, path_of(question().values["links"]["confirm"]))
+    assert len(messages("confirm")) == 3
 
 
 def test_where_the_guardian_is_forgotten_a_child_ticks_nothing_new(client, stage, child, asked):
