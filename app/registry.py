@@ -19,6 +19,7 @@ NAMES = (
     "forms",
     "campaigns",
     "people",
+    "imports",
     "home",
     "local",
     "demo",

@@ -76,6 +76,8 @@ def clean_name(raw: str) -> str:
 
 def fold_name(name: str) -> str:
     """A name as it is searched: without case and accents, so that ``yildiz`` finds ``Yıldız``."""
+    if name.isascii():
+        return name.lower()
     apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
     return "".join(letter for letter in apart if not unicodedata.combining(letter)).translate(_PLAIN)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -113,6 +113,21 @@ def once(key: Hashable, make: Callable[[], T]) -> T:
         known[key] = make()
     found: T = known[key]
     return found
+
+
+def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write many rows by COPY, in the caller's transaction: a tenth of what as many INSERTs cost.
+
+    Args:
+        table: a name of ours.
+        columns: theirs.
+        rows: texts, numbers, octets, moments and None; ids as 32 digits, which psycopg writes faster than UUIDs.
+    """
+    connection = session().connection().connection.driver_connection
+    assert connection is not None
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def array_of(values: Iterable[object]) -> str:

@@ -98,14 +98,14 @@ def _got(url: str, most: int, seconds: float, until: float) -> tuple[Answer, str
 
 
 def _read(answer: http.client.HTTPResponse, host: str, most: int, until: float) -> bytes:
-    body = b""
+    body = bytearray()
     while piece := answer.read1(READ_BYTES):
         body += piece
         if len(body) > most:
             raise NotSent(f"{host} says more than {most // 1024:,} KiB.")
         if time.monotonic() > until:
             raise NotSent(f"{host} is too slow.")
-    return body
+    return bytes(body)
 
 
 def is_public(address: str) -> bool:

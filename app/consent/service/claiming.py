@@ -7,15 +7,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import text
 
-from app.consent.models import Interest, Permission, Reach, Suppression
+from app.consent.models import Interest
 from app.consent.rules import Basis, By, Channel, grounds
 from app.consent.rules.grounds import Act, Topic
 from app.consent.rules.jurisdictions import Jurisdiction
 from app.consent.service.vetoes import address_hash
 from app.kernel import clock
-from app.kernel.db import session
+from app.kernel.db import array_of, session
+
+_THOSE = "contact_id IN (SELECT unnest(CAST(CAST(:ids AS text) AS uuid[])))"
+_VETOED = text(
+    f"SELECT contact_id FROM reach WHERE workspace_id = :workspace_id AND {_THOSE} AND channel = :channel"  # noqa: S608  no input in it
+    " AND (suppressed_at IS NOT NULL OR objected_at IS NOT NULL OR erased_at IS NOT NULL)"
+)
+_SUPPRESSED = text(
+    "SELECT address_hash FROM suppressions WHERE workspace_id = :workspace_id AND channel = :channel"
+    " AND address_hash IN (SELECT decode(found, 'hex') FROM unnest(CAST(:hashes AS text[])) AS found)"
+)
+_DECIDED = text(
+    f"SELECT contact_id FROM permissions WHERE workspace_id = :workspace_id AND {_THOSE} AND channel = :channel"  # noqa: S608  no input in it
+    " AND interest_id = ANY(:interests)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,34 +111,23 @@ def _reason(
 
 
 def _vetoed(workspace_id: UUID, ids: set[UUID], channel: Channel) -> set[UUID]:
-    query = select(Reach.contact_id).where(
-        Reach.workspace_id == workspace_id,
-        Reach.contact_id.in_(ids),
-        Reach.channel == channel.value,
-        (Reach.suppressed_at.is_not(None) | Reach.objected_at.is_not(None) | Reach.erased_at.is_not(None)),
-    )
-    return set(session().execute(query).scalars())
+    values = {"workspace_id": workspace_id, "channel": channel.value, "ids": array_of(ids)}
+    return set(session().execute(_VETOED, values).scalars())
 
 
 def _suppressed(workspace_id: UUID, keys: dict[UUID, str], channel: Channel) -> set[UUID]:
     hashes = {address_hash(key): contact_id for contact_id, key in keys.items()}
-    query = select(Suppression.address_hash).where(
-        Suppression.workspace_id == workspace_id,
-        Suppression.channel == channel.value,
-        Suppression.address_hash.in_(list(hashes)),
-    )
-    return {hashes[found] for found in session().execute(query).scalars()}
+    values = {"workspace_id": workspace_id, "channel": channel.value, "hashes": [found.hex() for found in hashes]}
+    return {hashes[found] for found in session().execute(_SUPPRESSED, values).scalars()}
 
 
 def _decided(workspace_id: UUID, ids: set[UUID], chosen: Sequence[Interest], channel: Channel) -> set[UUID]:
     """Who has answered, or is being asked, about any of these interests."""
-    query = select(Permission.contact_id).where(
-        Permission.workspace_id == workspace_id,
-        Permission.contact_id.in_(ids),
-        Permission.channel == channel.value,
-        Permission.interest_id.in_([found.id for found in chosen]),
-    )
-    return set(session().execute(query).scalars())
+    values = {
+        "workspace_id": workspace_id, "channel": channel.value, "ids": array_of(ids),
+        "interests": [found.id for found in chosen],
+    }  # fmt: skip
+    return set(session().execute(_DECIDED, values).scalars())
 
 
 def _without_ground(

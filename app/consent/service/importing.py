@@ -13,23 +13,35 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text
 
 from app.consent import ledger, queries
 from app.consent.law import laws_of
-from app.consent.models import ConsentText, Interest, Permission, Reach
+from app.consent.models import ConsentText, Interest
 from app.consent.rules import Basis, Channel, Kind, Purpose, State, grounds
 from app.consent.rules.jurisdictions import Jurisdiction
 from app.consent.service import write
 from app.consent.service.claiming import Claim, ImportedFile, ground_of, refusals
 from app.contacts import queries as contacts
 from app.kernel import clock
-from app.kernel.db import session
+from app.kernel.db import array_of, session, text_array_of
 from app.kernel.errors import BadInput
-from app.kernel.ids import uuid7
+from app.kernel.ids import uuid7_texts
 
 MOST_CLAIMS = 5_000
+_PERMIT = text(
+    "INSERT INTO permissions (id, workspace_id, contact_id, purpose, channel, interest_id, state, basis, valid_until,"
+    " event_id, updated_at) SELECT t.id, :workspace_id, t.contact_id, :purpose, :channel, t.interest_id, :state, :basis,"
+    " t.valid_until, t.event_id, :now FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:people AS text) AS uuid[]),"
+    " CAST(CAST(:interests AS text) AS uuid[]), CAST(CAST(:ends AS text) AS timestamptz[]),"
+    " CAST(CAST(:events AS text) AS uuid[])) AS t (id, contact_id, interest_id, valid_until, event_id)"
+    " ON CONFLICT ON CONSTRAINT uq_permissions_subject DO NOTHING"
+)
+_REACH = text(
+    "INSERT INTO reach (id, workspace_id, contact_id, channel) SELECT t.id, :workspace_id, t.contact_id, :channel"
+    " FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:people AS text) AS uuid[])) AS t (id, contact_id)"
+    " ON CONFLICT ON CONSTRAINT uq_reach_subject DO NOTHING"
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -55,8 +67,8 @@ def import_claims(
     """
     chosen = queries.get_interests(workspace_id, interests)
     _refuse_incomplete(workspace_id, file, claims, chosen, interests)
-    known = contacts.find_recipients(workspace_id, {claim.contact_id for claim in claims}, channel.value)
-    keys = {contact_id: address.key for contact_id, (_, address) in known.items()}
+    known = contacts.find_addresses(workspace_id, {claim.contact_id for claim in claims}, channel.value)
+    keys = {contact_id: key for contact_id, (key, _) in known.items()}
     laws = laws_of(workspace_id, set(keys))
     skipped = refusals(workspace_id, file, claims, keys, laws, chosen, channel)
     taken = [claim for claim in claims if claim.row not in skipped]
@@ -66,7 +78,7 @@ def import_claims(
         ledger.Entry(
             Kind.IMPORTED, workspace_id, claim.contact_id, file.by,
             _about(bodies[laws[claim.contact_id]], until) | {"import": _import(file, claim)},
-            _personal(file, claim, known[claim.contact_id][1].address),
+            _personal(file, claim, known[claim.contact_id][1]),
             method="import",
         )
         for claim, until in zip(taken, ends, strict=True)
@@ -142,6 +154,10 @@ def _personal(file: ImportedFile, claim: Claim, address: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _ids(count: int) -> str:
+    return "{" + ",".join(uuid7_texts(count)) + "}"
+
+
 def _permit(
     workspace_id: UUID,
     basis: Basis,
@@ -150,25 +166,18 @@ def _permit(
     channel: Channel,
 ) -> None:
     """Rows where there are none; whoever decides at the same moment keeps their word."""
-    now = clock.now()
-    rows = [
-        {
-            "id": uuid7(), "workspace_id": workspace_id, "contact_id": claim.contact_id,
-            "purpose": Purpose.MARKETING.value, "channel": channel.value, "interest_id": interest.id,
-            "state": State.YES.value, "basis": basis.value, "valid_until": until, "event_id": event_id,
-            "updated_at": now,
-        }
-        for claim, event_id, until in taken
-        for interest in chosen
-    ]  # fmt: skip
-    session().execute(insert(Permission).on_conflict_do_nothing(constraint="uq_permissions_subject"), rows)
-    reached = [
-        {
-            "id": uuid7(),
-            "workspace_id": workspace_id,
-            "contact_id": claim.contact_id,
-            "channel": channel.value,
-        }
-        for claim, *_ in taken
-    ]
-    session().execute(insert(Reach).on_conflict_do_nothing(constraint="uq_reach_subject"), reached)
+    alike = {
+        "workspace_id": workspace_id, "purpose": Purpose.MARKETING.value, "channel": channel.value,
+        "state": State.YES.value, "basis": basis.value, "now": clock.now(),
+    }  # fmt: skip
+    pairs = [(claim.contact_id, event_id, until, interest.id) for claim, event_id, until in taken for interest in chosen]
+    columns = {
+        "ids": _ids(len(pairs)),
+        "people": array_of([pair[0] for pair in pairs]),
+        "events": array_of([pair[1] for pair in pairs]),
+        "ends": text_array_of([pair[2].isoformat() if pair[2] else None for pair in pairs]),
+        "interests": array_of([pair[3] for pair in pairs]),
+    }
+    session().execute(_PERMIT, alike | columns)
+    people = array_of([claim.contact_id for claim, *_ in taken])
+    session().execute(_REACH, alike | {"ids": _ids(len(taken)), "people": people})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -32,6 +30,7 @@ from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.events import publish
+from app.kernel.macs import hmac_sha256
 
 _hash_key = b""
 
@@ -111,7 +110,7 @@ def erase(workspace_id: UUID, contact_id: UUID, *, by: By, keep_hash: bool = Tru
 
 def address_hash(address_key: str) -> bytes:
     """The keyed hash (HMAC-SHA-256, 32 bytes) under which an address stays refused after its person is gone."""
-    return hmac.new(_hash_key, b"nod address " + address_key.encode(), hashlib.sha256).digest()
+    return hmac_sha256(_hash_key, b"nod address " + address_key.encode())
 
 
 def inherit_suppression(workspace_id: UUID, contact_id: UUID, address_key: str) -> None:

@@ -1,0 +1,1 @@
+"""People who come in by files: read, checked, taken in slices, and undone where that was wrong."""

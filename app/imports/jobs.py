@@ -1,0 +1,96 @@
+"""The work on files: read and check, take, undo, tidy up. A worker that dies is followed by the next one."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from app.imports import service, staging, taking, undoing
+from app.imports.models import Import
+from app.imports.rules import AT_WORK, UNDO_DAYS, ImportState
+from app.kernel import clock, jobs
+from app.kernel.db import session, transaction
+
+log = logging.getLogger(__name__)
+SLICE_SECONDS: Final = 20.0
+"""So long a worker stays with files before it looks at other work."""
+WAITING_DAYS: Final = 7
+"""A file that nobody takes is forgotten after so long."""
+
+
+def run() -> None:
+    """Go on with every file that is at work."""
+    _run([found.value for found in AT_WORK])
+
+
+def assist() -> None:
+    """Take slices beside ``run``: the database is the slow part of it, and has more than one core."""
+    _run([ImportState.TAKING.value])
+
+
+def _run(states: Sequence[str]) -> None:
+    until = time.monotonic() + SLICE_SECONDS
+    while time.monotonic() < until:
+        with transaction():
+            query = select(Import.id, Import.state).where(Import.state.in_(states)).order_by(Import.began_at)
+            waiting = [(row[0], ImportState(row[1])) for row in session().execute(query)]
+        if not any([_step(import_id, state, until) for import_id, state in waiting]):  # noqa: C419  each gets its turn
+            return
+    with transaction():
+        jobs.ring_job(service.JOB)
+        jobs.ring_job(service.HELP)
+
+
+def _step(import_id: UUID, state: ImportState, until: float) -> bool:
+    """One piece of work on a file; whether it may have more."""
+    try:
+        if state is ImportState.READING:
+            if staging.read_some(import_id, min(until, time.monotonic() + SLICE_SECONDS / 2)):
+                staging.check(import_id)
+            return True
+        if state is ImportState.TAKING:
+            if taking.take_one(import_id):
+                return True
+            taking.finish(import_id)
+            return False
+        return undoing.undo_some(import_id)
+    except (ValueError, LookupError, ArithmeticError) as fault:
+        # Of this file alone: others go on, and a person is told.
+        log.exception("import %s failed", import_id)
+        _fail(import_id, f"It stopped at something that Nod does not understand ({fault.__class__.__name__}).")
+        return False
+
+
+def _fail(import_id: UUID, words: str) -> None:
+    with transaction():
+        session().execute(
+            update(Import)
+            .where(Import.id == import_id, Import.state == ImportState.READING.value)
+            .values(state=ImportState.FAILED.value, fault=words, ended_at=clock.now())
+        )
+
+
+def tidy() -> None:
+    """Forget what is not needed any more: rows that were left out and what undoes an import, after thirty days."""
+    now = clock.now()
+    for import_id in _ended_before(now - timedelta(days=UNDO_DAYS), (ImportState.DONE, ImportState.UNDONE)):
+        taking.forget_rows(import_id, all_of_them=True)
+        with transaction():
+            undoing.forget(import_id)
+    waiting = (ImportState.UPLOADED, ImportState.CHECKED, ImportState.FAILED)
+    for import_id in _ended_before(now - timedelta(days=WAITING_DAYS), waiting, by=Import.created_at):
+        taking.forget_rows(import_id, all_of_them=True)
+        with transaction():
+            service.forget(import_id)
+
+
+def _ended_before(moment: Any, states: tuple[ImportState, ...], by: Any = Import.ended_at) -> list[UUID]:
+    with transaction():
+        query = select(Import.id).where(Import.state.in_([found.value for found in states]), by < moment)
+        return list(session().execute(query.limit(100)).scalars())

@@ -1,0 +1,18 @@
+"""What imports add to the house."""
+
+from __future__ import annotations
+
+from app.imports import data, jobs, service
+from app.kernel.jobs import Job
+from app.kernel.module import Module, PersonalData
+
+MODULE = Module(
+    "imports",
+    blueprints=("app.imports.pages:blueprint",),
+    jobs=(
+        Job(service.JOB, jobs.run, every_seconds=5, is_rung=True),
+        Job(service.HELP, jobs.assist, every_seconds=5, is_rung=True),
+        Job("imports.tidy", jobs.tidy, every_seconds=3600),
+    ),
+    personal_data=(PersonalData("imports", ("import_changes", "import_rows"), data.export, data.erase),),
+)

@@ -1,0 +1,219 @@
+"""Files of rows as people have them: any delimiter, encoding and quoting; CSV or JSON Lines. What is odd costs a row."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import IO, Any, Final
+
+from app.imports.rules import MOST_COLUMNS
+from app.kernel import csvs
+
+SNIFFED: Final = 64 * 1024
+"""Octets from which the layout is told."""
+SAMPLE_ROWS: Final = 5
+MOST_CELL: Final = 10_000
+"""Characters of a cell."""
+ENCODINGS: Final = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows (western)", "cp1250": "Windows (central)"}
+DELIMITERS: Final = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
+_LONGEST_FIELD: Final = 131_072
+Cells = list[str]
+
+
+class Unreadable(ValueError):
+    """No file of rows; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file is written.
+
+    Attributes:
+        kind: ``csv`` or ``jsonl``.
+        encoding: as Python names it.
+        delimiter: between cells; empty for JSON Lines.
+        columns: their headings, or "Column 1" and so on where it has none.
+        has_heading: its first row tells the columns.
+        sample: the first rows behind it.
+    """
+
+    kind: str
+    encoding: str
+    delimiter: str
+    columns: tuple[str, ...]
+    has_heading: bool
+    sample: tuple[tuple[str, ...], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Layout:
+        """From what ``to_json`` wrote."""
+        return cls(**{**plain, "columns": tuple(plain["columns"]), "sample": tuple(map(tuple, plain["sample"]))})
+
+
+def sniff(head: bytes, *, is_whole: bool, encoding: str = "") -> Layout:
+    """How a file is written, from its first octets.
+
+    Args:
+        head: at most ``SNIFFED`` of them.
+        is_whole: there are no more.
+        encoding: where somebody knows better; empty: told from the octets.
+
+    Raises:
+        Unreadable: it is empty, no text, or has no rows.
+    """
+    encoding = encoding or _encoding(head)
+    text = _text(head, encoding, is_whole=is_whole)
+    if not text.strip():
+        raise Unreadable("This file is empty.")
+    if text.lstrip()[0] == "{":
+        return _sniff_json(text, encoding, is_whole=is_whole)
+    delimiter = _delimiter(text)
+    rows = [row for row in _parse(io.StringIO(text, newline=""), delimiter) if isinstance(row, list) and any(row)]
+    if not is_whole and len(rows) > 1:
+        rows.pop()  # it may be cut in the middle
+    if not rows:
+        raise Unreadable("This file has no rows. Save it as CSV, with one person a line.")
+    if len(rows[0]) > MOST_COLUMNS:
+        raise Unreadable(f"This file has more than {MOST_COLUMNS} columns. Leave out those that are not needed.")
+    has_heading = not any("@" in cell for cell in rows[0])
+    columns = [cell or f"Column {number}" for number, cell in enumerate(rows[0], 1)]
+    if not has_heading:
+        columns = [f"Column {number}" for number in range(1, len(rows[0]) + 1)]
+    sample = rows[1 if has_heading else 0 :][:SAMPLE_ROWS]
+    return Layout("csv", encoding, delimiter, tuple(columns), has_heading, tuple(map(tuple, sample)))
+
+
+def _sniff_json(text: str, encoding: str, *, is_whole: bool) -> Layout:
+    lines = text.splitlines()
+    if not is_whole and len(lines) > 1:
+        lines.pop()
+    found = [plain for line in lines if isinstance(plain := _object(line), dict)]
+    if not found:
+        raise Unreadable("This file begins like JSON Lines and has no object on a line of its own.")
+    columns = tuple(dict.fromkeys(key for plain in found for key in plain))
+    if len(columns) > MOST_COLUMNS:
+        raise Unreadable(f"This file has more than {MOST_COLUMNS} keys. Leave out those that are not needed.")
+    sample = [tuple(_cell(plain.get(name)) for name in columns) for plain in found[:SAMPLE_ROWS]]
+    return Layout("jsonl", encoding, "", columns, True, tuple(sample))
+
+
+def _encoding(head: bytes) -> str:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if head[1::2].count(0) > len(head) // 4:
+        return "utf-16-le"
+    if head.count(0) > len(head) // 100:
+        raise Unreadable("This is no text. Save the sheet as CSV, in UTF-8.")
+    try:
+        codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8-sig"
+
+
+def _text(head: bytes, encoding: str, *, is_whole: bool) -> str:
+    return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head, final=is_whole)
+
+
+def _delimiter(text: str) -> str:
+    """The one by which most of the first rows have the same number of cells, more than one if it can be."""
+
+    def fits(delimiter: str) -> tuple[int, int]:
+        lines = io.StringIO("".join(text.splitlines(keepends=True)[:50]), newline="")
+        counts = [len(row) for row in _parse(lines, delimiter) if isinstance(row, list) and any(row)]
+        width = max(set(counts), key=counts.count) if counts else 1
+        return (counts.count(width) if width > 1 else 0, width)
+
+    return max(DELIMITERS, key=fits)
+
+
+def rows(file: io.RawIOBase, layout: Layout) -> Iterator[Cells | Unreadable]:
+    """Each row with something in it: its cells in the order of the columns, or why it cannot be read.
+
+    Args:
+        file: from its beginning.
+        layout: how it is written.
+    """
+    encoding = "utf-16" if layout.encoding == "utf-16" else layout.encoding
+    text = io.TextIOWrapper(io.BufferedReader(file, 256 * 1024), encoding, errors="replace", newline="")
+    if layout.kind == "jsonl":
+        yield from _json_rows(text, layout.columns)
+        return
+    found = _parse(text, layout.delimiter)
+    if layout.has_heading:
+        _skip_heading(found)
+    width = len(layout.columns)
+    for row in found:
+        if isinstance(row, Unreadable):
+            yield row
+        elif any(row):
+            if len(row) > width and any(row[width:]):
+                yield Unreadable(f"has {len(row)} cells where the heading has {width}")
+            else:
+                yield row[:width] + [""] * (width - len(row))
+
+
+def _skip_heading(found: Iterator[Cells | Unreadable]) -> None:
+    for row in found:
+        if isinstance(row, Unreadable) or any(row):
+            return
+
+
+def _parse(text: IO[str], delimiter: str) -> Iterator[Cells | Unreadable]:
+    reader = csv.reader(text, delimiter=delimiter)
+    csv.field_size_limit(_LONGEST_FIELD)
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield Unreadable("has a cell that does not end, or is far too long")
+            continue
+        cells = [cell.strip() for cell in row]
+        if any(len(cell) > MOST_CELL for cell in cells):
+            yield Unreadable(f"has a cell of more than {MOST_CELL:,} characters")
+        else:
+            yield [csvs.unsafe(cell) if cell[:1] == "'" else cell for cell in cells]
+
+
+def _json_rows(text: IO[str], columns: Sequence[str]) -> Iterator[Cells | Unreadable]:
+    for line in text:
+        if not line.strip():
+            continue
+        plain = _object(line)
+        if isinstance(plain, Unreadable):
+            yield plain
+        else:
+            yield [_cell(plain.get(name)) for name in columns]
+
+
+def _object(line: str) -> dict[str, Any] | Unreadable:
+    try:
+        plain = json.loads(line)
+    except (ValueError, RecursionError):
+        return Unreadable("is no JSON object")
+    return plain if isinstance(plain, dict) else Unreadable("is no JSON object")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_cell, value))
+    return str(value).strip()
+
+
+def as_json(cells: Sequence[str]) -> str:
+    """Cells as they are stored, lone surrogates and all written so that they can be."""
+    return json.dumps([cell.encode("utf-8", "replace").decode() for cell in cells], ensure_ascii=False)

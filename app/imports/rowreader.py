@@ -1,0 +1,163 @@
+"""From the cells of a row to what we would know of a person, or to the reason why we cannot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from app.contacts.addresses import Address, AddressError, normalise
+from app.contacts.rules import FieldKind, clean_name, fold_name, read_field
+from app.imports.rules import FIELD, Plan, Target, iso_day, language_of, read_moment
+from app.kernel import i18n
+
+_SEVERAL: Final = (";", "|", ",")
+
+
+class Refused(ValueError):
+    """A row that is left out; the text says why, in the words of its column."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnField:
+    """A workspace's own field, as far as reading a cell needs it."""
+
+    key: str
+    label: str
+    kind: FieldKind
+    choices: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Row:
+    """What a row says; None and no entry: the file says nothing about it."""
+
+    address: Address
+    first_name: str | None = None
+    last_name: str | None = None
+    language: str | None = None
+    fields: dict[str, Any] | None = None
+    said_at: datetime | None = None
+    source: str | None = None
+    ip: str | None = None
+
+    @property
+    def name_folded(self) -> str:
+        """As the search looks at it, where the file names both."""
+        return fold_name(f"{self.first_name or ''} {self.last_name or ''}".strip())
+
+    @property
+    def fields_json(self) -> str | None:
+        """The own fields as they are stored."""
+        return json.dumps(self.fields, ensure_ascii=False) if self.fields else None
+
+
+class RowReader:
+    """Reads rows by one plan."""
+
+    def __init__(self, plan: Plan, fields: Sequence[OwnField], *, default_said_at: datetime | None = None) -> None:
+        """Prepare for a file.
+
+        Args:
+            plan: what each column holds.
+            fields: the workspace's own.
+            default_said_at: when people said yes whose row does not tell.
+        """
+        self._month_first = plan.month_first
+        own = {f"{FIELD}{found.key}": found for found in fields}
+        readers: dict[str, Callable[[Row, str], None]] = {
+            Target.FIRST_NAME: self._first_name,
+            Target.LAST_NAME: self._last_name,
+            Target.FULL_NAME: self._full_name,
+            Target.LANGUAGE: self._language,
+            Target.SAID_AT: self._said_at,
+            Target.SOURCE: self._source,
+            Target.IP: self._ip,
+        }
+        self._steps: list[tuple[int, str, Callable[[Row, str], None]]] = []
+        self._address_at = plan.targets.index(Target.EMAIL)
+        for number, target in enumerate(plan.targets):
+            if target in own:
+                self._steps.append((number, own[target].label, _field_reader(own[target], self._month_first)))
+            elif target in readers:
+                self._steps.append((number, target, readers[target]))
+        self._default_said_at = default_said_at
+        self._default_source = plan.permission.source if plan.permission else ""
+
+    def read(self, cells: Sequence[str]) -> Row:
+        """A row's person.
+
+        Raises:
+            Refused: why it is left out.
+        """
+        for cell in cells:
+            if "\ufffd" in cell or "\x00" in cell:
+                raise Refused("holds characters that cannot be read in this encoding")
+        try:
+            row = Row(normalise(cells[self._address_at]))
+        except AddressError as fault:
+            raise Refused(fault.reason if cells[self._address_at] else "has no email address") from None
+        row.said_at, row.source = self._default_said_at, self._default_source or None
+        for number, label, step in self._steps:
+            cell = cells[number]
+            if cell:
+                try:
+                    step(row, cell)
+                except ValueError as fault:
+                    raise Refused(f"{label}: {fault}") from None
+        return row
+
+    def _first_name(self, row: Row, cell: str) -> None:
+        row.first_name = clean_name(cell)
+
+    def _last_name(self, row: Row, cell: str) -> None:
+        row.last_name = clean_name(cell)
+
+    def _full_name(self, row: Row, cell: str) -> None:
+        """The last word is the last name; before a comma stands the last name."""
+        last, comma, first = cell.partition(",")
+        if not comma:
+            first, _, last = cell.rpartition(" ")
+            if not first:
+                first, last = last, ""
+        row.first_name = clean_name(first.strip()) or None
+        row.last_name = clean_name(last.strip()) or None
+
+    def _language(self, row: Row, cell: str) -> None:
+        row.language = language_of(cell, i18n.languages(), i18n.NAMES)
+
+    def _said_at(self, row: Row, cell: str) -> None:
+        try:
+            row.said_at = read_moment(cell, month_first=self._month_first)
+        except ValueError:
+            raise ValueError("Write the day of the yes, like 2026-11-25.") from None
+
+    def _source(self, row: Row, cell: str) -> None:
+        row.source = cell[:400]
+
+    def _ip(self, row: Row, cell: str) -> None:
+        row.ip = cell[:45]
+
+
+def _field_reader(field: OwnField, month_first: bool) -> Callable[[Row, str], None]:
+    def read(row: Row, cell: str) -> None:
+        value = read_field(field.kind, _written(field, cell, month_first=month_first), field.choices)
+        if value is not None:
+            row.fields = row.fields or {}
+            row.fields[field.key] = value
+
+    return read
+
+
+def _written(field: OwnField, cell: str, *, month_first: bool) -> str | list[str]:
+    """A cell as people write it, as a form would have it."""
+    if field.kind is FieldKind.DATE:
+        return iso_day(cell, month_first=month_first)
+    if field.kind is FieldKind.COUNTRY:
+        return cell
+    if field.kind is FieldKind.MULTI_CHOICE:
+        separator = next((found for found in _SEVERAL if found in cell), ",")
+        return [part.strip() for part in cell.split(separator)]
+    return cell

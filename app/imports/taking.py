@@ -1,0 +1,217 @@
+"""Taking what was read: slice by slice, each in one transaction with its count, by as many workers as there are."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.exc import OperationalError
+
+from app.accounts import queries as accounts
+from app.consent import service as consent
+from app.consent.rules import By
+from app.contacts.rules import fold_name
+from app.imports import classing, files
+from app.imports.models import Import, ImportRow, ImportSlice
+from app.imports.rules import CHANGED, NEW, ImportState, Permission, Plan
+from app.kernel import clock
+from app.kernel.db import array_of, session, transaction
+
+log = logging.getLogger(__name__)
+YES: Final = "yes"
+"""Counts rows whose people have a permission from this file."""
+NO_YES: Final = "no yes: "
+"""Begins the reasons of those who have none."""
+FORGOTTEN_AT_ONCE: Final = 50_000
+
+
+class _Overtaken(Exception):
+    """Somebody signed up with an address of this slice between our look and our write: it is taken anew."""
+
+
+_NEXT = text(
+    "SELECT first_n, last_n FROM import_slices WHERE import_id = :id AND counts IS NULL ORDER BY first_n LIMIT 1"
+    " FOR UPDATE SKIP LOCKED"
+)
+_TAKE = """
+WITH x AS MATERIALIZED ({classed}),
+made AS (
+    INSERT INTO contacts (id, workspace_id, first_name, last_name, name_folded, language, fields, created_at, updated_at)
+    SELECT contact_id, :workspace_id, coalesce(first_name, ''), coalesce(last_name, ''), name_folded,
+        coalesce(language, :language), coalesce(fields, '{{}}'), :now, :now FROM x WHERE verdict = '{new}' ORDER BY n
+    RETURNING id
+), reached AS (
+    INSERT INTO addresses (id, workspace_id, contact_id, channel, raw, address, key, folded, domain, needs_smtputf8, created_at)
+    SELECT address_id, :workspace_id, contact_id, 'email', raw, address, key, folded, domain, needs_smtputf8, :now
+    FROM x WHERE verdict = '{new}' ORDER BY n ON CONFLICT (workspace_id, channel, key) DO NOTHING RETURNING contact_id
+), moved AS (
+    UPDATE contacts c SET first_name = x.new_first_name, last_name = x.new_last_name, language = x.new_language,
+        fields = x.new_fields, updated_at = :now
+    FROM x WHERE c.id = x.known_id AND x.verdict = '{changed}' RETURNING c.id
+), noted AS (
+    INSERT INTO import_changes (import_id, contact_id, workspace_id, is_made, before, after)
+    SELECT :id, contact_id, :workspace_id, true, NULL, NULL FROM x WHERE verdict = '{new}'
+    UNION ALL SELECT :id, known_id, :workspace_id, false,
+        jsonb_build_object('first_name', old_first_name, 'last_name', old_last_name, 'language', old_language, 'fields', old_fields),
+        jsonb_build_object('first_name', new_first_name, 'last_name', new_last_name, 'language', new_language, 'fields', new_fields)
+    FROM x WHERE verdict = '{changed}'
+), left_out AS (
+    UPDATE import_rows r SET fault = x.verdict FROM x
+    WHERE r.import_id = :id AND r.n = x.n AND x.verdict NOT IN ('{new}', '{changed}', 'unchanged') RETURNING r.n
+)
+SELECT verdict, count(*), (SELECT count(*) FROM made), (SELECT count(*) FROM reached) FROM x GROUP BY verdict
+"""
+_RENAMED = text(
+    "SELECT c.id, c.first_name, c.last_name FROM import_rows r"  # noqa: S608  no input in it
+    f" JOIN {classing.KNOWN} ON true"
+    " JOIN import_changes h ON h.import_id = r.import_id AND h.contact_id = a.contact_id AND h.before IS NOT NULL"
+    " JOIN contacts c ON c.id = a.contact_id WHERE r.import_id = :id AND r.n BETWEEN :first AND :last AND r.fault IS NULL"
+    " AND (h.before->>'first_name', h.before->>'last_name') IS DISTINCT FROM (c.first_name, c.last_name)"
+)
+_FOLD = text("UPDATE contacts SET name_folded = :folded WHERE id = :id")
+_PERMITTED = text(
+    "INSERT INTO import_changes (import_id, contact_id, workspace_id, is_made, event_id)"
+    " SELECT :id, t.contact_id, :workspace_id, false, t.event_id FROM unnest(CAST(CAST(:people AS text) AS uuid[]),"
+    " CAST(CAST(:events AS text) AS uuid[])) AS t (contact_id, event_id)"
+    " ON CONFLICT (import_id, contact_id) DO UPDATE SET event_id = excluded.event_id"
+)
+_CLAIMS = text(
+    "SELECT r.n, a.contact_id, r.said_at, r.source, r.ip FROM import_rows r"  # noqa: S608  no input in it
+    f" JOIN {classing.KNOWN} ON true"
+    " WHERE r.import_id = :id AND r.fault IS NULL AND r.n BETWEEN :first AND :last ORDER BY r.n"
+)
+
+
+def take_one(import_id: UUID) -> bool:
+    """Take the next slice that nobody else is taking; False: none is left to take."""
+    try:
+        with transaction():
+            found = _at_work(import_id)
+            row = session().execute(_NEXT, {"id": import_id}).first() if found else None
+            if found is None or row is None:
+                return False
+            counts = _take(found, row.first_n, row.last_n)
+            session().execute(
+                update(ImportSlice)
+                .where(ImportSlice.import_id == import_id, ImportSlice.first_n == row.first_n)
+                .values(counts=counts, done_at=clock.now())
+            )
+    except _Overtaken:
+        log.info("import %s: a slice is taken anew, since somebody signed up meanwhile", import_id)
+    except OperationalError as fault:
+        # Two who write the same addresses in another order; who was chosen to give way comes again.
+        if "deadlock" not in str(fault):
+            raise
+    return True
+
+
+def _at_work(import_id: UUID) -> Import | None:
+    query = select(Import).where(Import.id == import_id, Import.state == ImportState.TAKING.value)
+    return session().execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
+
+
+def _take(found: Import, first: int, last: int) -> dict[str, int]:
+    plan = Plan.from_json(found.plan or {})
+    statement = _TAKE.format(classed=classing.of(plan).sql, new=NEW, changed=CHANGED)
+    values: dict[str, Any] = {
+        "id": found.id, "workspace_id": found.workspace_id, "first": first, "last": last, "now": clock.now(),
+        "language": accounts.brand(found.workspace_id).language,
+    }  # fmt: skip
+    classing.plan_by_index()
+    rows = session().execute(text(statement), values).all()
+    if rows and rows[0][2] != rows[0][3]:
+        raise _Overtaken
+    counts = {row[0]: row[1] for row in rows}
+    if counts.get(CHANGED):
+        _fold_names(values)
+    if plan.permission is not None:
+        counts |= _permit(found, plan, values)
+    return counts
+
+
+def _fold_names(values: dict[str, Any]) -> None:
+    """What the search looks at follows the names that changed."""
+    renamed = session().execute(_RENAMED, values).all()
+    if renamed:
+        folded = [{"id": row[0], "folded": fold_name(f"{row[1]} {row[2]}".strip())} for row in renamed]
+        session().execute(_FOLD, folded)
+
+
+def _permit(found: Import, plan: Plan, values: dict[str, Any]) -> dict[str, int]:
+    """Each row's claim, as the ledger takes claims; a person's own word stands above it."""
+    told = plan.permission
+    assert told is not None
+    claims = [
+        consent.Claim(contact_id, n, said_at, source or "", ip or "")
+        for n, contact_id, said_at, source, ip in session().execute(_CLAIMS, values)
+    ]
+    if not claims:
+        return {}
+    file = consent.ImportedFile(
+        id=found.id,
+        sha256=found.sha256,
+        declaration=told.declaration,
+        by=By("staff", str(found.user_id)),
+        text_id=words_of(found.workspace_id, told),
+    )
+    taken = consent.import_claims(found.workspace_id, file, claims, told.interests)
+    people = {claim.row: claim.contact_id for claim in claims}
+    session().execute(
+        _PERMITTED,
+        values
+        | {"people": array_of([people[n] for n in taken.events]), "events": array_of(taken.events.values())},
+    )
+    counts = {YES: len(taken.events)}
+    for reason in taken.skipped.values():
+        name = f"{NO_YES}{reason}"
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def words_of(workspace_id: UUID, told: Permission) -> UUID:
+    """The text that the file's people are said to have agreed to."""
+    return consent.ensure_text(workspace_id, "consent", accounts.brand(workspace_id).language, told.words)
+
+
+def finish(import_id: UUID) -> bool:
+    """Where every slice is taken, forget what was read and say so; whether it is over."""
+    with transaction():
+        left = select(ImportSlice.first_n).where(ImportSlice.import_id == import_id, ImportSlice.counts.is_(None))
+        if _at_work(import_id) is None or session().execute(left.limit(1)).first() is not None:
+            return False
+    forget_rows(import_id)
+    with transaction():
+        files.forget(import_id)
+        session().execute(
+            update(Import)
+            .where(Import.id == import_id, Import.state == ImportState.TAKING.value)
+            .values(state=ImportState.DONE.value, ended_at=clock.now())
+        )
+    return True
+
+
+def forget_rows(import_id: UUID, *, all_of_them: bool = False) -> None:
+    """Drop what was read of a file, but for the rows that were left out."""
+    with transaction():
+        query = select(ImportRow.n).where(ImportRow.import_id == import_id).order_by(ImportRow.n.desc()).limit(1)
+        last = session().execute(query).scalar() or 0
+    for first in range(1, last + 1, FORGOTTEN_AT_ONCE):
+        which = [ImportRow.import_id == import_id, ImportRow.n.between(first, first + FORGOTTEN_AT_ONCE - 1)]
+        if not all_of_them:
+            which.append(ImportRow.fault.is_(None))
+        with transaction():
+            session().execute(delete(ImportRow).where(*which))
+
+
+def counts_of(import_id: UUID) -> dict[str, int]:
+    """What became of the rows so far, by word."""
+    query = select(ImportSlice.counts).where(ImportSlice.import_id == import_id, ImportSlice.counts.is_not(None))
+    found: dict[str, int] = {}
+    for counts in session().execute(query).scalars():
+        for word, count in (counts or {}).items():
+            found[word] = found.get(word, 0) + count
+    return found
+
+

@@ -1,0 +1,207 @@
+"""Workers that die and work beside each other: every row once, and a check that tells what taking does."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from uuid import UUID
+
+import psycopg
+import pytest
+from flask import current_app
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from app.contacts import service as contacts_service
+from app.contacts.addresses import normalise
+from app.imports import service, staging, taking
+from app.imports.models import Import
+from app.imports.rules import Known, Permission, Plan
+from app.kernel.db import session, transaction
+from tests.bench.importing import file_of
+from tests.conftest import environment_of
+from tests.support import make
+from tests.support.installation import ROOT
+
+WORK = """
+import sys
+from app import create_app
+from app.config import Settings
+from app.imports import jobs, staging
+staging.READ_AT_ONCE, staging.TAKE_AT_ONCE = 200, 100
+with create_app(Settings.from_env(), for_workers=True).app_context():
+    print("begun", flush=True)
+    while True:
+        jobs.run()
+"""
+
+
+def begin(where, content: bytes, plan: Plan) -> UUID:
+    import io
+
+    with transaction():
+        import_id = service.upload(where.id, "people.csv", io.BytesIO(content), by=where.owner_id)
+        service.start_reading(where.id, import_id, plan)
+    return import_id
+
+
+def state(import_id: UUID) -> str:
+    session().expire_all()
+    with transaction():
+        return str(session().get(Import, import_id, populate_existing=True).state)
+
+
+def kill_until(import_id: UUID, wanted: str, chance: random.Random) -> int:
+    """Let two processes work and kill them at random moments until it is done; how many died."""
+    environment = environment_of(current_app.config["NOD"])
+    kills, until = 0, time.monotonic() + 90
+    while state(import_id) != wanted:
+        assert time.monotonic() < until, state(import_id)
+        workers = [
+            subprocess.Popen([sys.executable, "-c", WORK], cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+            for _ in range(2)
+        ]
+        for worker in workers:
+            worker.stdout.readline()
+        time.sleep(chance.uniform(0.05, 0.4 + kills / 10))  # so that also a slow machine comes to the end
+        for worker in workers:
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.communicate()
+            kills += 1
+    return kills
+
+
+@pytest.mark.slow
+def test_every_row_comes_in_once_however_often_workers_are_killed(live):
+    where = make.place()
+    permission = Permission((where.interests[0].id,), "Yes.", "From our book.", "the shop", "2026-05-01")
+    plan = Plan(("email", "first_name", "last_name", "language"), permission=permission)
+    import_id = begin(where, file_of(4000), plan)
+    chance = random.Random(7)
+    kills = kill_until(import_id, "checked", chance)
+    with transaction():
+        service.take(where.id, import_id, by=where.owner_id)
+    kills += kill_until(import_id, "done", chance)
+    assert kills >= 4, "too quick to be killed"
+    counts = session().execute(
+        text(
+            "SELECT (SELECT count(*) FROM contacts), (SELECT count(DISTINCT key) FROM addresses),"
+            " (SELECT count(*) FROM consent_events WHERE kind = 'imported'),"
+            " (SELECT count(DISTINCT contact_id) FROM permissions WHERE state = 'yes'), (SELECT count(*) FROM import_rows)"
+        )
+    ).one()
+    assert tuple(counts) == (4000, 4000, 4000, 4000, 0)
+    assert taking.counts_of(import_id) == {"new": 4000, "yes": 4000}
+
+
+def test_somebody_who_signs_up_in_between_is_not_made_twice(live):
+    where = make.place()
+    import_id = begin(where, b"email\nmara@example.org\nben@example.org\n", Plan(("email",)))
+    assert staging.read_some(import_id, time.monotonic() + 9)
+    staging.check(import_id)
+    with transaction():
+        service.take(where.id, import_id, by=where.owner_id)
+    app = current_app._get_current_object()
+
+    def take() -> None:
+        with app.app_context():
+            while taking.take_one(import_id):
+                pass
+
+    worker = threading.Thread(target=take)
+    with transaction():
+        # Signed up and not committed: the slice does not see them, and waits at their address.
+        contacts_service.find_or_make(where.id, normalise("ben@example.org"))
+        worker.start()
+        wait_for_a_lock()
+    worker.join(20)
+    assert taking.finish(import_id)
+    assert taking.counts_of(import_id) == {"new": 1, "unchanged": 1}
+    assert session().execute(text("SELECT count(*) FROM contacts")).scalar_one() == 2
+
+
+def wait_for_a_lock() -> None:
+    waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    until = time.monotonic() + 20
+    with psycopg.connect(current_app.config["NOD"].database_url, autocommit=True) as connection:
+        while connection.execute(waits).fetchone() is None:
+            assert time.monotonic() < until, "nobody waits"
+            time.sleep(0.02)
+
+
+CELLS = st.sampled_from(["", "Ann", "Ben", "Żoë"])
+ROWS = st.lists(
+    st.tuples(st.sampled_from(["a@x.org", "A@x.org", "b@x.org", "c@x.org", "no", "", "d@x.org", "e@x.org"]), CELLS, CELLS, st.sampled_from(["", "1", "2.50", "x"])),
+    max_size=12,
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=ROWS, rows=ROWS, known=st.sampled_from(list(Known)))
+def test_a_check_tells_what_taking_does(session, before, rows, known):
+    """Against a plain account of the same rows: first come first served by key, typed cells, nothing taken away."""
+    where = make.place()
+    with transaction():
+        contacts_service.define_field(where.id, "Size", "number", key="size")
+    people: dict[str, dict[str, str]] = {}
+    for given_rows, way in ((before, Known.UPDATE), (rows, known)):
+        wanted = account(people, given_rows, way)
+        import_id = bring(where, given_rows, way)
+        with transaction():
+            checked = dict(session.get(Import, import_id).checked)
+        taken = taking.counts_of(import_id)
+        assert {word: n for word, n in checked.items() if word in {"new", "changed", "unchanged"}} == taken
+        assert sum(checked.values()) == sum(1 for row in given_rows if any(row))
+        assert taken == wanted
+    found = session.execute(
+        text(
+            "SELECT a.key, c.first_name, c.last_name, coalesce(c.fields->>'size', '') FROM contacts c"
+            " JOIN addresses a ON a.contact_id = c.id WHERE c.workspace_id = :id"
+        ),
+        {"id": where.id},
+    )
+    assert {key: tuple(rest) for key, *rest in found} == {key: tuple(one.values()) for key, one in people.items()}
+
+
+def bring(where, rows, known: Known) -> UUID:
+    lines = "".join(",".join(row) + "\n" for row in rows)
+    import_id = begin(where, f"email,first,last,size\n{lines}".encode(), Plan(("email", "first_name", "last_name", "field:size"), known))
+    assert staging.read_some(import_id, time.monotonic() + 9)
+    staging.check(import_id)
+    with transaction():
+        service.take(where.id, import_id, by=where.owner_id)
+    while taking.take_one(import_id):
+        pass
+    assert taking.finish(import_id)
+    return import_id
+
+
+def account(people: dict[str, dict[str, str]], rows, known: Known) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    seen: set[str] = set()
+    for email, first, last, size in rows:
+        key = email.lower()
+        if "@" not in key or size == "x" or key in seen:
+            continue
+        seen.add(key)
+        told = {"first": first, "last": last, "size": size}
+        if key not in people:
+            people[key], verdict = told, "new"
+        elif known is Known.SKIP:
+            continue
+        else:
+            old = people[key]
+            if known is Known.UPDATE:
+                new = {name: told[name] or old[name] for name in old}
+            else:
+                new = {name: old[name] or told[name] for name in old}
+            verdict = "unchanged" if new == old else "changed"
+            people[key] = new
+        counts[verdict] = counts.get(verdict, 0) + 1
+    return counts
