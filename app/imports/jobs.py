@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
-from app.imports import service, staging, taking, undoing
+from app.imports import exporting, service, staging, taking, undoing
 from app.imports.models import Import
 from app.imports.rules import AT_WORK, UNDO_DAYS, ImportState
 from app.kernel import clock, jobs
@@ -88,6 +88,7 @@ def tidy() -> None:
         taking.forget_rows(import_id, all_of_them=True)
         with transaction():
             service.forget(import_id)
+    exporting.tidy()
 
 
 def _ended_before(moment: Any, states: tuple[ImportState, ...], by: Any = Import.ended_at) -> list[UUID]:

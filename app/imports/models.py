@@ -143,3 +143,43 @@ class ImportChange(Base):
     """First name, last name, language and fields before, where it changed them."""
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """The same after."""
+
+
+class Export(Base):
+    """A file that somebody asked for: theirs alone, written in the background, gone after a week."""
+
+    __tablename__ = "exports"
+    __table_args__ = (
+        CheckConstraint("what IN ('people', 'signals')", name="what"),
+        CheckConstraint("form IN ('csv', 'jsonl')", name="form"),
+        Index("ix_exports_user_id", "user_id", "created_at"),
+        Index("ix_exports_open", "created_at", postgresql_where=text("ended_at IS NULL")),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    what: Mapped[str] = mapped_column(Text(collation="C"))
+    form: Mapped[str] = mapped_column(Text(collation="C"))
+    which: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """Of people: ``word`` and ``interest``, empty for all of them."""
+    total: Mapped[int] = mapped_column(BigInteger)
+    """How many people were to be looked at when it began."""
+    rows: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    octets: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    position: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
+    """Behind whom it goes on."""
+    chunks: Mapped[int] = mapped_column(Integer, server_default="0")
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ExportChunk(Base):
+    """A piece of it."""
+
+    __tablename__ = "export_chunks"
+
+    export_id: Mapped[UUID] = mapped_column(ForeignKey("exports.id"), primary_key=True)
+    no: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    octets: Mapped[bytes] = mapped_column(LargeBinary)

@@ -46,6 +46,7 @@ def index() -> str:
         newer_url=_turn(page.previous_cursor),
         older_url=_turn(page.next_cursor),
         new_url=url_for("people.new") if current_actor().may("people.write") else None,
+        export_url=url_for("imports.exports"),
         import_url=url_for("imports.index") if current_actor().may("people.write") else None,
     )
 

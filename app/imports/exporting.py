@@ -1,0 +1,263 @@
+"""Writing people and signals to a file, some thousand rows a transaction; who asked for it alone can have it.
+
+Who joins or changes while it is written may be in it or not; nobody is in it twice.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.accounts import service as accounts_service
+from app.accounts.rules import acts
+from app.consent import queries as consent
+from app.consent.rules import Word
+from app.contacts import queries as contacts
+from app.imports.models import Export, ExportChunk
+from app.kernel import clock, csvs, jobs
+from app.kernel.db import array_of, session, transaction
+from app.kernel.errors import BadInput, NotFound
+from app.kernel.ids import uuid7
+
+JOB: Final = "imports.export"
+AT_ONCE: Final = 2_000
+WORK_SECONDS: Final = 20.0
+KEPT_DAYS: Final = 7
+SHOWN: Final = 20
+FORMS: Final = {"csv": "CSV, for spreadsheets", "jsonl": "JSON Lines, for programs"}
+_FIRST: Final = "00000000-0000-0000-0000-000000000000"
+Part = tuple[list[list[Any]], list[str] | None]
+"""Rows, and behind whom the next ones stand; None: these were the last."""
+
+
+# --- People ------------------------------------------------------------------------------------------------------
+
+_PEOPLE = text(
+    "SELECT c.id, coalesce(a.address, ''), c.first_name, c.last_name, c.language, c.created_at, c.fields,"  # noqa: S608  no input in it
+    f" {consent.contact_word_sql()} AS word FROM contacts c"
+    " LEFT JOIN addresses a ON a.contact_id = c.id AND a.channel = 'email'"
+    " WHERE c.id IN (SELECT id FROM contacts WHERE workspace_id = :workspace_id AND id > :after AND erased_at IS NULL"
+    "  ORDER BY id LIMIT :limit) ORDER BY c.id"
+)
+_PERMISSIONS = text(
+    f"SELECT p.contact_id, p.interest_id, {consent.word_sql()} FROM permissions p"  # noqa: S608  no input in it
+    " LEFT JOIN reach r ON r.workspace_id = p.workspace_id AND r.contact_id = p.contact_id AND r.channel = 'email'"
+    " WHERE p.workspace_id = :workspace_id AND p.purpose = 'marketing' AND p.channel = 'email'"
+    " AND p.contact_id IN (SELECT unnest(CAST(CAST(:ids AS text) AS uuid[])))"
+)
+
+
+def _people_columns(workspace_id: UUID) -> list[str]:
+    fields = [found.key for found in contacts.list_fields(workspace_id)]
+    interests = [found.name for found in consent.list_interests(workspace_id)]
+    return ["email", "first_name", "last_name", "language", "added_at", "permission", *interests, *fields]
+
+
+def _people(found: Export) -> Part:
+    values = {
+        "workspace_id": found.workspace_id, "now": clock.now(), "limit": AT_ONCE,
+        "after": found.position[0] if found.position else _FIRST,
+    }  # fmt: skip
+    rows = session().execute(_PEOPLE, values).all()
+    words: dict[UUID, dict[UUID, str]] = {}
+    for contact_id, interest_id, word in session().execute(_PERMISSIONS, values | {"ids": array_of([row[0] for row in rows])}):
+        words.setdefault(contact_id, {})[interest_id] = word
+    interests = [one.id for one in consent.list_interests(found.workspace_id)]
+    keys = [one.key for one in contacts.list_fields(found.workspace_id)]
+    wanted, about = found.which.get("word", ""), found.which.get("interest", "")
+    written = []
+    for contact_id, email, first, last, language, added_at, fields, word in rows:
+        own = words.get(contact_id, {})
+        standing = own.get(UUID(about), "") if about else word
+        if (about and not standing) or (wanted and standing != wanted):
+            continue
+        written.append(
+            [email, first, last, language, added_at.isoformat(timespec="seconds"), word]
+            + [own.get(one, "") for one in interests]
+            + [fields.get(key, "") for key in keys]
+        )
+    return written, [str(rows[-1][0])] if len(rows) == AT_ONCE else None
+
+
+# --- Signals -----------------------------------------------------------------------------------------------------
+
+_SIGNALS = text(
+    "SELECT s.contact_id, s.at, s.event_id, coalesce(a.address, ''), s.kind, s.mailing_no, s.link, s.verdict, s.reason"
+    " FROM signals s LEFT JOIN addresses a ON a.contact_id = s.contact_id AND a.channel = 'email'"
+    " WHERE s.workspace_id = :workspace_id AND s.contact_id IS NOT NULL"
+    " AND (s.contact_id, s.at, s.event_id) > (:person, :at, :event)"
+    " ORDER BY s.contact_id, s.at, s.event_id LIMIT :limit"
+)
+_SIGNAL_COLUMNS: Final = ["email", "at", "kind", "mailing", "link", "verdict", "reason"]
+
+
+def _signals(found: Export) -> Part:
+    person, at, event = found.position or [_FIRST, "1970-01-01T00:00:00+00:00", _FIRST]
+    values = {"workspace_id": found.workspace_id, "person": person, "at": at, "event": event, "limit": AT_ONCE}
+    rows = session().execute(_SIGNALS, values).all()
+    written = [
+        [email, moment.isoformat(timespec="seconds"), kind, mailing, link if link >= 0 else "", verdict, reason]
+        for _, moment, _, email, kind, mailing, link, verdict, reason in rows
+    ]
+    last = rows[-1] if len(rows) == AT_ONCE else None
+    return written, [str(last[0]), last[1].isoformat(), str(last[2])] if last else None
+
+
+@dataclass(frozen=True, slots=True)
+class What:
+    """Something that can be had as a file."""
+
+    label: str
+    columns: Callable[[UUID], list[str]]
+    part: Callable[[Export], Part]
+
+
+WHATS: Final[Mapping[str, What]] = {
+    "people": What("People", _people_columns, _people),
+    "signals": What("Opens and clicks, of who lets us see them", lambda _: _SIGNAL_COLUMNS, _signals),
+}
+
+
+# --- The file ----------------------------------------------------------------------------------------------------
+
+
+def start(workspace_id: UUID, what: str, form: str, *, by: UUID, word: str = "", interest: UUID | None = None) -> UUID:
+    """Ask for a file; it is written in the background.
+
+    Raises:
+        BadInput: no such thing, form, word or interest.
+    """
+    faults = {}
+    if what not in WHATS:
+        faults["what"] = "Choose what to export."
+    if form not in FORMS:
+        faults["form"] = "Choose one of the forms."
+    if word and word not in set(Word):
+        faults["word"] = "Choose one of the words yes, asked, no and never."
+    if interest is not None and not consent.get_interests(workspace_id, [interest]):
+        faults["interest"] = "Choose from the list."
+    if faults:
+        raise BadInput("This cannot be exported.", fields=faults)
+    now, export_id = clock.now(), uuid7()
+    total = sum(consent.counts_by_word(workspace_id, now).values())
+    which = {"word": word, "interest": str(interest or "")} if what == "people" else {}
+    session().add(
+        Export(
+            id=export_id, workspace_id=workspace_id, user_id=by, created_at=now, what=what, form=form, which=which,
+            total=total, expires_at=now + timedelta(days=KEPT_DAYS),
+        )
+    )  # fmt: skip
+    accounts_service.record(
+        "export.asked", by=acts.user(by), workspace_id=workspace_id, of=f"export:{export_id}",
+        detail={"what": what, "form": form, **which},
+    )  # fmt: skip
+    jobs.ring_job(JOB)
+    return export_id
+
+
+def get_export(workspace_id: UUID, user_id: UUID, export_id: UUID) -> Export:
+    """One that this user asked for and that has not ended.
+
+    Raises:
+        NotFound: it is somebody else's, or its time is over.
+    """
+    query = select(Export).where(
+        Export.id == export_id, Export.workspace_id == workspace_id, Export.user_id == user_id
+    )
+    found = session().execute(query).scalar_one_or_none()
+    if found is None or found.expires_at <= clock.now():
+        raise NotFound("This export is not here. They end after a week, and only who asked for one can have it.")
+    return found
+
+
+def list_exports(workspace_id: UUID, user_id: UUID) -> Sequence[Export]:
+    """A user's own, the newest first."""
+    query = select(Export).where(
+        Export.workspace_id == workspace_id, Export.user_id == user_id, Export.expires_at > clock.now()
+    )
+    return session().execute(query.order_by(Export.created_at.desc()).limit(SHOWN)).scalars().all()
+
+
+def iter_octets(export_id: UUID, chunks: int) -> Iterator[bytes]:
+    """The file, piece by piece."""
+    for no in range(chunks):
+        query = select(ExportChunk.octets).where(ExportChunk.export_id == export_id, ExportChunk.no == no)
+        with transaction():
+            piece = session().execute(query).scalar_one_or_none()
+        if piece is None:
+            return
+        yield piece
+
+
+def run() -> None:
+    """Go on with every file that is being written; a job."""
+    until = time.monotonic() + WORK_SECONDS
+    while time.monotonic() < until:
+        with transaction():
+            waiting = list(session().execute(select(Export.id).where(Export.ended_at.is_(None))).scalars())
+        if not waiting:
+            return
+        for export_id in waiting:
+            with transaction():
+                _write_next(export_id)
+    with transaction():
+        jobs.ring_job(JOB)
+
+
+def _write_next(export_id: UUID) -> None:
+    query = select(Export).where(Export.id == export_id, Export.ended_at.is_(None))
+    found = session().execute(
+        query.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+    if found is None:
+        return
+    what = WHATS[found.what]
+    columns = what.columns(found.workspace_id)
+    rows, position = what.part(found)
+    octets = _octets(found.form, columns, rows, is_first=found.chunks == 0)
+    session().execute(insert(ExportChunk).values(export_id=export_id, no=found.chunks, octets=octets))
+    session().execute(
+        update(Export)
+        .where(Export.id == export_id)
+        .values(
+            rows=Export.rows + len(rows), octets=Export.octets + len(octets), chunks=Export.chunks + 1,
+            position=position, ended_at=clock.now() if position is None else None,
+        )
+    )  # fmt: skip
+
+
+def _octets(form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, is_first: bool) -> bytes:
+    if form == "jsonl":
+        lines = [
+            json.dumps({name: value for name, value in zip(columns, row, strict=True) if value != ""}, ensure_ascii=False)
+            for row in rows
+        ]
+        return "".join(f"{line}\n" for line in lines).encode()
+    cells = [[_cell(value) for value in row] for row in rows]
+    written = csvs.write([columns, *cells] if is_first else cells)
+    if not is_first:
+        next(written)  # the mark of UTF-8 stands once
+    return "".join(written).encode()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def tidy() -> None:
+    """Drop files whose time is over."""
+    with transaction():
+        over = select(Export.id).where(Export.expires_at <= clock.now()).limit(50)
+        ids = list(session().execute(over).scalars())
+        session().execute(delete(ExportChunk).where(ExportChunk.export_id.in_(ids)))
+        session().execute(delete(Export).where(Export.id.in_(ids)))
