@@ -1,0 +1,11 @@
+"""What segments add to the house."""
+
+from __future__ import annotations
+
+from app.kernel.module import Module
+from app.segments import segment_fields
+
+MODULE = Module(
+    "segments",
+    segment_fields=(segment_fields.own_fields,),
+)
