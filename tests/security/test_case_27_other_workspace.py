@@ -41,6 +41,13 @@ def _campaign(where: make.Place) -> UUID:
     return campaigns.create(where.id, "November", content.designs()[0].name).id
 
 
+def _segment(where: make.Place) -> UUID:
+    from app.segments import service as segments
+
+    tree = {"match": "all", "rules": [{"field": "contacts.first_name", "op": "is", "value": "Mara"}]}
+    return segments.create(where.id, "Maras", tree, by=acts.COMMAND).id
+
+
 MAKERS = {
     "campaign_id": _campaign,
     "contact_id": lambda where: make.person(where.id, "mara@example.org").id,
@@ -50,6 +57,7 @@ MAKERS = {
     "interest_id": lambda where: where.interests[0].id,
     "key_id": lambda where: accounts.create_api_key(where.id, "Shop", ["people.read"], by=acts.COMMAND).id,
     "letter_id": _letter,
+    "segment_id": _segment,
     "target_id": lambda where: evidence.add_target(where.id, TargetKind.MAIL, "seals@ostkai.example", by=where.owner_id),
     "pair_id": lambda where: delivery.make_keys(where.id, "ostkai.example", by=acts.COMMAND).id,
 }

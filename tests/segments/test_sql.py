@@ -84,7 +84,7 @@ def found_by_sql(world, group):
 def test_random_trees_find_whom_plain_python_finds(session, world):
     fields = queries.fields(world.id)
 
-    @settings(max_examples=120, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=200, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
     @given(found=people(world.today), tree=trees(world, fields))
     def agree(found, tree):
         with session.begin_nested() as attempt:
@@ -102,8 +102,8 @@ def test_every_field_and_operator_agrees_by_itself(session, world):
     """The same, one rule at a time over all of them: what random trees meet seldom is met here."""
     fields = queries.fields(world.id)
 
-    @settings(max_examples=6, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
-    @given(found=people(world.today), data=st.data())
+    @settings(max_examples=10, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
+    @given(found=people(world.today, 20), data=st.data())
     def agree(found, data):
         with session.begin_nested() as attempt:
             world.fill(found)

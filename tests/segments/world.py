@@ -71,13 +71,13 @@ class Person:
 
 def _stored_fields(today: date):
     def maybe(values):
-        return st.none() | values
+        return values | values | values | st.none()
 
     return st.fixed_dictionaries(
         {
             "town": st.sampled_from(TOWNS),
             "age": maybe(st.sampled_from(["18", "30", "30.5", "-2", "65"])),
-            "birthday": maybe(st.sampled_from([-40, -30, -1, 0, 1, 5, 30, 31, 400])).map(
+            "birthday": maybe(st.sampled_from([-31, -30, -1, 0, 1, 30, 31, 400])).map(
                 lambda back: None if back is None else (today - timedelta(days=back)).isoformat()
             ),
             "roast": maybe(st.sampled_from(ROASTS)),
@@ -89,7 +89,7 @@ def _stored_fields(today: date):
     ).map(lambda found: {key: value for key, value in found.items() if value is not None})
 
 
-def people(today: date) -> st.SearchStrategy[list[Person]]:
+def people(today: date, at_least: int = 1) -> st.SearchStrategy[list[Person]]:
     act = st.builds(
         Act, st.sampled_from(["open", "click", "message"]), st.sampled_from(DAYS), st.sampled_from([0, 1, 2]),
         st.sampled_from(["human", "human", "machine", "sent", "sent", "failed"]),
@@ -105,7 +105,7 @@ def people(today: date) -> st.SearchStrategy[list[Person]]:
         st.sampled_from([None, 0.01, 1.0, 3.0, 9.0, 15.0, 70.0]), st.sampled_from(DAYS),
         st.lists(act, max_size=5).map(tuple),
     )  # fmt: skip
-    return st.lists(person, min_size=1, max_size=8)
+    return st.lists(person, min_size=at_least, max_size=at_least + 7)
 
 
 class World:
