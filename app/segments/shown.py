@@ -107,4 +107,4 @@ def _days(operator: Operator, part: Draft) -> dict[str, Any]:
     made = {"part": "days", "label": "Days", "value": part.get("days", ""), "affix": operator.after or "days"}
     if "days" in operator.takes:
         return made
-    return made | {"before": "in the last", "affix": "days", "attrs": {"placeholder": "ever"}}
+    return made | {"before": "last", "affix": "days", "attrs": {"placeholder": "ever"}}

@@ -10,5 +10,6 @@ import { palette } from "./palette.js";
 import { preview } from "./preview.js";
 import { progress } from "./progress.js";
 import { toasts } from "./toasts.js";
+import { typing } from "./typing.js";
 
-for (const start of [busy, copying, dialogs, focusing, palette, preview, progress, keys, toasts]) start(document);
+for (const start of [busy, copying, dialogs, focusing, palette, preview, progress, keys, toasts, typing]) start(document);
