@@ -11,12 +11,17 @@ from app.kernel.segment_fields import Bound, Condition, People, Rows, SegmentFie
 
 _GROUP = "Engagement"
 _LEVELS = tuple((level.value, level.value) for level in Level)
+
+
+def _in_force(column: str, usual: int) -> str:
+    return f"(SELECT coalesce(max({column}), {usual}) FROM engagement_settings WHERE workspace_id = :workspace_id)"  # noqa: S608  no input in it
+
+
 # Rules and scores in one statement: between two of them the rules could change, and the old scores be gone.
 _IN_FORCE = (
-    "engagement_scores e JOIN (SELECT coalesce(max(rules_no), 1) AS no,"  # noqa: S608  no input in it
-    f" coalesce(max(half_life_days), {rules.HALF_LIFE_DAYS}) AS half_life FROM engagement_settings"
-    "  WHERE workspace_id = :workspace_id) AS f ON f.no = e.rules_no WHERE e.workspace_id = :workspace_id"
+    f"engagement_scores e WHERE e.workspace_id = :workspace_id AND e.rules_no = {_in_force('rules_no', 1)}"
 )
+_HALF_LIFE = _in_force("half_life_days", rules.HALF_LIFE_DAYS)
 _SCORED = f"SELECT e.contact_id FROM {_IN_FORCE}"  # noqa: S608  no input in it
 _MEASURED = f"{consent.TRACKED} AND p.level = 'individual'"
 
@@ -24,7 +29,7 @@ _MEASURED = f"{consent.TRACKED} AND p.level = 'individual'"
 def _from(points: float, bound: Bound, sign: str = ">=") -> str:
     """The threshold of ``rules.threshold`` for somebody with so many points (above 0), in half-lives of their rules."""
     log2 = bound.bind(rules.threshold(points, rules.LANDMARK, 1))
-    return f"e.s {sign} {log2} + {bound.bind(rules.age(bound.now, 1))} / f.half_life"
+    return f"e.s {sign} {log2} + {bound.bind(rules.age(bound.now, 1))} / {_HALF_LIFE}"
 
 
 def _points(value: int) -> float:

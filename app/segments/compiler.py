@@ -101,9 +101,12 @@ def _acts(how: Acts, condition: Condition, bound: Bound) -> str:
         where += f" AND {how.at} >= {bound.bind(bound.ago(condition.days))}"
     if condition.of is not None:
         where += f" AND {how.of} = {bound.bind(int(condition.of))}"
-    # Grouped, so that what is hashed is people and not acts.
-    select = f"SELECT {how.contact} AS contact_id FROM {where} GROUP BY {how.contact}"  # noqa: S608  of declarations
-    return f"{select} HAVING count(*) >= {bound.bind(condition.times)}" if condition.times else select
+    select = f"SELECT {how.contact} AS contact_id FROM {where}"  # noqa: S608  of declarations
+    # Grouped only where acts are counted: a grouped SELECT is worked out whole by each parallel worker (asleep for
+    # 90 days, over 1,000,000 signals: 0.6 s instead of 0.2).
+    if condition.times is None or condition.times == 1:
+        return select
+    return f"{select} GROUP BY {how.contact} HAVING count(*) >= {bound.bind(condition.times)}"
 
 
 def _test(field: SegmentField, x: str, condition: Condition, bound: Bound) -> str:
