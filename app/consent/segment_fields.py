@@ -11,7 +11,6 @@ from app.consent.rules import Level, Word
 from app.kernel.segment_fields import Bound, Condition, People, SegmentField, Type
 
 _GROUP = "Permission"
-_YES_NO = (("yes", "yes"), ("no", "no"))
 _WORDS = tuple((word.value, word.value) for word in Word)
 _LEVELS = (
     (Level.INDIVIDUAL.value, "their own opens and clicks"),
@@ -55,8 +54,8 @@ def _level(condition: Condition, bound: Bound) -> People:
 
 FIELDS = (
     SegmentField(
-        "consent.reachable", "May be emailed now", _GROUP, Type.CHOICE, _reachable,
-        phrase="may be emailed now", operators=("is",), choices=_YES_NO,
+        "consent.reachable", "Email right now", _GROUP, Type.CHOICE, _reachable,
+        operators=("is",), choices=(("yes", "allowed"), ("no", "not allowed")),
     ),
     SegmentField(
         "consent.tracking", "Lets us see", _GROUP, Type.CHOICE, _level,

@@ -7,6 +7,6 @@ from app.segments import segment_fields
 
 MODULE = Module(
     "segments",
-    blueprints=("app.segments.pages:blueprint",),
+    blueprints=("app.segments.pages:blueprint", "app.segments.api:blueprint"),
     segment_fields=(segment_fields.own_fields,),
 )

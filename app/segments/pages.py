@@ -50,7 +50,7 @@ def _row(found: Known) -> dict[str, Any]:
     return {
         "url": url_for(".show", segment_id=found.id),
         "name": found.name,
-        "sentence": sentence(queries.read(current_actor().workspace_id, found.tree)),
+        "sentence": _said(found.tree),
         "changed_at": found.changed_at,
     }
 
@@ -188,15 +188,21 @@ def _measured(workspace_id: UUID, group: Group) -> dict[str, Any]:
 
 
 def _versions(known: Known) -> list[dict[str, Any]]:
-    workspace_id = current_actor().workspace_id
     return [
         {
             "number": found.version,
             "at": found.created_at,
-            "sentence": sentence(queries.read(workspace_id, found.tree)),
+            "sentence": _said(found.tree),
         }
-        for found in queries.list_versions(workspace_id, known.id)
+        for found in queries.list_versions(current_actor().workspace_id, known.id)
     ]
+
+
+def _said(tree: Mapping[str, Any]) -> str:
+    try:
+        return sentence(queries.read(current_actor().workspace_id, tree))
+    except BadInput:
+        return "It names something that is not here any more. Open it and choose anew."
 
 
 def _by() -> acts.By:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -92,13 +92,15 @@ def to_json(group: Group) -> dict[str, Any]:
     }
 
 
-def all_rules(group: Group) -> Iterator[Rule]:
-    """Every rule of a tree, in its order."""
-    for part in group.parts:
-        if isinstance(part, Group):
-            yield from all_rules(part)
-        else:
-            yield part
+def named_by(raw: Mapping[str, Any], field: str) -> set[str]:
+    """The values that a stored tree compares one field with; it need not be readable any more."""
+    found: set[str] = set()
+    for part in raw["rules"]:
+        if "rules" in part:
+            found |= named_by(part, field)
+        elif part["field"] == field:
+            found.add(part.get("value", ""))
+    return found
 
 
 class _Reader:

@@ -99,7 +99,7 @@ def archive(workspace_id: UUID, segment_id: UUID, *, by: acts.By) -> None:
     """
     found = _locked(workspace_id, segment_id)
     for other in queries.list_segments(workspace_id):
-        if segment_id in queries.members_of(queries.read(workspace_id, other.tree)):
+        if segment_id in queries.segments_in(other.tree):
             raise Conflict(f"“{other.name}” is made of it. Take it out there first.")
     if found.archived_at is None:
         found.archived_at = clock.now()
@@ -165,14 +165,11 @@ def _look_for_circles(workspace_id: UUID, segment_id: UUID, tree: Group) -> None
     """Raises: BadInput where a segment would be made of itself, whatever lies between."""
     trees = {found.id: found.tree for found in queries.list_segments(workspace_id, include_archived=True)}
     seen: set[UUID] = set()
-    ahead = queries.members_of(tree)
+    ahead = queries.segments_in(rules.to_json(tree))
     while ahead:
         if segment_id in ahead:
             raise BadInput(
                 fields={rules.ROOT: "A segment cannot be made of itself, nor of one that is made of it."}
             )
         seen |= ahead
-        ahead = (
-            set().union(*(queries.members_of(queries.read(workspace_id, trees[found])) for found in ahead))
-            - seen
-        )
+        ahead = set().union(*(queries.segments_in(trees[found]) for found in ahead)) - seen

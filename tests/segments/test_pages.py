@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from sqlalchemy import update
 
 from app.accounts.rules.roles import Role
 from app.kernel.db import transaction
 from app.segments import queries, service
+from app.segments.models import SegmentVersion
 from app.segments.sentences import sentence
 from tests.people.conftest import Staff
 from tests.segments.test_service import BY, tree
@@ -100,6 +102,16 @@ def test_who_may_only_read_sees_whom_it_means_and_no_form(where, client):
     assert viewer.post(f"/people/segments/{made.id}", do="look").status_code == 403
 
 
+def test_a_segment_that_names_what_is_gone_says_so_and_can_be_opened(where, staff, session):
+    with transaction():
+        made = service.create(where.id, "Maras", tree(), by=BY)
+        gone = tree(field="contacts.field.gone")
+        session.execute(update(SegmentVersion).values(tree=gone).where(SegmentVersion.segment_id == made.id))
+    assert "It names something that is not here any more." in staff.get("/people/segments").text
+    assert "Choose what to look at: this field is not here." in staff.get(f"/people/segments/{made.id}").text
+    assert staff.post(f"/people/segments/{made.id}/archive").status_code == 303
+
+
 SAID = [
     ([{"field": "contacts.created_at", "op": "more_than_ago", "days": 30}], "added more than 30 days ago"),
     ([{"field": "contacts.created_at", "op": "before", "value": "2026-05-01"}], "added before 1 May 2026"),
@@ -107,7 +119,7 @@ SAID = [
     ([{"field": "tracking.click", "op": "at_least", "times": 2, "days": 90}], "followed a link at least 2 times in the last 90 days"),
     ([{"field": "tracking.open", "op": "did_not"}], "never opened a letter"),
     ([{"field": "engagement.score", "op": "at_least", "value": "50"}], "score is at least 50"),
-    ([{"field": "consent.reachable", "op": "is", "value": "yes"}], "may be emailed now is yes"),
+    ([{"field": "consent.reachable", "op": "is", "value": "yes"}], "email right now is allowed"),
 ]  # fmt: skip
 
 
