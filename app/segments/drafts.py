@@ -83,6 +83,11 @@ def _at(draft: Draft, place: tuple[int, ...]) -> Draft | None:
     return found if "rules" in found else None
 
 
+def is_group(draft: Draft, place: str) -> bool:
+    """Whether a group stands at a place, and not a rule."""
+    return _at(draft, _place(place)) is not None
+
+
 def settle(draft: Draft, fields: Mapping[str, SegmentField]) -> None:
     """Let each rule compare in a way that its field knows: after another field was chosen, its first one."""
     for part in draft["rules"]:

@@ -142,7 +142,7 @@ def _editor(known: Known | None, name: str, draft: Draft, faults: Mapping[str, s
         title=known.name if known else "New segment",
         version=version,
         tree=Shown(queries.fields(actor.workspace_id), faults).tree(draft),
-        errors=[(f"at-{place}" if place[:1] == "0" else place, fault) for place, fault in faults.items()],
+        errors=[(_input_of(draft, place), fault) for place, fault in faults.items()],
         name_error=faults.get("name", ""),
         is_archived=bool(known and known.archived_at),
         copy_url=url_for(".duplicate", segment_id=known.id) if known else None,
@@ -154,6 +154,13 @@ def _editor(known: Known | None, name: str, draft: Draft, faults: Mapping[str, s
         zone=_zone(),
         **_now(actor.workspace_id, draft),
     )
+
+
+def _input_of(draft: Draft, place: str) -> str:
+    """The id of what a fault is about."""
+    if not place.startswith("0"):
+        return place
+    return f"at-{place}" if drafts.is_group(draft, place) else f"field-{place}"
 
 
 def _now(workspace_id: UUID, draft: Draft) -> dict[str, Any]:
