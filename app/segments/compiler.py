@@ -103,7 +103,7 @@ def _acts(how: Acts, condition: Condition, bound: Bound) -> str:
         where += f" AND {how.of} = {bound.bind(int(condition.of))}"
     select = f"SELECT {how.contact} AS contact_id FROM {where}"  # noqa: S608  of declarations
     # Grouped only where acts are counted: a grouped SELECT is worked out whole by each parallel worker (asleep for
-    # 90 days, over 1,000,000 signals: 0.6 s instead of 0.2).
+    # 90 days, over 1,000,000 signals on two busy cores: 0.6 s instead of 0.35).
     if condition.times is None or condition.times == 1:
         return select
     return f"{select} GROUP BY {how.contact} HAVING count(*) >= {bound.bind(condition.times)}"
