@@ -72,6 +72,14 @@ def test_what_does_not_fit_is_told_beside_it_and_nothing_is_saved(where, staff):
     assert queries.list_segments(where.id) == []
 
 
+def test_another_field_is_compared_in_a_way_that_it_knows_at_once(where, staff):
+    make.person(where.id)
+    stale = {**NAMED, "op-0.0": "begins_with", "field-0.0": "contacts.language", "value-0.0": "en"}
+    page = staff.post(NEW, do="look", **stale).text
+    assert "language is English" in page
+    assert '>1</span><span class="muted">of 1 person' in page
+
+
 def test_saving_again_is_a_version_and_an_old_page_is_refused(where, staff):
     with transaction():
         made = service.create(where.id, "Maras", tree(), by=BY)

@@ -40,11 +40,12 @@ def count(where, raw):
 def test_each_change_is_a_version_and_an_act_and_saying_the_same_is_neither(where):
     made = add(where)
     assert change(where, made, tree()).version == 1
+    assert change(where, made, tree(), name="Nils, too").version == 1
     assert change(where, made, tree("Nils"), name="Nils, too").version == 2
     assert [found.tree for found in queries.list_versions(where.id, made.id)] == [tree("Nils"), tree()]
     assert queries.get_segment(where.id, made.id).name == "Nils, too"
     told = [entry.act for entry in accounts.list_audit(where.id) if entry.object == f"segment:{made.id}"]
-    assert told == ["segment.changed", "segment.created"]
+    assert told == ["segment.changed", "segment.changed", "segment.created"]
 
 
 def test_who_was_too_late_is_told_and_changes_nothing(where):
