@@ -17,6 +17,7 @@ NAMES = (
     "evidence",
     "preferences",
     "forms",
+    "segments",
     "campaigns",
     "people",
     "imports",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.accounts.events import WorkspaceCreated
-from app.consent import history, law, queries, seals, service
+from app.consent import history, law, queries, seals, segment_fields, service
 from app.consent.rules import Basis, By, IpPolicy, Kind, Word
 from app.consent.service import write
 from app.kernel.db import transaction
@@ -128,5 +128,6 @@ MODULE = Module(
             _erase,
         ),
     ),
+    segment_fields=(*segment_fields.FIELDS, segment_fields.interests),
     on_install=_configure,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from app.contacts import queries, service
+from app.contacts import queries, segment_fields, service
 from app.kernel.module import Module, PersonalData
 
 
@@ -26,4 +26,5 @@ def _export(workspace_id: UUID, contact_id: UUID) -> dict[str, Any]:
 MODULE = Module(
     "contacts",
     personal_data=(PersonalData("contacts", ("contacts", "addresses"), _export, service.erase),),
+    segment_fields=(*segment_fields.FIELDS, segment_fields.own_fields),
 )

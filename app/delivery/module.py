@@ -13,6 +13,7 @@ from app.delivery import (
     pump,
     queries,
     schedule,
+    segment_fields,
     service,
     timeline,
     trials,
@@ -70,5 +71,6 @@ MODULE = Module(
     system_mails=(trials.LETTER_TEST,),
     timeline_sources=(TimelineSource("mail", "Mails", timeline.entries),),
     personal_data=(PersonalData("delivery", ("messages",), _export, service.forget_person),),
+    segment_fields=segment_fields.FIELDS,
     on_install=_configure,
 )

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.consent.events import TrackingChanged
-from app.engagement import bindings, jobs, queries, service
+from app.engagement import bindings, jobs, queries, segment_fields, service
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, PersonPanel
 from app.tracking.events import SignalsReclassified, SignalsRecorded
@@ -44,4 +44,5 @@ MODULE = Module(
     jobs=(Job(service.RECOUNT, jobs.recount, every_seconds=2, is_rung=True),),
     person_panels=(PersonPanel("engagement", "engagement/panel.html", _panel, column="side", order=20),),
     personal_data=(PersonalData("engagement", ("engagement_scores",), _export, service.forget),),
+    segment_fields=segment_fields.FIELDS,
 )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from babel import Locale
 from marshmallow import ValidationError, fields, validate
 
 from app.accounts.rules import colour
@@ -20,7 +18,6 @@ SECURITIES = (
     ("none", "None, only on this machine"),
 )
 SMTP, INSTALLED = "smtp", "installed"
-_COUNTRY = re.compile("[A-Z]{2}")
 
 
 @lru_cache(maxsize=1)
@@ -30,13 +27,6 @@ def zones() -> tuple[tuple[str, str], ...]:
         name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/"))
     )
     return (("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names))
-
-
-@lru_cache(maxsize=1)
-def countries() -> tuple[tuple[str, str], ...]:
-    """Countries by their English names, for a list to choose from."""
-    names = Locale("en").territories
-    return tuple(sorted(((code, name) for code, name in names.items() if _COUNTRY.fullmatch(code)), key=lambda pair: pair[1]))
 
 
 class Colour(Line):
@@ -143,5 +133,5 @@ class Nothing(Input):
 
 
 def _known_country(code: str) -> None:
-    if code and code not in dict(countries()):
+    if code and code not in dict(i18n.countries()):
         raise ValidationError("Choose one of the list.")

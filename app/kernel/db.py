@@ -130,6 +130,11 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
             copy.write_row(row)
 
 
+def forget_once(key: Hashable) -> None:
+    """Let ``once`` make it anew: whoever asks has changed it."""
+    session().info.get("once", {}).pop(key, None)
+
+
 def array_of(values: Iterable[object]) -> str:
     """Numbers or UUIDs as PostgreSQL reads an array from text; psycopg takes ten times as long for a list of them.
 

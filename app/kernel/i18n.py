@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.messages.pofile import read_po
 
@@ -136,3 +138,11 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
 
 def _babel() -> str:
     return "en_GB" if _language.get() == "en" else _language.get()
+
+
+@lru_cache(maxsize=1)
+def countries() -> tuple[tuple[str, str], ...]:
+    """Countries (two letters) by their English names, for a list to choose from."""
+    names = Locale(DEFAULT).territories
+    found = ((code, name) for code, name in names.items() if len(code) == 2 and code.isalpha())
+    return tuple(sorted(found, key=lambda pair: pair[1]))

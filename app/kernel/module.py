@@ -11,6 +11,7 @@ from uuid import UUID
 from werkzeug.utils import import_string
 
 from app.kernel import events, jobs
+from app.kernel.segment_fields import OwnFields, SegmentChoices, SegmentField
 
 if TYPE_CHECKING:
     import click
@@ -98,6 +99,8 @@ class Module:
     """``delivery.service.SystemMail``; typed Any since the kernel knows no mail."""
     signal_kinds: tuple[Any, ...] = ()
     """``tracking.service.SignalKind``; typed Any since the kernel knows no signals."""
+    segment_fields: tuple[SegmentField | OwnFields | SegmentChoices, ...] = ()
+    """By what people can be chosen."""
     on_install: Callable[[Flask], None] | None = None
 
 

@@ -8,7 +8,7 @@ from app.consent.events import TrackingChanged
 from app.consent.rules import Level
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, TimelineSource
-from app.tracking import jobs, links, metrics, recorder, service, timeline
+from app.tracking import jobs, links, metrics, recorder, segment_fields, service, timeline
 from app.tracking.links import LinkCache
 from app.tracking.recorder import Recorder
 from app.tracking.rules.hits import Kind
@@ -49,5 +49,6 @@ MODULE = Module(
         SignalKind(Kind.OPEN, "Opened a letter", "eye", 1.0),
         SignalKind(Kind.CLICK, "Followed a link", "link", 3.0),
     ),
+    segment_fields=segment_fields.FIELDS,
     on_install=_configure,
 )

@@ -6,6 +6,7 @@ test grows with the house.
 
 from __future__ import annotations
 
+import io
 from uuid import UUID
 
 import pytest
@@ -41,15 +42,37 @@ def _campaign(where: make.Place) -> UUID:
     return campaigns.create(where.id, "November", content.designs()[0].name).id
 
 
+def _segment(where: make.Place) -> UUID:
+    from app.segments import service as segments
+
+    tree = {"match": "all", "rules": [{"field": "contacts.first_name", "op": "is", "value": "Mara"}]}
+    return segments.create(where.id, "Maras", tree, by=acts.COMMAND).id
+
+
+def _import(where: make.Place) -> UUID:
+    from app.imports import service as imports
+
+    return imports.upload(where.id, "people.csv", io.BytesIO(b"email\nmara@example.org\n"), by=where.owner_id)
+
+
+def _export(where: make.Place) -> UUID:
+    from app.imports import exporting
+
+    return exporting.start(where.id, "people", "csv", by=where.owner_id)
+
+
 MAKERS = {
     "campaign_id": _campaign,
     "contact_id": lambda where: make.person(where.id, "mara@example.org").id,
     "event_id": lambda where: make.asked(where, make.person(where.id, "mara@example.org")).event_id,
+    "export_id": _export,
     "field_id": lambda where: contacts.define_field(where.id, "Town", "text").id,
     "form_id": lambda where: forms.list_forms(where.id)[0].form.id,
+    "import_id": _import,
     "interest_id": lambda where: where.interests[0].id,
     "key_id": lambda where: accounts.create_api_key(where.id, "Shop", ["people.read"], by=acts.COMMAND).id,
     "letter_id": _letter,
+    "segment_id": _segment,
     "target_id": lambda where: evidence.add_target(where.id, TargetKind.MAIL, "seals@ostkai.example", by=where.owner_id),
     "pair_id": lambda where: delivery.make_keys(where.id, "ostkai.example", by=acts.COMMAND).id,
 }
@@ -61,6 +84,8 @@ BODIES = {
     "content.restore": {"number": "1"},
     "content.save": {"source": "<mjml></mjml>", "revision": "1"},
     "settings.save_interest": {"name": "Stolen"},
+    "imports.encoding": {"encoding": "utf-16"},
+    "imports.read": {"column": "email"},
     "people.change_field": {"label": "Stolen"},
     "people.correct": {"remark": "Stolen"},
     "people.erase": {"word": "erase"},

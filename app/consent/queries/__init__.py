@@ -23,6 +23,7 @@ from app.consent.models import (
 from app.consent.queries.gate import (
     MINE,
     STANDING,
+    TRACKED,
     VETOED,
     audience_sql,
     contact_word_sql,
@@ -36,7 +37,7 @@ from app.kernel import clock, tokens
 from app.kernel.db import array_of, session
 from app.kernel.errors import NotFound
 
-__all__ = ["audience_sql", "contact_word_sql", "gate_sql", "law_of", "live_sql", "system_gate_sql", "word_sql"]
+__all__ = ["TRACKED", "audience_sql", "contact_word_sql", "gate_sql", "law_of", "live_sql", "system_gate_sql", "word_sql"]
 
 
 # The same words as ``contact_word_sql``, by two hash joins instead of two look-ups a person: a fifth of the time

@@ -28,6 +28,13 @@ def live_sql(permission: str = "p", now: str = ":now") -> str:
     )
 
 
+TRACKED = (
+    "SELECT p.contact_id FROM permissions p WHERE p.workspace_id = :workspace_id AND p.purpose = 'tracking'"  # noqa: S608  no input in it
+    f" AND p.channel = 'email' AND p.interest_id IS NULL AND {live_sql()}"
+)
+"""People who let us see something; ``p.level`` says what."""
+
+
 def gate_sql(
     permission: str = "p", reach: str = "r", now: str = ":now", *, as_digest: bool = False
 ) -> str:

@@ -9,6 +9,7 @@ import { keys } from "./keys.js";
 import { palette } from "./palette.js";
 import { preview } from "./preview.js";
 import { progress } from "./progress.js";
+import { redrawn } from "./redrawn.js";
 import { toasts } from "./toasts.js";
 
-for (const start of [busy, copying, dialogs, focusing, palette, preview, progress, keys, toasts]) start(document);
+for (const start of [busy, copying, dialogs, focusing, palette, preview, progress, redrawn, keys, toasts]) start(document);

@@ -20,7 +20,8 @@ from app.consent.rules.jurisdictions import RULE_SETS, RuleSet, Source, decide
 from app.evidence import queries as evidence
 from app.evidence import service as evidence_service
 from app.home.pages.settings import blueprint
-from app.home.schemas import Nothing, NoticeForm, PermissionForm, countries
+from app.home.schemas import Nothing, NoticeForm, PermissionForm
+from app.kernel import i18n
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
@@ -100,7 +101,7 @@ def _page(errors: dict[str, str]) -> str:
     return render_template(
         "home/permission.html",
         action=url_for("settings.save_permission"),
-        countries=[("", "Not chosen"), *countries()],
+        countries=[("", "Not chosen"), *i18n.countries()],
         country=workspace.country,
         keeps_last_open=consent.keeps_last_open(workspace.id),
         rules_name=law.rules.name,

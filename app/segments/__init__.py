@@ -1,0 +1,1 @@
+"""Segments: people chosen by a tree of rules, counted and listed by one statement."""

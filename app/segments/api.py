@@ -1,0 +1,78 @@
+"""Segments for programs. A tree that cannot be read answers 422 with the fault of each place in it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, jsonify
+
+from app.accounts.rules import acts
+from app.kernel.http import guards
+from app.kernel.http.actor import current_actor
+from app.kernel.http.posted import posted_json
+from app.segments import queries, service
+from app.segments.queries import Known
+from app.segments.schemas import ChangedSegment, NewSegment, Tree
+from app.segments.sentences import sentence
+
+blueprint = Blueprint("segments_api", __name__, url_prefix="/api/v1/segments")
+
+
+@blueprint.get("")
+@guards.api("people.read")
+def index() -> Response:
+    """All that are not archived, by name."""
+    return jsonify(segments=[_told(found) for found in queries.list_segments(current_actor().workspace_id)])
+
+
+@blueprint.post("")
+@guards.api("people.write")
+def create() -> tuple[Response, int]:
+    """Make one: 201 with it, 409 where one has its name."""
+    actor, values = current_actor(), posted_json(NewSegment())
+    made = service.create(actor.workspace_id, values["name"], values["tree"], by=_by())
+    return jsonify(_told(queries.get_segment(actor.workspace_id, made.id))), 201
+
+
+@blueprint.post("/count")
+@guards.api("people.read")
+def count() -> Response:
+    """How many people a tree means now, and in words."""
+    workspace_id = current_actor().workspace_id
+    group = queries.read(workspace_id, posted_json(Tree())["tree"])
+    return jsonify(count=queries.count(workspace_id, group), says=sentence(group))
+
+
+@blueprint.get("/<uuid:segment_id>")
+@guards.api("people.read")
+def show(segment_id: UUID) -> Response:
+    """One, with how many people it means now."""
+    workspace_id = current_actor().workspace_id
+    known = queries.get_segment(workspace_id, segment_id)
+    return jsonify(**_told(known), count=queries.count(workspace_id, queries.read(workspace_id, known.tree)))
+
+
+@blueprint.put("/<uuid:segment_id>")
+@guards.api("people.write")
+def change(segment_id: UUID) -> Response:
+    """Let it say something else: a new version, or 409 where it has changed since the version that was looked at."""
+    actor = current_actor()
+    queries.get_segment(actor.workspace_id, segment_id)
+    values = posted_json(ChangedSegment())
+    service.change(
+        actor.workspace_id, segment_id, values["name"], values["tree"], version=values["version"], by=_by()
+    )
+    return jsonify(_told(queries.get_segment(actor.workspace_id, segment_id)))
+
+
+def _told(known: Known) -> dict[str, Any]:
+    said = sentence(queries.read(current_actor().workspace_id, known.tree))
+    return {
+        "id": str(known.id), "name": known.name, "version": known.version, "tree": known.tree, "says": said,
+        "changed_at": known.changed_at.isoformat(), "archived": known.archived_at is not None,
+    }  # fmt: skip
+
+
+def _by() -> acts.By:
+    return acts.By("api_key", current_actor().id)

@@ -1,0 +1,12 @@
+"""What segments add to the house."""
+
+from __future__ import annotations
+
+from app.kernel.module import Module
+from app.segments import segment_fields
+
+MODULE = Module(
+    "segments",
+    blueprints=("app.segments.pages:blueprint", "app.segments.api:blueprint"),
+    segment_fields=(segment_fields.own_fields,),
+)

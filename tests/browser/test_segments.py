@@ -1,0 +1,97 @@
+"""A segment written in a real browser: the count follows while one types, by keyboard, on a phone and in the dark."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.consent.rules import Level
+from app.kernel.db import session
+from tests.browser.conftest import check_page, tab
+from tests.support import make, reading
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def place(web):
+    made = make.place()
+    for number, name in enumerate(("Mara", "Nils", "Marek", "Ada")):
+        who = make.person(made.id, f"{name.lower()}@example.org", name)
+        if number:
+            make.confirmed(made, who)
+            reading.allow(made, who, Level.INDIVIDUAL)
+    session().commit()
+    return made
+
+
+def sign_in(page: Page, place: make.Place) -> None:
+    page.goto("/sign-in")
+    page.get_by_label("Email").fill(place.owner_email)
+    page.get_by_label("Password").fill(make.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).not_to_have_url(re.compile("/sign-in"))
+
+
+def look(page: Page, name: str) -> None:
+    check_page(page)
+    if folder := os.environ.get("NOD_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"segment-{name}.png", full_page=True)
+
+
+def write(page: Page) -> None:
+    """First names that begin with Mar, and either no score or a topic."""
+    page.goto("/people/segments")
+    look(page, "none")
+    page.get_by_role("link", name="New segment").click()
+    look(page, "new")
+    page.get_by_label("Name", exact=True).fill("Mars who said yes")
+    page.get_by_label("What, rule 1").select_option(label="First name")
+    page.get_by_label("How, rule 1").select_option(label="begins with")
+    page.get_by_label("Value, rule 1").fill("mar")
+    expect(page.locator("#now .big")).to_have_text("2")
+    expect(page.get_by_label("Value, rule 1")).to_be_focused()
+    page.get_by_role("button", name="Add a group to group 1").press("Enter")
+    expect(page.get_by_label("Value, rule 1")).to_have_value("mar")
+    expect(page.get_by_label("What, rule 2")).to_be_focused()
+    page.get_by_label("What, rule 2").select_option(label="New coffees, by email")
+    page.get_by_label("Value, rule 2").select_option("yes")
+    expect(page.locator("#now .big")).to_have_text("1")
+    page.get_by_role("button", name="Add a rule to group 2").press("Enter")
+    expect(page.get_by_label("What, rule 3")).to_be_focused()
+    page.get_by_role("button", name="Remove rule 3").press("Enter")
+    expect(page.get_by_role("button", name="Add a rule to group 2")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_label("What, rule 3").select_option(label="Opened a letter")
+    page.get_by_label("How, rule 3").select_option(label="at least")
+    page.get_by_label("Times, rule 3").fill("2")
+    page.get_by_label("Days, rule 3").fill("90")
+    expect(page.get_by_text("opened a letter at least 2 times in the last 90 days")).to_be_visible()
+    look(page, "whole")
+
+
+def test_a_segment_is_written_counted_and_saved(chromium, web, place):
+    with tab(chromium, base_url=web.url) as page:
+        sign_in(page, place)
+        cookies = page.context.cookies()
+        write(page)
+        page.get_by_role("radio", name="none").nth(1).check(force=True)
+        expect(page.locator("#now .big")).to_have_text("1")
+        page.get_by_label("Name", exact=True).press("Enter")
+        expect(page.get_by_role("heading", name="Mars who said yes")).to_be_visible()
+        saved = page.url
+        page.get_by_label("Times, rule 3").fill("many")
+        page.get_by_role("button", name="Save segment").click()
+        expect(page.get_by_role("alert")).to_contain_text("Write a whole number")
+        look(page, "wrong")
+    for width, dark in (("phone", False), ("phone", True), ("desk", True)):
+        with tab(chromium, width, dark=dark, base_url=web.url) as page:
+            page.context.add_cookies(cookies)
+            page.goto(saved)
+            look(page, f"{width}-{'dark' if dark else 'light'}")
+            page.goto("/people/segments")
+            look(page, f"list-{width}-{'dark' if dark else 'light'}")

@@ -1,0 +1,155 @@
+"""Whom a tree of rules means, worked out in plain Python from what random people are: what SQL has to agree with."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from app.engagement import rules as scores
+from tests.segments.world import Person, World
+
+OPPOSITES = {"is_not": "is", "does_not_contain": "contains", "is_not_known": "is_known", "did_not": "did"}
+
+
+def matches(world: World, person: Person, tree: dict) -> bool:
+    """Whether somebody is meant."""
+    return not person.erased and _holds(world, person, tree)
+
+
+def _holds(world: World, person: Person, part: dict) -> bool:
+    if "match" in part:
+        found = [_holds(world, person, one) for one in part["rules"]]
+        return {"all": all(found), "any": any(found), "none": not any(found)}[part["match"]]
+    op = part["op"]
+    if op in OPPOSITES:
+        return not _rule(world, person, part, OPPOSITES[op])
+    return _rule(world, person, part, op)
+
+
+def _rule(world: World, person: Person, rule: dict, op: str) -> bool:
+    room, _, name = rule["field"].partition(".")
+    value = rule.get("value")
+    if name in {"open", "click", "read", "got"}:
+        return _acted(world, person, rule, name)
+    if room == "segments":
+        return "mar" in person.first_name.lower()
+    if name.startswith("interest."):
+        asked = {
+            str(found.id): state
+            for found, state in zip(world.place.interests, person.permissions, strict=True)
+        }
+        return _word(person, asked.get(name.removeprefix("interest."))) == value
+    if room == "consent":
+        return (
+            _reachable(person) == (value == "yes")
+            if name == "reachable"
+            else (person.level or "none") == value
+        )
+    if room == "engagement":
+        return _engaged(world, person, rule, op, name)
+    if name == "created_at":
+        return _moment(world, world.ago(person.days), rule, op)
+    if name.startswith("field."):
+        return _own(world, person.fields.get(name.removeprefix("field.")), rule, op, name)
+    return _text(_profile(person, name), value, op)
+
+
+def _profile(person: Person, name: str) -> str:
+    return {
+        "first_name": person.first_name, "last_name": person.last_name, "email": person.email,
+        "domain": person.domain or "", "language": person.language,
+    }[name]  # fmt: skip
+
+
+def _text(had: str, value: str | None, op: str) -> bool:
+    had, value = had.lower(), (value or "").lower()
+    return {
+        "is": had == value, "contains": value in had, "begins_with": had.startswith(value),
+        "ends_with": had.endswith(value), "is_known": had != "",
+    }[op]  # fmt: skip
+
+
+def _word(person: Person, state: str | None) -> str:
+    if person.veto:
+        return "never"
+    return {None: "no", "no": "no", "ended": "no", "asked": "asked", "yes": "yes", "paused": "yes"}[state]
+
+
+def _reachable(person: Person) -> bool:
+    return not person.veto and not person.hold and "yes" in person.permissions
+
+
+def _acted(world: World, person: Person, rule: dict, name: str) -> bool:
+    kinds = {"open": {"open"}, "click": {"click"}, "read": {"open", "click"}, "got": {"message"}}[name]
+    found = [act for act in person.acts if act.kind in kinds and act.state in {"human", "sent"}]
+    if name == "got":
+        found = [act for act in found if act.mailing != 2]
+    if rule.get("of"):
+        found = [act for act in found if str(world.mailings[act.mailing]) == rule["of"]]
+    if rule.get("days"):
+        found = [
+            act for act in found if timedelta(days=act.days, hours=12) <= timedelta(days=int(rule["days"]))
+        ]
+    return len(found) >= int(rule.get("times", 1))
+
+
+def _engaged(world: World, person: Person, rule: dict, op: str, name: str) -> bool:
+    is_measured = person.level == "individual"
+    if name == "last_signal":
+        at = world.ago(person.last_read) if is_measured and person.points else None
+        return _moment(world, at, rule, op)
+    if op == "is_known" or not is_measured:
+        return is_measured
+    points = person.points or 0.0
+    if name == "level":
+        return scores.level(points, world.ago(person.days), world.now).value == rule["value"]
+    shown, bound = scores.value(points), Decimal(rule["value"])
+    return shown >= bound if op == "at_least" else shown <= bound
+
+
+def _moment(world: World, at: datetime | None, rule: dict, op: str) -> bool:
+    if at is None or op == "is_known":
+        return at is not None
+    if "days" in rule:
+        is_recent = world.now - at <= timedelta(days=int(rule["days"]))
+        return is_recent if op == "in_last" else not is_recent
+    day = at.astimezone(world.zone).date()
+    return (
+        day < date.fromisoformat(rule["value"])
+        if op == "before"
+        else day >= date.fromisoformat(rule["value"])
+    )
+
+
+def _own(world: World, had: object, rule: dict, op: str, name: str) -> bool:
+    if had is None or op == "is_known":
+        return had is not None and had != ""
+    value = rule.get("value", "")
+    if name == "field.town":
+        return _text(str(had), value, op)
+    if name == "field.birthday":
+        return _day(world, date.fromisoformat(str(had)), rule, op)
+    if name == "field.brews":
+        return value in had  # type: ignore[operator]
+    if name == "field.member":
+        return had == (value == "true")
+    if name == "field.spent":
+        amount, currency = str(had).split(" ")
+        bound, wanted = value.split(" ")
+        return currency == wanted and _compare(Decimal(amount), op, Decimal(bound))
+    if name == "field.age":
+        return _compare(Decimal(str(had)), op, Decimal(value))
+    return had == value
+
+
+def _compare(had: Decimal, op: str, bound: Decimal) -> bool:
+    return {"at_least": had >= bound, "at_most": had <= bound, "is": had == bound}[op]
+
+
+def _day(world: World, day: date, rule: dict, op: str) -> bool:
+    back = (world.today - day).days
+    if "days" in rule:
+        days = int(rule["days"])
+        return {"in_last": 0 <= back <= days, "more_than_ago": back > days, "in_next": 0 <= -back <= days}[op]
+    bound = date.fromisoformat(rule["value"])
+    return {"is": day == bound, "before": day < bound, "from": day >= bound}[op]
