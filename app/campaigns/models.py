@@ -30,6 +30,8 @@ class Campaign(Base):
     letter_id: Mapped[UUID] = mapped_column(ForeignKey("letters.id"))
     interests: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
     """Ids of the interests whose people get it."""
+    segment_id: Mapped[UUID | None] = mapped_column(ForeignKey("segments.id"))
+    """Who of them only; NULL: all of them."""
     delay_seconds: Mapped[int] = mapped_column(Integer, server_default="60")
     """Time to change one's mind after "send now"."""
     mailing_no: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("mailings.no"), unique=True)

@@ -21,6 +21,7 @@ from app.kernel.db import session
 from app.kernel.errors import NotFound
 from app.kernel.paging import Page, decode_cursor, encode_cursor
 from app.kernel.shared import Shared
+from app.segments import queries as segments
 
 PAGE_ROWS = 25
 PEOPLE_ROWS = 50
@@ -45,6 +46,7 @@ class Standing:
     subject: str
     letter_id: UUID
     interests: tuple[UUID, ...]
+    segment_id: UUID | None
     delay_seconds: int
     created_at: datetime
     mailing_no: int | None
@@ -63,7 +65,7 @@ class Standing:
 
 
 _STANDING = """
-SELECT c.id, c.name, coalesce(v.subject, l.subject) AS subject, c.letter_id, c.interests, c.delay_seconds,
+SELECT c.id, c.name, coalesce(v.subject, l.subject) AS subject, c.letter_id, c.interests, c.segment_id, c.delay_seconds,
        c.created_at, c.mailing_no, m.state, m.content_version_id, coalesce(m.send_at, m.created_at) AS at,
        m.created_at AS launched_at, v.number AS version_number, m.frozen_at, m.ended_at, m.audience, m.pause_reason,
        m.again IS NOT NULL AS is_joined, m.launched_by, m.sender
@@ -158,11 +160,11 @@ def list_between(workspace_id: UUID, first: date, last: date, zone: str) -> list
 def _standing(row: Row[Any]) -> Standing:
     if row.mailing_no is None:
         return Standing(
-            row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.delay_seconds,
+            row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.segment_id, row.delay_seconds,
             row.created_at, None, State.DRAFT,
         )  # fmt: skip
     return Standing(
-        row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.delay_seconds,
+        row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.segment_id, row.delay_seconds,
         row.created_at, row.mailing_no, state_of(row.state), row.content_version_id, row.at, row.launched_at,
         row.frozen_at, row.ended_at, row.audience, row.pause_reason or "", row.is_joined,
         row.launched_by, row.version_number or 0, row.sender,
@@ -240,6 +242,7 @@ def count_readers(workspace_id: UUID, mailing_no: int) -> tuple[int, int]:
     return row[0], row[1]
 
 
+_NARROWED = "/* narrowed */"
 # One line a person: whether any chosen interest lets us write, else the best reason why none does.
 _RECKONED = f"""
 SELECT p.contact_id, CASE
@@ -254,32 +257,47 @@ SELECT p.contact_id, CASE
 FROM permissions p
 {VETOED}
 WHERE p.workspace_id = :workspace_id AND p.interest_id = ANY(CAST(:interests AS uuid[]))
-  AND p.purpose = 'marketing' AND p.channel = 'email' AND r.erased_at IS NULL
+  AND p.purpose = 'marketing' AND p.channel = 'email' AND r.erased_at IS NULL {_NARROWED}
 GROUP BY p.contact_id
 """  # noqa: S608  no input in it
-_RECKON = text(f"SELECT reason, count(*) FROM ({_RECKONED}) AS people GROUP BY reason")  # noqa: S608
-_LEFT_OUT = text(
+_RECKON = f"SELECT reason, count(*) FROM ({_RECKONED}) AS people GROUP BY reason"  # noqa: S608
+_LEFT_OUT = (
     f"SELECT contact_id FROM ({_RECKONED}) AS people"  # noqa: S608
     " WHERE reason = :reason AND contact_id > :after ORDER BY contact_id LIMIT :limit"
 )
 
 
-def reckon(workspace_id: UUID, interests: Sequence[UUID]) -> Reckoning:
-    """Who would get a mail about these interests now, and who would not and why."""
+def _execute(sql: str, workspace_id: UUID, segment_id: UUID | None, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """One of the two, for all people of the interests or for those of a segment."""
+    if segment_id is None:
+        return [tuple(row) for row in session().execute(text(sql.replace(_NARROWED, "")), values)]
+    people, more = segments.members_sql(workspace_id, segment_id)
+    with segments.planned():
+        narrowed = text(sql.replace(_NARROWED, f"AND p.contact_id IN ({people})"))
+        return [tuple(row) for row in session().execute(narrowed, {**more, **values})]
+
+
+def reckon(workspace_id: UUID, interests: Sequence[UUID], segment_id: UUID | None = None) -> Reckoning:
+    """Who would get a mail about these interests now, and who would not and why; of a segment's people only.
+
+    Raises:
+        NotFound, BadInput: the segment is gone, or names what is not here any more.
+        Unavailable: counting took too long.
+    """
     values = {"workspace_id": workspace_id, "interests": list(interests), "now": clock.now()}
-    counts = {reason: count for reason, count in session().execute(_RECKON, values)}  # noqa: C416  rows
+    counts: dict[str, int] = dict(_execute(_RECKON, workspace_id, segment_id, values))
     return Reckoning(counts.get("reached", 0), {key: counts.get(key, 0) for key in LEFT_OUT})
 
 
 _reckonings: Shared[Reckoning] = Shared()
 
 
-def reckon_about(workspace_id: UUID, interests: Sequence[UUID]) -> Reckoning:
+def reckon_about(workspace_id: UUID, interests: Sequence[UUID], segment_id: UUID | None = None) -> Reckoning:
     """As ``reckon``, for those who watch: the larger it is, the older it may be."""
-    key = (workspace_id, tuple(interests))
+    key = (workspace_id, tuple(interests), segment_id)
     known = _reckonings.find(key)
     if known is None:
-        counted = reckon(workspace_id, interests)
+        counted = reckon(workspace_id, interests, segment_id)
         known = _reckonings.keep(key, counted, counted.total)
     return known
 
@@ -296,14 +314,14 @@ class ListedPerson:
 
 
 def list_left_out(
-    workspace_id: UUID, interests: Sequence[UUID], reason: str, cursor: str = ""
+    workspace_id: UUID, interests: Sequence[UUID], reason: str, cursor: str = "", segment_id: UUID | None = None
 ) -> Page[ListedPerson]:
     """People whom a campaign about these interests would leave out for this reason (or "reached")."""
     values = {
         "workspace_id": workspace_id, "interests": list(interests), "now": clock.now(), "reason": reason,
         "after": decode_cursor(cursor, str)[0] if cursor else str(UUID(int=0)), "limit": PEOPLE_ROWS + 1,
     }  # fmt: skip
-    ids = list(session().execute(_LEFT_OUT, values).scalars())
+    ids = [row[0] for row in _execute(_LEFT_OUT, workspace_id, segment_id, values)]
     note = LEFT_OUT[reason][0] if reason in LEFT_OUT else "gets it"
     people = name_people(workspace_id, ids[:PEOPLE_ROWS])
     rows = [ListedPerson(one, *people.get(one, ("", "")), note, None) for one in ids[:PEOPLE_ROWS]]

@@ -21,6 +21,7 @@ class Chosen(Input):
     interests = fields.List(
         fields.UUID(error_messages={"invalid_uuid": "Choose from the list."}), load_default=list
     )
+    segment = fields.String(load_default="", validate=validate.Length(max=40))
     name = Line(longest=MAX_NAME, message="Write a name that you will know it by.")
 
 

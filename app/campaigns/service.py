@@ -25,6 +25,7 @@ from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.ids import uuid7
+from app.segments import queries as segments
 
 if TYPE_CHECKING:
     from app.content.models import Letter
@@ -49,7 +50,9 @@ def copy(workspace_id: UUID, campaign_id: UUID, *, by: UUID | None = None) -> Ca
     """
     other = queries.get_campaign(workspace_id, campaign_id)
     letter = content.copy_letter(workspace_id, other.letter_id, other.name, by=by)
-    return _add(workspace_id, letter.name, letter.id, list(other.interests), by)
+    made = _add(workspace_id, letter.name, letter.id, list(other.interests), by)
+    made.segment_id = other.segment_id
+    return made
 
 
 def _add(workspace_id: UUID, name: str, letter_id: UUID, interests: list[str], by: UUID | None) -> Campaign:
@@ -75,13 +78,15 @@ def archive(workspace_id: UUID, campaign_id: UUID) -> None:
     campaign.archived_at = campaign.archived_at or clock.now()
 
 
-def choose(workspace_id: UUID, campaign_id: UUID, name: str, interests: Sequence[UUID]) -> None:
+def choose(
+    workspace_id: UUID, campaign_id: UUID, name: str, interests: Sequence[UUID], segment_id: UUID | None = None
+) -> None:
     """Say whom a draft is for, and what it is called here.
 
     Raises:
         NotFound: no campaign of this workspace.
         Conflict: it has been launched.
-        BadInput: none or an unknown interest, or a name that does not fit.
+        BadInput: none or an unknown interest, an unknown segment, or a name that does not fit.
     """
     campaign = _draft(workspace_id, campaign_id)
     known = [found.id for found in consent.list_interests(workspace_id)]
@@ -89,8 +94,10 @@ def choose(workspace_id: UUID, campaign_id: UUID, name: str, interests: Sequence
         raise BadInput(fields={"interests": "Choose at least one interest: it is what people said yes to."})
     if set(interests) - set(known):
         raise BadInput(fields={"interests": "One of these interests is not here any more. Choose again."})
+    if segment_id is not None and segment_id not in {found.id for found in segments.list_segments(workspace_id)}:
+        raise BadInput(fields={"segment": "This segment is not here any more. Choose another one."})
     content.rename_letter(workspace_id, campaign.letter_id, name)
-    campaign.name = name
+    campaign.name, campaign.segment_id = name, segment_id
     campaign.interests = [str(found) for found in known if found in set(interests)]
 
 
@@ -111,7 +118,7 @@ def look(workspace_id: UUID, campaign: Campaign) -> Look:
     letter = letters.get_letter(workspace_id, campaign.letter_id)
     brand = accounts.brand(workspace_id)
     sender = outbox.sender_of(workspace_id)
-    reckoned = queries.reckon(workspace_id, [UUID(found) for found in campaign.interests])
+    reckoned = queries.reckon(workspace_id, [UUID(found) for found in campaign.interests], campaign.segment_id)
     written = content.check(workspace_id, campaign.letter_id)
     found = [
         *_check_letter(written),
@@ -239,6 +246,7 @@ def launch(
         title=campaign.name,
         version_id=version.id,
         interests=[UUID(found) for found in campaign.interests],
+        narrowing=segments.snapshot(workspace_id, campaign.segment_id) if campaign.segment_id else None,
         send_at=send_at or clock.now() + timedelta(seconds=delay_seconds),
         by=by,
     )

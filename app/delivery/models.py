@@ -195,6 +195,8 @@ class Mailing(Base):
     """What was launched: a second launch under the same key gives this mailing."""
     interests: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
     """Whom it is for: ids of interests, the most fitting first."""
+    narrowing: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Who of them only (``narrowing``); NULL: all of them."""
     state: Mapped[str] = mapped_column(Text(collation="C"))
     pause_reason: Mapped[str | None] = mapped_column(Text)
     """Why it stands still, in words for people."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row, text
 
 from app.consent import queries as consent
-from app.delivery import moves
+from app.delivery import moves, narrowing
 from app.delivery.events import MailingFinished
 from app.delivery.models import LEAST_SERVED
 from app.delivery.pacing.groups import group_sql
 from app.delivery.rules import LATE, TOO_LATE, Lane, MailingState
 from app.kernel import clock, jobs
 from app.kernel.db import release, session, transaction
+from app.kernel.errors import Problem
 from app.kernel.events import publish
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,16 @@ _LATE = text(
     "UPDATE mailings SET state = 'paused', pause_reason = :reason WHERE kind = 'bulk' AND ended_at IS NULL"
     " AND state = 'scheduled' AND send_at < :late RETURNING no"
 )
+_HOLD = text("UPDATE mailings SET state = 'paused', pause_reason = :reason WHERE no = :no AND state = 'freezing'")
+_NO_AUDIENCE = "Its audience cannot be made: {}"
+# A segment's rules are sets: with many of them PostgreSQL expects next to nobody, and loops over what it should hash.
+_AS_SETS = text("SET LOCAL enable_nestloop = off; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
 _DUE = text(
     "UPDATE mailings SET state = 'freezing' WHERE kind = 'bulk' AND ended_at IS NULL"
     " AND state = 'scheduled' AND send_at <= :now"
 )
 _NEXT = text(
-    "SELECT no, workspace_id, interests FROM mailings WHERE kind = 'bulk' AND ended_at IS NULL"
+    "SELECT no, workspace_id, interests, narrowing FROM mailings WHERE kind = 'bulk' AND ended_at IS NULL"
     " AND state = 'freezing' ORDER BY send_at, no LIMIT 1 FOR UPDATE SKIP LOCKED"
 )
 _RUN = text(
@@ -85,7 +90,14 @@ def _freeze_next() -> bool:
         found = session().execute(_NEXT).one_or_none()
         if found is None:
             return False
-        audience = _freeze(found)
+        try:
+            with session().begin_nested():
+                audience = _freeze(found)
+        except Problem as fault:
+            # Others go on; this one waits for a person.
+            log.exception("mailing %s cannot begin: %s", found.no, fault.detail)
+            session().execute(_HOLD, {"no": found.no, "reason": _NO_AUDIENCE.format(fault.detail)})
+            return True
         if audience >= _LEARN_FROM:
             # Until somebody counts, the planner takes a new mailing for one of a few rows.
             session().execute(text("SELECT learn_messages()"))
@@ -96,7 +108,7 @@ def _freeze_next() -> bool:
     return True
 
 
-def _freeze(mailing: Row[tuple[int, UUID, list[str]]]) -> int:
+def _freeze(mailing: Row[tuple[int, UUID, list[str], dict[str, Any] | None]]) -> int:
     """One row for each person whom the gate lets through at this moment, with the permission that allows it.
 
     The unique keys are (mailing, n) and (mailing, contact). Rows are never added later.
@@ -105,13 +117,19 @@ def _freeze(mailing: Row[tuple[int, UUID, list[str]]]) -> int:
     # time changed nothing and took 37 of 45 s. It comes sorted, so that addresses are merged to it without a sort and
     # each index is filled from left to right.
     audience, binds = consent.audience_sql([UUID(found) for found in mailing.interests])
+    narrowed = ""
+    if mailing.narrowing is not None:
+        people, more = narrowing.people_sql(mailing.workspace_id, mailing.narrowing)
+        narrowed = f" WHERE a.contact_id IN ({people})"
+        binds = {**more, **binds}
+        session().execute(_AS_SETS)
     statement = text(
         "INSERT INTO messages (mailing_no, n, workspace_id, contact_id, permission_id, reach_id, dedupe_key,"  # noqa: S608  no input in it
         " domain_group, state, created_at, due_at)"
         " SELECT :no, row_number() OVER (ORDER BY a.contact_id), :workspace_id, a.contact_id, a.permission_id,"
         " a.reach_id, a.contact_id, " + group_sql("ad.domain") + ", 'pending', :now, :now"
         f" FROM ({audience}) AS a"
-        " JOIN addresses ad ON ad.contact_id = a.contact_id AND ad.channel = 'email'"
+        " JOIN addresses ad ON ad.contact_id = a.contact_id AND ad.channel = 'email'" + narrowed
     )
     session().execute(text(f"SET LOCAL statement_timeout = '{_FREEZE_SECONDS}s'"))
     values = {"no": mailing.no, "workspace_id": mailing.workspace_id, "now": clock.now(), **binds}

@@ -161,6 +161,49 @@ def select_sql(workspace_id: UUID, group: Group) -> tuple[str, dict[str, Any]]:
     return _Statement(workspace_id).of(group)
 
 
+def members_sql(
+    workspace_id: UUID, segment_id: UUID, version: int | None = None
+) -> tuple[str, dict[str, Any]]:
+    """The same for a segment as it is now, or as it was in a version.
+
+    Raises:
+        NotFound: none of this workspace.
+        BadInput: it names what is not here any more.
+    """
+    tree = get_segment(workspace_id, segment_id).tree if version is None else _tree_of(workspace_id, segment_id, version)
+    return select_sql(workspace_id, read(workspace_id, tree))
+
+
+def _tree_of(workspace_id: UUID, segment_id: UUID, version: int) -> dict[str, Any]:
+    query = select(SegmentVersion.tree).where(
+        SegmentVersion.workspace_id == workspace_id,
+        SegmentVersion.segment_id == segment_id,
+        SegmentVersion.version == version,
+    )
+    found: dict[str, Any] | None = session().execute(query).scalar_one_or_none()
+    if found is None:
+        raise NotFound("This segment is not here.")
+    return found
+
+
+def snapshot(workspace_id: UUID, segment_id: UUID) -> dict[str, Any]:
+    """What a mailing keeps of a segment: it and the version that it has now.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    return {"segment": str(segment_id), "version": get_segment(workspace_id, segment_id).version}
+
+
+def narrow(workspace_id: UUID, kept: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Whom a ``snapshot`` means now, for ``delivery.narrowing``.
+
+    Raises:
+        Problem: it is gone, or names what is not here any more.
+    """
+    return members_sql(workspace_id, UUID(kept["segment"]), int(kept["version"]))
+
+
 class _Statement:
     """Follows the segments that a tree names."""
 

@@ -22,6 +22,7 @@ from app.kernel.errors import BadInput
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import posted
+from app.segments import queries as segments
 
 
 @blueprint.get("/campaigns/new")
@@ -78,7 +79,7 @@ def audience(campaign_id: UUID) -> BaseResponse:
     standing = standing_of(campaign_id)
     if standing.state is not State.DRAFT:
         return to("show", campaign_id)
-    return make_response(_audience(standing, _tried(standing), {}))
+    return make_response(_audience(standing, _tried(standing), _tried_segment(standing), {}))
 
 
 @blueprint.get("/campaigns/<uuid:campaign_id>/count")
@@ -86,7 +87,7 @@ def audience(campaign_id: UUID) -> BaseResponse:
 def count(campaign_id: UUID) -> Response:
     """The count for some interests as JSON, for the page's script."""
     standing = standing_of(campaign_id)
-    reckoned = queries.reckon(current_actor().workspace_id, _tried(standing))
+    reckoned = queries.reckon(current_actor().workspace_id, _tried(standing), _tried_segment(standing))
     return jsonify(reached=reckoned.reached, total=reckoned.total)
 
 
@@ -97,11 +98,12 @@ def choose(campaign_id: UUID) -> BaseResponse:
     standing = standing_of(campaign_id)
     try:
         values = posted(Chosen())
-        service.choose(current_actor().workspace_id, campaign_id, values["name"], values["interests"])
+        segment_id = next(iter(_ids([values["segment"]])), None)
+        service.choose(current_actor().workspace_id, campaign_id, values["name"], values["interests"], segment_id)
     except BadInput as fault:
         fields = {name.split(".")[0]: message for name, message in fault.fields.items()}
         return make_response(
-            _audience(standing, _ids(request.form.getlist("interests")), fields), fault.status
+            _audience(standing, _ids(request.form.getlist("interests")), None, fields), fault.status
         )
     return to("review", campaign_id)
 
@@ -132,6 +134,13 @@ def _tried(standing: Standing) -> list[UUID]:
     )
 
 
+def _tried_segment(standing: Standing) -> UUID | None:
+    if "segment" not in request.args:
+        return standing.segment_id
+    known = {found for found, _ in segments.list_names(current_actor().workspace_id)}
+    return next((found for found in _ids(request.args.getlist("segment")) if found in known), None)
+
+
 def _ids(words: Sequence[str]) -> list[UUID]:
     found = []
     for word in words:
@@ -142,18 +151,23 @@ def _ids(words: Sequence[str]) -> list[UUID]:
     return found
 
 
-def _audience(standing: Standing, chosen: Sequence[UUID], errors: Mapping[str, str]) -> str:
+def _audience(
+    standing: Standing, chosen: Sequence[UUID], segment_id: UUID | None, errors: Mapping[str, str]
+) -> str:
     workspace_id = current_actor().workspace_id
+    offered = [(str(found.id), found.name) for found in segments.list_segments(workspace_id)]
     return render_template(
         "campaigns/audience.html",
         campaign=standing,
         name=request.form.get("name", standing.name),
         interests=[(found, found.id in chosen) for found in consent.list_interests(workspace_id)],
+        segments=[("", "All of them"), *offered] if offered else [],
+        segment=str(segment_id or ""),
         errors=errors,
         may_write=current_actor().may("campaigns.write"),
         steps=STEPS,
         count_url=url_for("campaigns.count", campaign_id=standing.id),
-        **reckoned_values(standing.id, queries.reckon(workspace_id, list(chosen)), bool(standing.interests)),
+        **reckoned_values(standing.id, queries.reckon(workspace_id, list(chosen), segment_id), bool(standing.interests)),
     )
 
 

@@ -64,7 +64,7 @@ def _offered(standing: Standing) -> list[str]:
 def _page(standing: Standing, word: str, cursor: str) -> Page[ListedPerson]:
     workspace_id = current_actor().workspace_id
     if word == "reached" or word in LEFT_OUT:
-        return queries.list_left_out(workspace_id, standing.interests, word, cursor)
+        return queries.list_left_out(workspace_id, standing.interests, word, cursor, standing.segment_id)
     if standing.mailing_no is None:
         return Page([], None)
     if word in {"clicked", "opened"}:

@@ -3,6 +3,7 @@
 from app.delivery.dkim_records import Record, Verdict, dmarc_record, spf_record
 from app.delivery.editions import BOUNCES
 from app.delivery.letters import set_links
+from app.delivery.narrowing import install as narrow_by
 from app.delivery.rules import Prepared, ReaderLinks, ReaderTokens, Sender, Skip, SystemMail, SystemMessage
 from app.delivery.service.domains import (
     check_domain,
@@ -50,6 +51,7 @@ __all__ = [
     "forget_person",
     "launch",
     "make_keys",
+    "narrow_by",
     "own_route",
     "pause",
     "remove_keys",

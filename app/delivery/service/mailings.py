@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -39,6 +39,7 @@ def launch(
     title: str,
     version_id: UUID,
     interests: Sequence[UUID],
+    narrowing: Mapping[str, Any] | None = None,
     send_at: datetime | None = None,
     weight: float = 1.0,
     by: UUID | None = None,
@@ -55,6 +56,7 @@ def launch(
         title: what people call it.
         version_id: of the letter; immutable.
         interests: whom it is for; who chose several gets it by the first of them.
+        narrowing: who of them only, as ``delivery.narrowing`` understands it.
         send_at: None: now.
         weight: its share beside other mailings that run.
         by: the user who decided so.
@@ -73,6 +75,7 @@ def launch(
         "id": uuid7(), "workspace_id": workspace_id, "kind": Kind.BULK, "name": LETTER, "title": title.strip(),
         "lane": Lane.BULK, "purpose": "marketing", "channel": "email", "sender": _snapshot(sender),
         "content_version_id": version_id, "interests": [str(found) for found in interests],
+        "narrowing": dict(narrowing) if narrowing else None,
         "dedupe_key": dedupe, "state": MailingState.SCHEDULED, "weight": weight, "launched_by": by,
         "send_at": max(send_at, now) if send_at else now, "created_at": now,
     }  # fmt: skip
