@@ -21,21 +21,21 @@ LIMIT: Final = 200_000
 """Hits that wait at most, about 60 MB; the next ones go straight to PostgreSQL."""
 FIELD: Final = b"h"
 _ADD: Final = """
-if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
-redis.call('XADD', KEYS[1], '*', 'h', ARGV[2])
-return 1
+local room = math.min(tonumber(ARGV[1]) - redis.call('XLEN', KEYS[1]), #ARGV - 1)
+for i = 2, room + 1 do redis.call('XADD', KEYS[1], '*', 'h', ARGV[i]) end
+return math.max(room, 0)
 """
 Entry = tuple[bytes, bytes | None]
 """Id in the stream, and the hit; None where it is no hit of ours."""
 
 
-def add(hit: bytes, limit: int = LIMIT) -> bool:
-    """Append; False when Redis is away or the stream is full."""
+def add(hits: Sequence[bytes], limit: int = LIMIT) -> int:
+    """Append them; how many of the first were taken: none when Redis is away, fewer when the stream is full."""
 
-    def append(client: library.Redis) -> bool:
-        return int(client.eval(_ADD, 1, KEY, str(limit), hit)) == 1
+    def append(client: library.Redis) -> int:
+        return int(client.eval(_ADD, 1, KEY, str(limit), *hits))
 
-    return redis.attempt(append) is True
+    return redis.attempt(append) or 0
 
 
 def read(size: int, *, again: bool) -> list[Entry] | None:

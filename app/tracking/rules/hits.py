@@ -6,12 +6,13 @@ for is looked up when the hit is taken in.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
+
+import orjson
 
 NO_LINK: Final = -1
 """The link of an open: it has none."""
@@ -65,7 +66,10 @@ class MalformedHit(ValueError):
 
 def clean_program(raw: str) -> str:
     """A User-Agent without control characters and lone surrogates, at most MAX_PROGRAM characters."""
-    return "".join(mark if mark.isprintable() else " " for mark in raw[:MAX_PROGRAM]).strip()
+    cut = raw[:MAX_PROGRAM]
+    if not cut.isprintable():
+        cut = "".join(mark if mark.isprintable() else " " for mark in cut)
+    return cut.strip()
 
 
 def dump(hit: Hit) -> bytes:
@@ -75,7 +79,7 @@ def dump(hit: Hit) -> bytes:
         (hit.at - _EPOCH) // _MILLISECOND, int(hit.is_head), int(hit.is_prefetch), hit.program, hit.source.hex,
         hit.seq,
     ]  # fmt: skip
-    return json.dumps(fields, separators=(",", ":")).encode()
+    return orjson.dumps(fields)
 
 
 def load(raw: bytes) -> Hit:
@@ -85,7 +89,7 @@ def load(raw: bytes) -> Hit:
         MalformedHit: anything but what ``dump`` writes.
     """
     try:
-        form, event, mailing_no, n, kind, link, at, head, prefetch, program, source, seq = json.loads(raw)
+        form, event, mailing_no, n, kind, link, at, head, prefetch, program, source, seq = orjson.loads(raw)
         if form != _FORMAT:
             raise MalformedHit
         return Hit(
