@@ -78,16 +78,16 @@ def _to_inbox(lines: Sequence[bytes]) -> None:
             session().execute(_PUT, values)
 
 
-def _take(raw: Sequence[bytes | None]) -> None:
+def _take(raw: Sequence[bytes]) -> None:
     _ingest(_load(raw))
 
 
-def _load(raw: Sequence[bytes | None]) -> list[Hit]:
+def _load(raw: Sequence[bytes]) -> list[Hit]:
     found = []
     malformed = 0
     for one in raw:
         try:
-            found.append(hits.load(one or b""))
+            found.append(hits.load(one))
         except MalformedHit:
             malformed += 1
     if malformed:

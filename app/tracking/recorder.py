@@ -5,7 +5,7 @@ connections, 4 threads in each of 2 processes, and with nothing else on two core
 of CPU in the web server, 30 in Redis; 99 of 100 within 21 ms) where the same groups, inserted into PostgreSQL by one
 statement over a connection kept for it, came to 4,724 (254 and 74 µs; 23 ms). And a link leads on without asking a
 database that is busy with a mailing. The price: Redis answers when its server holds the hit and its file is written,
-so a killed Redis loses nothing, and a machine without power up to a second, which is counted as lost.
+so a killed Redis loses nothing, and a machine without power up to a second.
 
 Each process numbers what it answers. Whatever way a hit takes, its number arrives with it, so a number that never
 arrives is a hit that was lost, and is counted as such.
@@ -121,7 +121,10 @@ class Recorder:
         values = {"event_ids": [turn.event_id for turn in group], "hits": [turn.raw for turn in group]}
         try:
             # A connection of its own: they are committed before they are answered.
-            with nullcontext() if has_app_context() else self._app.app_context(), db.engine.begin() as connection:
+            with (
+                nullcontext() if has_app_context() else self._app.app_context(),
+                db.engine.begin() as connection,
+            ):
                 connection.execute(_INSERT, values)
         except SQLAlchemyError:
             self._database_away_until = time.monotonic() + AWAY_SECONDS

@@ -6,10 +6,10 @@ for is looked up when the hit is taken in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -34,8 +34,7 @@ class Kind(StrEnum):
     CLICK = "click"
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One request, answered already.
 
     Attributes:
@@ -58,6 +57,9 @@ class Hit:
     program: str
     source: UUID
     seq: int
+
+
+_KINDS: Final[dict[Any, Kind]] = {kind.value: kind for kind in Kind}
 
 
 class MalformedHit(ValueError):
@@ -96,16 +98,16 @@ def load(raw: bytes) -> Hit:
             event_id=UUID(hex=event),
             mailing_no=_whole(mailing_no, 1, MAX_MAILING),
             n=_whole(n, 0, MAX_RECIPIENT),
-            kind=Kind(kind),
-            link=_link(Kind(kind), link),
+            kind=_KINDS[kind],
+            link=_link(kind, link),
             at=_EPOCH + _whole(at, 0, 2**43) * _MILLISECOND,
             is_head=bool(_whole(head, 0, 1)),
             is_prefetch=bool(_whole(prefetch, 0, 1)),
             program=clean_program(_text(program)),
-            source=UUID(hex=source),
+            source=_source(source),
             seq=_whole(seq, 1, 2**62),
         )
-    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
         raise MalformedHit from error
 
 
@@ -115,8 +117,13 @@ def _whole(value: Any, low: int, high: int) -> int:
     return value
 
 
-def _link(kind: Kind, value: Any) -> int:
-    if kind is Kind.OPEN:
+@lru_cache(maxsize=256)  # a process answers many hits
+def _source(value: str) -> UUID:
+    return UUID(hex=value)
+
+
+def _link(kind: str, value: Any) -> int:
+    if kind == Kind.OPEN:
         return _whole(value, NO_LINK, NO_LINK)
     return HIDDEN if value == HIDDEN else _whole(value, 0, MAX_LINKS - 1)
 
