@@ -29,7 +29,7 @@ from app.tracking.service.recipients import Number, Recipient, resolve
 from app.tracking.service.writing import Change, New
 
 MAX_BATCH: Final = 5000
-"""Who withdraws waits for one batch at most: a quarter of a second."""
+"""Who withdraws waits for one batch at most: about half a second."""
 MAX_PER_MESSAGE: Final = 200
 """Signals of one message that are kept; who holds a mail can ask for its picture for ever."""
 _LOCK: Final = 0x6E6F64736967
