@@ -52,8 +52,11 @@ def create_app(settings: Settings, *, for_workers: bool = False) -> Flask:
         event.listen(db.engine, "checkout", refuse_ended)
     if not for_workers:
         _migrations(app)
-    _edge(app, settings)
+    _edge(app)
     module.install(app, (own.MODULE, *registry.modules()), with_pages=not for_workers)
+    if hops := settings.trusted_proxies:
+        # Before everything, also before what a module puts before Flask.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
     app.view_functions["static"] = guards.untouched(app.view_functions["static"])
     guards.refuse_unguarded(app)
     return app
@@ -77,10 +80,7 @@ def _engine_options(settings: Settings) -> dict[str, object]:
     }
 
 
-def _edge(app: Flask, settings: Settings) -> None:
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+def _edge(app: Flask) -> None:
     problems.install(app)
     app.before_request(_begin)
     app.after_request(headers.add)
@@ -102,9 +102,7 @@ def _begin() -> None:
 
 
 def _count(response: Response) -> Response:
-    metrics.requests.labels(f"{response.status_code // 100}xx").inc()
-    if "began" in g:
-        metrics.request_seconds.observe(time.monotonic() - g.began)
+    metrics.answered(response.status_code, time.monotonic() - g.began if "began" in g else None)
     return response
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedSignal:
+class RecordedSignal(NamedTuple):
     """One signal as it was first written; ``contact_id`` and ``n`` are None where nobody may be told."""
 
     event_id: UUID

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from flask import current_app
@@ -28,8 +29,8 @@ def ingest() -> None:
     taker: Recorder = current_app.extensions[recorder.EXTENSION]
     taker.spool.drain(_to_inbox)
     # First what another worker read and never acknowledged.
-    for again in (True, False):
-        _empty(lambda again=again: _stream_batch(again=again), until)  # type: ignore[misc]
+    _empty(lambda: _finish(*_read(again=True)), until)
+    _empty_stream(until)
     _empty(_inbox_batch, until)
     with transaction():
         service.note_answered(recorder.read_answered(taker.folder))
@@ -40,15 +41,33 @@ def _empty(batch: Callable[[], int], until: float) -> None:
         pass
 
 
-def _stream_batch(*, again: bool) -> int:
-    entries = stream.read(service.MAX_BATCH, again=again)
-    if not entries:
+def _empty_stream(until: float) -> None:
+    """Take in what is new. While PostgreSQL writes a batch, the next one is read and understood."""
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(_read, again=False)
+        goes_on = True
+        while goes_on:
+            ids, found = coming.result()
+            goes_on = len(ids) >= service.MAX_BATCH and time.monotonic() < until
+            if goes_on:
+                coming = ahead.submit(_read, again=False)
+            # What was read ahead and is left here comes again to whoever is next.
+            goes_on = _finish(ids, found) > 0 and goes_on
+
+
+def _read(*, again: bool) -> tuple[list[bytes], list[Hit]]:
+    """The ids of the next entries, and the hits in them."""
+    entries = stream.read(service.MAX_BATCH, again=again) or []
+    return [entry_id for entry_id, _ in entries], _load([raw for _, raw in entries])
+
+
+def _finish(ids: Sequence[bytes], found: Sequence[Hit]) -> int:
+    """Write the hits and take their entries out; how many those were, 0 when Redis is away."""
+    if not ids:
         return 0
-    _take([raw for _, raw in entries])
+    _ingest(found)
     # After the commit: whoever dies between the two leaves a batch that comes again and changes nothing.
-    if not stream.acknowledge([entry_id for entry_id, _ in entries]):
-        return 0
-    return len(entries)
+    return len(ids) if stream.acknowledge(ids) else 0
 
 
 _INBOX = text("SELECT event_id, hit FROM signal_inbox ORDER BY event_id LIMIT :limit")
@@ -78,16 +97,16 @@ def _to_inbox(lines: Sequence[bytes]) -> None:
             session().execute(_PUT, values)
 
 
-def _take(raw: Sequence[bytes | None]) -> None:
+def _take(raw: Sequence[bytes]) -> None:
     _ingest(_load(raw))
 
 
-def _load(raw: Sequence[bytes | None]) -> list[Hit]:
+def _load(raw: Sequence[bytes]) -> list[Hit]:
     found = []
     malformed = 0
     for one in raw:
         try:
-            found.append(hits.load(one or b""))
+            found.append(hits.load(one))
         except MalformedHit:
             malformed += 1
     if malformed:

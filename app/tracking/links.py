@@ -25,6 +25,10 @@ class LinkCache:
         self._mailings: dict[int, Mailing] = {}
         self._lock = threading.Lock()
 
+    def known(self, mailing_no: int) -> Mailing | None:
+        """The mailing where this process has read it; asks nobody."""
+        return self._mailings.get(mailing_no)
+
     def get(self, mailing_no: int) -> Mailing:
         """The mailing; from the database the first time.
 
@@ -32,7 +36,7 @@ class LinkCache:
             NotFound: it has no links to follow.
             OperationalError: not known yet, and the database is away.
         """
-        known = self._mailings.get(mailing_no)
+        known = self.known(mailing_no)
         if known is not None:
             return known
         with transaction():

@@ -8,7 +8,9 @@ from app.consent.events import TrackingChanged
 from app.consent.rules import Level
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, TimelineSource
-from app.tracking import jobs, links, metrics, recorder, segment_fields, service, timeline
+from app.tracking import answers, jobs, links, metrics, recorder, segment_fields, service, timeline
+from app.tracking.answers import Answers
+from app.tracking.front import Front
 from app.tracking.links import LinkCache
 from app.tracking.recorder import Recorder
 from app.tracking.rules.hits import Kind
@@ -23,9 +25,10 @@ def _configure(app: Flask) -> None:
     settings = app.config["NOD"]
     service.configure(settings.url)
     app.extensions[links.EXTENSION] = LinkCache()
-    app.extensions[recorder.EXTENSION] = Recorder(
-        recorder.folder_for(settings.data_dir, settings.database_url)
-    )
+    folder = recorder.folder_for(settings.data_dir, settings.database_url)
+    app.extensions[recorder.EXTENSION] = Recorder(app, folder)
+    app.extensions[answers.EXTENSION] = Answers(app)
+    app.wsgi_app = Front(app, app.wsgi_app)  # type: ignore[method-assign]
     metrics.register()
 
 

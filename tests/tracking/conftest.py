@@ -90,4 +90,4 @@ def own(own_app: tuple[OwnServers, Flask], monkeypatch: pytest.MonkeyPatch) -> I
         folder = app.extensions[recorder.EXTENSION].folder
         for path in folder.glob("*"):
             path.unlink()
-        app.extensions[recorder.EXTENSION] = Recorder(folder)
+        app.extensions[recorder.EXTENSION] = Recorder(app, folder)

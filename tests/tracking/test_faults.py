@@ -179,7 +179,7 @@ def test_a_file_that_was_given_twice_counts_once(own):
 def test_a_full_stream_gives_way_to_postgresql(own, monkeypatch):
     warm(own)
     real = stream.add
-    monkeypatch.setattr(stream, "add", lambda hit: real(hit, 5))
+    monkeypatch.setattr(stream, "add", lambda found: real(found, 5))
     clicks(own, 9)
     assert stream.count() == 5
     with transaction():

@@ -248,7 +248,7 @@ def test_what_is_none_of_ours_is_dropped_and_the_rest_taken(client, letter, who)
     buffer = redis.client()
     visit(client, letter.pixel(who))
     strange = [
-        b"", b"[]", b"\x80\x04pickle", b"{" * 3000,
+        b"", b"[]", b"\x80\x04pickle", b"{" * 3000, b"two\nlines\n", hits.dump(a_hit(letter, who)) + b"\n",
         hits.dump(a_hit(letter, who, n=77)),  # no such message
         hits.dump(a_hit(letter, who, link=55)),  # no such link
         hits.dump(Hit(uuid7(), 999_999, 1, Kind.OPEN, NO_LINK, clock.now(), False, False, "x", uuid7(), 1)),
@@ -260,6 +260,19 @@ def test_what_is_none_of_ours_is_dropped_and_the_rest_taken(client, letter, who)
     reading.take_in()
     assert [found.kind for found in letter.signals(who)] == ["open", "click"]
     assert stream.count() == 0
+
+
+def test_batches_that_were_read_ahead_and_left_come_again_and_count_once(client, letter, who, monkeypatch):
+    monkeypatch.setattr(service, "MAX_BATCH", 2)
+    for _ in range(7):
+        visit(client, letter.link(who))
+    with monkeypatch.context() as away:
+        away.setattr(stream, "acknowledge", lambda _ids: False)
+        reading.take_in()
+    assert (reading.count_signals(), stream.count()) == (2, 7)
+    reading.take_in()
+    assert (reading.count_signals(), stream.count()) == (7, 0)
+    assert sum(counted(letter)[0].values()) == 7
 
 
 def test_a_hit_that_the_database_refuses_takes_no_other_with_it(letter, who, monkeypatch):

@@ -13,7 +13,7 @@ from app.delivery import vault
 from app.delivery.models import Mailing, Message, SenderRow, Transport
 from app.delivery.rules import WORDS, Lane, MessageState, Sender, Word
 from app.kernel import clock
-from app.kernel.db import session
+from app.kernel.db import array_of, session
 from app.kernel.errors import NotFound
 from app.tracking.service import Recipient
 
@@ -204,18 +204,15 @@ def get_message(mailing_no: int, n: int) -> tuple[Message, Mailing]:
 
 _RECIPIENTS = text(
     "SELECT m.mailing_no, m.n, m.workspace_id, m.contact_id, m.began_at, m.done_at FROM messages m"
-    " JOIN unnest(CAST(:nos AS bigint[]), CAST(:ns AS bigint[])) AS w (mailing_no, n)"
+    " JOIN unnest(CAST(CAST(:nos AS text) AS bigint[]), CAST(CAST(:ns AS text) AS bigint[])) AS w (mailing_no, n)"
     " ON m.mailing_no = w.mailing_no AND m.n = w.n WHERE m.contact_id IS NOT NULL"
 )
 
 
 def recipients_of(numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], Recipient]:
     """Whom these messages (mailing, number) were for, and when they were handed over."""
-    values = {"nos": [no for no, _ in numbers], "ns": [n for _, n in numbers]}
-    return {
-        (row.mailing_no, row.n): Recipient(row.workspace_id, row.contact_id, row.began_at, row.done_at)
-        for row in session().execute(_RECIPIENTS, values)
-    }
+    values = {"nos": array_of(no for no, _ in numbers), "ns": array_of(n for _, n in numbers)}
+    return {(no, n): Recipient(*found) for no, n, *found in session().execute(_RECIPIENTS, values).all()}
 
 
 def default_sender(workspace_id: UUID) -> Select[SenderRow]:

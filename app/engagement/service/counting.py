@@ -21,7 +21,7 @@ from app.consent.rules import Level
 from app.engagement import queries, rules
 from app.engagement.models import EngagementScore
 from app.engagement.rules import Rules
-from app.kernel.db import session
+from app.kernel.db import array_of, session
 from app.tracking import queries as tracking
 from app.tracking.events import SignalsRecorded
 from app.tracking.rules.verdicts import Verdict
@@ -110,8 +110,9 @@ def _add_up(by: Rules, contact_id: UUID, signals: Iterable[tuple[str, datetime]]
 # ``rules.add`` in SQL, so that nobody reads a score to write it.
 _ADD: Final = text(
     "INSERT INTO engagement_scores AS e (workspace_id, rules_no, contact_id, s, human_signals, last_signal_at)"
-    " SELECT :workspace_id, :rules_no, * FROM unnest(CAST(:contact_id AS uuid[]), CAST(:s AS float8[]),"
-    " CAST(:count AS bigint[]), CAST(:last_at AS timestamptz[]))"
+    " SELECT :workspace_id, :rules_no, * FROM unnest(CAST(CAST(:contact_id AS text) AS uuid[]),"
+    " CAST(CAST(:s AS text) AS float8[]), CAST(CAST(:count AS text) AS bigint[]),"
+    " CAST(CAST(:last_at AS text) AS timestamptz[]))"
     " ON CONFLICT (contact_id, rules_no) DO UPDATE SET s = greatest(e.s, excluded.s)"
     " + ln(1 + power(2::float8, -least(abs(e.s - excluded.s), 60))) / ln(2::float8),"
     " human_signals = e.human_signals + excluded.human_signals,"
@@ -125,10 +126,10 @@ def _write(workspace_id: UUID, by: Rules, sums: Iterable[_Sum | None]) -> None:
         values = {
             "workspace_id": workspace_id,
             "rules_no": by.no,
-            "contact_id": [one.contact_id for one in found],
-            "s": [one.s for one in found],
-            "count": [one.count for one in found],
-            "last_at": [one.last_at for one in found],
+            "contact_id": array_of(one.contact_id for one in found),
+            "s": array_of(one.s for one in found),
+            "count": array_of(one.count for one in found),
+            "last_at": array_of(one.last_at for one in found),
         }
         session().execute(_ADD, values)
 

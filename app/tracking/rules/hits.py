@@ -6,12 +6,13 @@ for is looked up when the hit is taken in.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 from uuid import UUID
+
+import orjson
 
 NO_LINK: Final = -1
 """The link of an open: it has none."""
@@ -33,8 +34,7 @@ class Kind(StrEnum):
     CLICK = "click"
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One request, answered already.
 
     Attributes:
@@ -59,13 +59,19 @@ class Hit:
     seq: int
 
 
+_KINDS: Final[dict[Any, Kind]] = {kind.value: kind for kind in Kind}
+
+
 class MalformedHit(ValueError):
     """These bytes are no hit of ours."""
 
 
 def clean_program(raw: str) -> str:
     """A User-Agent without control characters and lone surrogates, at most MAX_PROGRAM characters."""
-    return "".join(mark if mark.isprintable() else " " for mark in raw[:MAX_PROGRAM]).strip()
+    cut = raw[:MAX_PROGRAM]
+    if not cut.isprintable():
+        cut = "".join(mark if mark.isprintable() else " " for mark in cut)
+    return cut.strip()
 
 
 def dump(hit: Hit) -> bytes:
@@ -75,7 +81,7 @@ def dump(hit: Hit) -> bytes:
         (hit.at - _EPOCH) // _MILLISECOND, int(hit.is_head), int(hit.is_prefetch), hit.program, hit.source.hex,
         hit.seq,
     ]  # fmt: skip
-    return json.dumps(fields, separators=(",", ":")).encode()
+    return orjson.dumps(fields)
 
 
 def load(raw: bytes) -> Hit:
@@ -85,23 +91,23 @@ def load(raw: bytes) -> Hit:
         MalformedHit: anything but what ``dump`` writes.
     """
     try:
-        form, event, mailing_no, n, kind, link, at, head, prefetch, program, source, seq = json.loads(raw)
+        form, event, mailing_no, n, kind, link, at, head, prefetch, program, source, seq = orjson.loads(raw)
         if form != _FORMAT:
             raise MalformedHit
         return Hit(
             event_id=UUID(hex=event),
             mailing_no=_whole(mailing_no, 1, MAX_MAILING),
             n=_whole(n, 0, MAX_RECIPIENT),
-            kind=Kind(kind),
-            link=_link(Kind(kind), link),
+            kind=_KINDS[kind],
+            link=_link(kind, link),
             at=_EPOCH + _whole(at, 0, 2**43) * _MILLISECOND,
             is_head=bool(_whole(head, 0, 1)),
             is_prefetch=bool(_whole(prefetch, 0, 1)),
             program=clean_program(_text(program)),
-            source=UUID(hex=source),
+            source=_source(source),
             seq=_whole(seq, 1, 2**62),
         )
-    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
         raise MalformedHit from error
 
 
@@ -111,8 +117,13 @@ def _whole(value: Any, low: int, high: int) -> int:
     return value
 
 
-def _link(kind: Kind, value: Any) -> int:
-    if kind is Kind.OPEN:
+@lru_cache(maxsize=256)  # a process answers many hits
+def _source(value: str) -> UUID:
+    return UUID(hex=value)
+
+
+def _link(kind: str, value: Any) -> int:
+    if kind == Kind.OPEN:
         return _whole(value, NO_LINK, NO_LINK)
     return HIDDEN if value == HIDDEN else _whole(value, 0, MAX_LINKS - 1)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from app.tracking.rules.hits import HIDDEN, Hit, Kind
@@ -89,8 +89,7 @@ class Finding:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """One signal of a message, with what has been found so far."""
 
     event_id: UUID
@@ -100,22 +99,24 @@ class Seen:
     finding: Finding
 
 
+_OF_MACHINES: Final = {reason: Finding(Verdict.MACHINE, reason) for reason in Reason}
+_OF_PROGRAMS: Final[Mapping[Program, Finding]] = {
+    Program.BROWSER: Finding(Verdict.HUMAN, Reason.BROWSER),
+    Program.MISSING: Finding(Verdict.UNKNOWN, Reason.NO_PROGRAM),
+    Program.STRANGE: Finding(Verdict.UNKNOWN, Reason.STRANGE_PROGRAM),
+    **{program: _OF_MACHINES[reason] for program, reason in _MACHINES.items()},
+}
+
+
 def by_request(hit: Hit) -> Finding:
     """What the request alone tells."""
     if hit.link == HIDDEN:
-        return Finding(Verdict.MACHINE, Reason.HIDDEN_LINK)
+        return _OF_MACHINES[Reason.HIDDEN_LINK]
     if hit.is_head:
-        return Finding(Verdict.MACHINE, Reason.HEAD)
+        return _OF_MACHINES[Reason.HEAD]
     if hit.is_prefetch:
-        return Finding(Verdict.MACHINE, Reason.PREFETCH)
-    program = name(hit.program)
-    if program in _MACHINES:
-        return Finding(Verdict.MACHINE, _MACHINES[program])
-    if program is Program.MISSING:
-        return Finding(Verdict.UNKNOWN, Reason.NO_PROGRAM)
-    if program is Program.STRANGE:
-        return Finding(Verdict.UNKNOWN, Reason.STRANGE_PROGRAM)
-    return Finding(Verdict.HUMAN, Reason.BROWSER)
+        return _OF_MACHINES[Reason.PREFETCH]
+    return _OF_PROGRAMS[name(hit.program)]
 
 
 def by_company(
@@ -135,16 +136,18 @@ def by_company(
     swift = _swift(signals)
     found: dict[UUID, Finding] = {}
     for signal in signals:
-        reason = _against(signal, traps, swift, (began_at, ended_at))
-        is_open = signal.finding.verdict is not Verdict.MACHINE and reason is not None
-        found[signal.event_id] = Finding(Verdict.MACHINE, reason) if is_open and reason else signal.finding
+        found[signal.event_id] = signal.finding
+        if signal.finding.verdict is not Verdict.MACHINE:
+            reason = _against(signal, traps, swift, (began_at, ended_at))
+            if reason is not None:
+                found[signal.event_id] = _OF_MACHINES[reason]
     return found
 
 
 def _against(
     signal: Seen, traps: Sequence[datetime], swift: set[UUID], handed: tuple[datetime | None, datetime | None]
 ) -> Reason | None:
-    if any(-SWEEP_BEFORE <= signal.at - trap <= SWEEP_AFTER for trap in traps):
+    if traps and any(-SWEEP_BEFORE <= signal.at - trap <= SWEEP_AFTER for trap in traps):
         return Reason.HIDDEN_LINK
     if signal.event_id in swift:
         return Reason.MANY_LINKS
@@ -161,8 +164,11 @@ def _is_too_soon(at: datetime, began_at: datetime | None, ended_at: datetime | N
 
 def _swift(signals: Sequence[Seen]) -> set[UUID]:
     """Clicks that belong to MANY distinct links WITHIN two seconds."""
-    clicks = sorted((s for s in signals if s.kind is Kind.CLICK), key=lambda s: s.at)
+    clicks = [signal for signal in signals if signal.kind is Kind.CLICK]
     found: set[UUID] = set()
+    if len(clicks) < MANY:
+        return found
+    clicks.sort(key=lambda signal: signal.at)
     first = 0
     for last, click in enumerate(clicks):
         while click.at - clicks[first].at > WITHIN:

@@ -2,9 +2,10 @@
 
 from app.tracking.rules.kinds import SignalKind
 from app.tracking.service.care import erase, forget_programs
-from app.tracking.service.ingest import MAX_BATCH, Ingested, ingest_batch, note_answered
+from app.tracking.service.ingest import MAX_BATCH, Ingested, ingest_batch
 from app.tracking.service.links import NOBODY, configure, hidden_url, links_for, pixel_url, register, token
 from app.tracking.service.recipients import Recipient, Resolver, set_resolver
+from app.tracking.service.sources import note_answered
 
 __all__ = [
     "MAX_BATCH", "NOBODY", "Ingested", "Recipient", "Resolver", "SignalKind", "configure", "erase", "forget_programs", "hidden_url",

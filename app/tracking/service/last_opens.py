@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, text
 
-from app.kernel.db import session
+from app.kernel.db import array_of, session
 from app.tracking.models import LastOpen
 
 
@@ -24,7 +24,9 @@ class Opened:
 
 # No time, no mail and no count: the newest day overwrites the one before, so that no history comes about.
 _NOTE = text(
-    "INSERT INTO last_opens AS l (contact_id, workspace_id, day) VALUES (:contact_id, :workspace_id, :day)"
+    "INSERT INTO last_opens AS l (contact_id, workspace_id, day)"
+    " SELECT * FROM unnest(CAST(CAST(:contact_id AS text) AS uuid[]), CAST(CAST(:workspace_id AS text) AS uuid[]),"
+    " CAST(CAST(:day AS text) AS date[]))"
     " ON CONFLICT (contact_id) DO UPDATE SET day = excluded.day WHERE l.day < excluded.day"
 )
 
@@ -36,11 +38,13 @@ def note(opens: Sequence[Opened]) -> None:
         known = newest.get(opened.contact_id)
         if known is None or known.day < opened.day:
             newest[opened.contact_id] = opened
-    values = [
-        {"contact_id": one.contact_id, "workspace_id": one.workspace_id, "day": one.day}
-        for _, one in sorted(newest.items())
-    ]
-    if values:
+    found = [one for _, one in sorted(newest.items())]
+    if found:
+        values = {
+            "contact_id": array_of(one.contact_id for one in found),
+            "workspace_id": array_of(one.workspace_id for one in found),
+            "day": array_of(one.day for one in found),
+        }
         session().execute(_NOTE, values)
 
 

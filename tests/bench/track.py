@@ -1,0 +1,154 @@
+"""What opens and clicks cost: answering them, and taking them in. The last line is JSON.
+
+    python -m tests.bench.track --help
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import click
+from flask import current_app
+from sqlalchemy import text
+
+from app.kernel.db import session, transaction
+from app.tracking import jobs, recorder, state
+from app.tracking.recorder import Recorder
+from app.tracking.rules.hits import NO_LINK, Kind
+from tests.bench import processes
+from tests.bench.hitting import Answered
+from tests.bench.house import House, house
+from tests.bench.permission_forms import web_server
+from tests.bench.readers import Sent, sent_to
+from tests.bench.report import machine
+from tests.support.installation import ROOT
+from tests.support.reading import FIREFOX, LINKS
+
+Say = Callable[[str], None]
+_KEPT = text("SELECT n, kind, count(*) FROM signals WHERE mailing_no = :no GROUP BY n, kind")
+_COUNTED = text("SELECT coalesce(sum(count), 0) FROM signal_counts WHERE mailing_no = :no")
+
+
+def endpoint(built: House, letter: Sent, seconds: float, connections: int, say: Say) -> Answered:
+    """Pictures and links in turn over the real web server; then each answer must be one signal.
+
+    Raises:
+        click.ClickException: one was lost, or counted twice.
+    """
+    paths = letter.paths()
+    with web_server(built, built.settings) as (port, web):
+        roots = {"the web server": web, "PostgreSQL": built.database_pid, "Redis": _redis_pid(built)}
+        warm = _hit(port, paths, 0.5, connections)
+        before = {name: processes.cpu_seconds(root) for name, root in roots.items()}
+        found = _hit(port, paths, seconds, connections)
+        cpu = {
+            name: (processes.cpu_seconds(root) - before[name]) * 1e6 / found.count for name, root in roots.items()
+        }
+    say(
+        f"  {found.count / found.seconds:,.0f} answers a second over {connections} connections,"
+        f" half of them within {found.p50_ms:.1f} ms, 99 of 100 within {found.p99_ms:.1f} ms"
+    )
+    say("  CPU for each: " + ", ".join(f"{took:.0f} µs in {name}" for name, took in cpu.items()))
+    _take_in(say)
+    _check(letter, _asked(letter, warm.count) + _asked(letter, found.count))
+    return found
+
+
+def ingest(letter: Sent, rounds: int, say: Say) -> float:
+    """Signals a second from where the endpoint leaves them to the tables and scores, by one worker.
+
+    Raises:
+        click.ClickException: one was lost, or counted twice.
+    """
+    taker: Recorder = current_app.extensions[recorder.EXTENSION]
+    for _ in range(rounds):
+        for n in range(1, letter.readers + 1):
+            taker.record(letter.no, n, Kind.OPEN, NO_LINK, is_head=False, is_prefetch=False, program=FIREFOX)
+            link = n % len(LINKS)
+            taker.record(letter.no, n, Kind.CLICK, link, is_head=False, is_prefetch=False, program=FIREFOX)
+    rate = _take_in(say)
+    _check(letter, _asked(letter, letter.readers * 2 * rounds))
+    return rate
+
+
+def _hit(port: int, paths: list[str], seconds: float, connections: int) -> Answered:
+    command = [sys.executable, "-m", "tests.bench.hitting", str(port), str(seconds), str(connections)]
+    done = subprocess.run(command, cwd=ROOT, input="\n".join(paths), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise click.ClickException(done.stderr[-2000:])
+    return Answered(**json.loads(done.stdout))
+
+
+def _redis_pid(built: House) -> int:
+    pid = built.servers.redis.pid
+    assert pid is not None
+    return pid
+
+
+def _take_in(say: Say) -> float:
+    """As the job does each second, until nothing waits; signals a second."""
+    with transaction():
+        waiting = state.read().waiting
+    began, mine = time.perf_counter(), time.process_time()
+    while True:
+        with transaction():
+            if not state.read().waiting:
+                break
+        jobs.ingest()
+    seconds, mine = time.perf_counter() - began, time.process_time() - mine
+    say(f"  {waiting:,} signals taken in at {waiting / seconds:,.0f} a second, {mine / waiting * 1e6:.0f} µs of CPU each")
+    return waiting / seconds
+
+
+def _asked(letter: Sent, count: int) -> Counter[tuple[int, str]]:
+    """What the first so many paths ask for, round and round: (reader, kind)."""
+    rounds, rest = divmod(count, 2 * letter.readers)
+    places = [(n, kind) for n in range(1, letter.readers + 1) for kind in (Kind.OPEN.value, Kind.CLICK.value)]
+    return Counter(dict.fromkeys(places, rounds)) + Counter(places[:rest])
+
+
+def _check(letter: Sent, asked: Counter[tuple[int, str]]) -> None:
+    with transaction():
+        kept = Counter({(n, kind): count for n, kind, count in session().execute(_KEPT, {"no": letter.no})})
+        counted = session().execute(_COUNTED, {"no": letter.no}).scalar_one()
+        lost = state.read().lost
+    if kept != asked or counted != asked.total() or lost:
+        raise click.ClickException(
+            f"{asked.total()} were asked for, {kept.total()} kept, {counted} counted, {lost} are said to be lost."
+        )
+
+
+@click.command()
+@click.option("--readers", default=20_000, show_default=True, help="Of the letter that is read.")
+@click.option("--seconds", default=10.0, show_default=True, help="How long pictures and links are asked for.")
+@click.option("--connections", default=64, show_default=True, help="Over how many connections.")
+@click.option("--rounds", default=5, show_default=True, help="How often each reader opens and clicks, to be taken in.")
+def main(readers: int, seconds: float, connections: int, rounds: int) -> None:
+    """Measure what opens and clicks cost on this machine."""
+    logging.disable(logging.WARNING)
+    with house() as built:
+        click.echo("endpoint:")
+        answered = endpoint(built, sent_to(built, readers, _quiet), seconds, connections, click.echo)
+    with house() as built:
+        click.echo("ingest:")
+        rate = ingest(sent_to(built, readers, _quiet), rounds, click.echo)
+    figures = {
+        "track_requests_per_second": round(answered.count / answered.seconds, 1),
+        "track_p99_ms": round(answered.p99_ms, 1),
+        "ingest_signals_per_second": round(rate, 1),
+    }
+    click.echo(json.dumps({**figures, "machine": machine()}))
+
+
+def _quiet(_words: str) -> None:
+    """Making people is no part of what is measured."""
+
+
+if __name__ == "__main__":
+    main()
