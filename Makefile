@@ -5,7 +5,7 @@ VENV := .venv/bin
 TESTS ?= tests
 PYTEST_ARGUMENTS ?=
 
-BENCHES := bench-send bench-permission
+BENCHES := bench-send bench-permission bench-people
 
 .PHONY: help run doctor flask setup test test-setup check style types imports setup-for-tests lock faults bench $(BENCHES)
 

@@ -50,7 +50,7 @@ class Layout:
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
-        return asdict(self)
+        return asdict(self) | {"sample": [[cell.replace("\0", "\ufffd") for cell in row] for row in self.sample]}
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Layout:
@@ -84,7 +84,7 @@ def sniff(head: bytes, *, is_whole: bool, encoding: str = "") -> Layout:
     if len(rows[0]) > MOST_COLUMNS:
         raise Unreadable(f"This file has more than {MOST_COLUMNS} columns. Leave out those that are not needed.")
     has_heading = not any("@" in cell for cell in rows[0])
-    columns = [cell or f"Column {number}" for number, cell in enumerate(rows[0], 1)]
+    columns = [cell.replace("\0", "") or f"Column {number}" for number, cell in enumerate(rows[0], 1)]
     if not has_heading:
         columns = [f"Column {number}" for number in range(1, len(rows[0]) + 1)]
     sample = rows[1 if has_heading else 0 :][:SAMPLE_ROWS]
@@ -95,7 +95,7 @@ def _sniff_json(text: str, encoding: str, *, is_whole: bool) -> Layout:
     lines = text.splitlines()
     if not is_whole and len(lines) > 1:
         lines.pop()
-    found = [plain for line in lines if isinstance(plain := _object(line), dict)]
+    found = [plain for line in lines if isinstance(plain := _object(line), dict) and "\0" not in "".join(plain)]
     if not found:
         raise Unreadable("This file begins like JSON Lines and has no object on a line of its own.")
     columns = tuple(dict.fromkeys(key for plain in found for key in plain))
@@ -210,8 +210,9 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(_cell, value))
-    return str(value).strip()
+        return ", ".join(_cell(one) for one in value if not isinstance(one, list | dict))
+    # JSON can write half of a character, which no text can hold.
+    return str(value).strip().encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def as_json(cells: Sequence[str]) -> str:

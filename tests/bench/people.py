@@ -1,71 +1,106 @@
-"""People who said yes, by the million: copies of one who said it in earnest, made by a statement a table."""
+"""What people cost by the million: ``make bench-people``. Files, signals, segments, search; the last line is JSON."""
 
 from __future__ import annotations
 
+import json
+import logging
+import time
 from collections.abc import Callable
-from uuid import UUID
 
+import click
 import psycopg
 
-TABLES = ("contacts", "addresses", "reach", "consent_events", "permissions", "messages")
+from app.kernel.db import transaction
+from app.people import queries as people_queries
+from app.people.queries import Search
+from app.segments import queries as segment_queries
+from tests.bench import importing, segments, track
+from tests.bench.asking import percentile
+from tests.bench.crowd import People
+from tests.bench.house import House, house, sender
+from tests.bench.readers import sent_to
+from tests.bench.report import machine
 
-# Ids that grow as those of a real life do (uuid7): what is made at one time lies in one place.
-_NEW = "('019a{kind}-' || lpad(to_hex(i >> 16), 4, '0') || '-7000-8000-' || lpad(to_hex(i), 12, '0'))::uuid"
-CONTACT, ADDRESS, REACH, EVENT, PERMISSION, TRACKING = (_NEW.format(kind=f"{n:04x}") for n in range(6))
-_MANY = "FROM generate_series(%(first)s::int, %(last)s::int) AS i"
-_NAMES = "('{Mara,Jürgen,Zoë,Ada,Łukasz,Amara,Benedek,Saoirse,Ida,Renée,Priya,Ivo}'::text[])[1 + i %% 12]"
-_DOMAINS = (
-    "('{postbox.example,letters.example,mail.example.org,people.example.net,inbox.example.com,"
-    "harbour.example,example.org,example.net}'::text[])[1 + i %% 8]"
+Say = Callable[[str], None]
+CONNECTIONS = 64
+_SEARCH_INDEXES = (
+    "CREATE INDEX IF NOT EXISTS ix_contacts_search ON contacts USING gin (name_folded gin_trgm_ops)",
+    "CREATE INDEX IF NOT EXISTS ix_addresses_search ON addresses USING gin (key gin_trgm_ops)",
 )
-_COPIES = {
-    "contacts": f"""INSERT INTO contacts (id, workspace_id, first_name, last_name, name_folded, language, created_at,
-    updated_at) SELECT {CONTACT}, c.workspace_id, {_NAMES}, 'Person ' || i, 'person ' || i, 'en', c.created_at,
-    c.updated_at {_MANY} JOIN contacts c ON c.id = %(model)s""",
-    "addresses": f"""INSERT INTO addresses (id, workspace_id, contact_id, channel, raw, address, key, folded, domain,
-    created_at) SELECT {ADDRESS}, a.workspace_id, {CONTACT}, a.channel, made, made, made, made, split_part(made, '@', 2),
-    a.created_at {_MANY} JOIN addresses a ON a.contact_id = %(model)s
-    CROSS JOIN LATERAL (SELECT 'person.' || i || '@' || {_DOMAINS}) AS m (made)""",
-    "reach": f"""INSERT INTO reach (id, workspace_id, contact_id, channel) SELECT {REACH}, r.workspace_id, {CONTACT},
-    r.channel {_MANY} JOIN reach r ON r.contact_id = %(model)s""",
-    "consent_events": f"""INSERT INTO consent_events (id, workspace_id, contact_id, kind, received_at, commitment, body)
-    SELECT {EVENT}, e.workspace_id, {CONTACT}, e.kind, e.received_at, e.commitment, e.body
-    {_MANY} JOIN consent_events e ON e.id = (SELECT p.event_id FROM permissions p WHERE p.contact_id = %(model)s LIMIT 1)""",
-    "permissions": f"""INSERT INTO permissions (id, workspace_id, contact_id, purpose, channel, interest_id, state, level,
-    basis, event_id, updated_at) SELECT CASE WHEN p.purpose = 'tracking' THEN {TRACKING} ELSE {PERMISSION} END,
-    p.workspace_id, {CONTACT}, p.purpose, p.channel, p.interest_id, p.state, p.level, p.basis, {EVENT}, p.updated_at
-    {_MANY} JOIN permissions p ON p.contact_id = %(model)s""",
+_TYPED = ("mar", "person 77", "person 7771", "zoe", "123456@", "letters.ex", "son.999999", "łukasz person 1", "nobody here", "saoirse")
+
+
+def files(built: House, size: int, say: Say) -> dict[str, float]:
+    """A file of so many new people, of known ones, and half as many with a permission each."""
+    return importing.measure(built, size, say)
+
+
+def signals(built: House, _size: int, say: Say) -> dict[str, float]:
+    """Pictures and links over 64 connections, then what is taken in."""
+    answered = track.endpoint(built, sent_to(built, 20_000, lambda _: None), 10.0, CONNECTIONS, say)
+    return {
+        "track_requests_per_second": round(answered.count / answered.seconds),
+        "track_p99_ms": round(answered.p99_ms, 1),
+        "ingest_signals_per_second": round(track.ingest(sent_to(built, 20_000, lambda _: None), 5, say)),
+    }
+
+
+def counted(built: House, size: int, say: Say) -> dict[str, float]:
+    """Twenty segments over so many people with ten signals each; 95 of 100."""
+    where, took = sender(), []
+    segments.fill(where, built, size, say)
+    for name, raw in segments.segments(where.interest):
+        with transaction():
+            group = segment_queries.read(where.id, raw)
+        lasted, found = segments.seconds(where.id, group)
+        took.append(lasted)
+        say(f"  {name:30} {lasted * 1000:8.0f} ms {found:10,}")
+    return {f"segment_p95_seconds_{size}": round(percentile(took, 95), 3)}
+
+
+def search(built: House, size: int, say: Say) -> dict[str, float]:
+    """The first page of people for what somebody types; the slowest of three for each, 95 of 100."""
+    where, took = sender(), []
+    crowd = People(built.admin_url, say)
+    crowd.fill(where.model, size - 1)
+    with psycopg.connect(built.admin_url) as connection:
+        for statement in _SEARCH_INDEXES:
+            connection.execute(statement)
+    crowd.settle()
+    for typed in _TYPED:
+        lasted = []
+        for _ in range(4):
+            with transaction():
+                began = time.monotonic()
+                page = people_queries.list_people(where.id, Search(typed))
+                lasted.append(time.monotonic() - began)
+        took.append(max(lasted[1:]))
+        say(f"  {typed:20} {took[-1] * 1000:6.0f} ms, {len(page.rows)} on the first page")
+    return {"search_p95_ms": round(percentile(took, 95) * 1000)}
+
+
+PARTS: dict[str, Callable[[House, int, Say], dict[str, float]]] = {
+    "files": files, "signals": signals, "segments": counted, "search": search,
 }  # fmt: skip
 
 
-class People:
-    """Makes people in one database, each number once."""
+@click.command()
+@click.option("--only", type=click.Choice(sorted(PARTS)), multiple=True, help="Some of the figures.")
+@click.option("--people", default=1_000_000, show_default=True, help="How many people, and rows of a file.")
+def main(only: tuple[str, ...], people: int) -> None:
+    """Measure what people cost on this machine."""
+    logging.disable(logging.WARNING)
+    figures: dict[str, float] = {}
+    for name, part in PARTS.items():
+        if only and name not in only:
+            continue
+        sizes = sorted({min(people, 100_000), people}) if name == "segments" else [people]
+        for size in sizes:
+            click.echo(f"{name}, {size:,}:")
+            with house() as built:
+                figures |= part(built, size, click.echo)
+    click.echo(json.dumps({**figures, "machine": machine()}))
 
-    def __init__(self, admin_url: str, say: Callable[[str], None]) -> None:
-        """Args:
-        admin_url: of a superuser in that database, who may leave foreign keys unasked.
-        say: hears what is done.
-        """
-        self._url = admin_url
-        self._say = say
-        self._made = 0
 
-    def fill(self, model: UUID, count: int) -> None:
-        """So many more who have said what this contact has."""
-        first = self._made + 1
-        self._made += count
-        values = {"model": model, "first": first, "last": self._made}
-        with psycopg.connect(self._url) as connection:
-            connection.execute("SET LOCAL session_replication_role = replica")
-            # Neither freeze nor sending reads or writes these two; with them this takes several times as long.
-            connection.execute("DROP INDEX IF EXISTS ix_contacts_search, ix_addresses_search")
-            for table, statement in _COPIES.items():
-                self._say(f"  {table}: {connection.execute(statement, values).rowcount:,} rows")
-        self.settle()
-
-    def settle(self) -> None:
-        """Statistics and dirty pages of what was done before are not part of what is measured next."""
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            for table in TABLES:
-                connection.execute(f"VACUUM ANALYZE {table}")
-            connection.execute("CHECKPOINT")
+if __name__ == "__main__":
+    main()

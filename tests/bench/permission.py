@@ -17,8 +17,8 @@ from app.consent.seals import seal_now
 from app.kernel import clock
 from app.kernel.db import session, transaction
 from tests.bench import permission_flood, permission_forms, permission_ledger
+from tests.bench.crowd import People
 from tests.bench.house import House, house, sender
-from tests.bench.people import People
 from tests.bench.report import machine
 
 

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from app.kernel.db import session, transaction
 from tests.bench import permission_forms, processes
+from tests.bench.crowd import People
 from tests.bench.house import House, sender
-from tests.bench.people import People
 from tests.bench.permission_forms import Delays, Wrong
 from tests.bench.sinks import sink
 

@@ -11,8 +11,8 @@ import psycopg
 from app.kernel import clock
 from app.kernel.db import transaction
 from app.tracking import service, tokens
+from tests.bench.crowd import People
 from tests.bench.house import House, sender
-from tests.bench.people import People
 from tests.support import reading
 
 _MESSAGES = """INSERT INTO messages (mailing_no, n, workspace_id, contact_id, reach_id, dedupe_key, state, created_at,

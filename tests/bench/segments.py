@@ -20,8 +20,8 @@ from app.kernel.db import session, transaction
 from app.segments import queries
 from app.segments.rules import Group
 from tests.bench.asking import percentile
+from tests.bench.crowd import CONTACT, People
 from tests.bench.house import House, Sender, house, sender
-from tests.bench.people import CONTACT, People
 from tests.bench.report import machine
 
 SIGNALS_EACH = 10

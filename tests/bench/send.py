@@ -14,8 +14,8 @@ import click
 
 from tests.bench import freezing, probe, reference, report, sending, signing
 from tests.bench.asking import Asking
+from tests.bench.crowd import People
 from tests.bench.house import House, Sender, house, sender
-from tests.bench.people import People
 from tests.bench.report import Run, Signed
 from tests.bench.sinks import OWN, Sink, sink
 from tests.support.outbox import FROM, place_with_sender

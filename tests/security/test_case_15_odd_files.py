@@ -39,6 +39,19 @@ def test_odd_rows_are_left_out_and_the_others_come_in(staff, octets, left_out):
     assert sum(count for word, count in counts.items() if word not in {"new", "changed", "unchanged"}) == left_out
 
 
+def test_json_that_writes_half_characters_nul_or_depths_costs_its_rows(staff):
+    deep = b'{"email":"d@example.org","first name":' + b"[" * 5000 + b"]" * 5000 + b"}\n"
+    odd = b'{"email":"a@example.org","first name":"\\ud800"}\n{"email":"b@example.org","first name":"\\u0000"}\n' + deep
+    counts = staff.bring(b'{"email":"good@example.org","first name":"G"}\n' + odd + b'{"email":7}\n{"email":["x@example.org"]}\n')
+    assert counts["new"] == 2
+    assert sum(count for word, count in counts.items() if word != "new") == 4
+
+
+def test_nul_in_the_first_rows_costs_its_row(staff):
+    counts = staff.bring(HEAD + b"a@example.org,\x00\n" + b"".join(b"p%d@example.org,P\n" % n for n in range(20)))
+    assert counts == {"new": 20, "holds characters that cannot be read in this encoding": 1}
+
+
 def test_a_quote_that_never_ends_takes_at_most_its_own_part_of_the_file(staff):
     counts = staff.bring(HEAD + b"".join(b"p%d@example.org,P\n" % n for n in range(10)) + b'q@example.org,"open\n' + GOOD * 30_000 + b"last@example.org,L\n")
     assert counts["new"] >= 11
