@@ -23,6 +23,10 @@ from app.preferences import queries as preferences
 PAGE_ROWS = 50
 ENTRIES = 40
 COUNTED_UP_TO = 10_000
+LOOKED_THROUGH = 2_000
+"""So many of the newest are looked through for words before an index is asked: what a fortieth of a million have fills a
+page from these in 15 ms, where an index gives all of them first (1.8 s for what everybody has)."""
+COUNTED_THROUGH = 20_000
 OLDER, NEWER = "older", "newer"
 
 
@@ -68,6 +72,7 @@ class _Clauses:
 
     word: str
     joins: str
+    people: str = "contacts"
     where: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
 
@@ -80,18 +85,11 @@ def list_people(
     Raises:
         BadRequest: the cursor is not one of ours.
     """
-    clauses = _clauses(workspace_id, search)
-    direction = _position(clauses, cursor) if cursor else OLDER
-    order = "ASC" if direction == NEWER else "DESC"
-    statement = (
-        "SELECT c.id, c.first_name, c.last_name, c.language, c.created_at, coalesce(a.address, '') AS address,"  # noqa: S608
-        f" {clauses.word} AS word FROM contacts c{clauses.joins}"
-        " LEFT JOIN addresses a ON a.contact_id = c.id AND a.channel = 'email'"
-        f" WHERE {' AND '.join(clauses.where)} ORDER BY c.created_at {order}, c.id {order} LIMIT :limit"
-    )
-    rows = [
-        _listed(row) for row in session().execute(text(statement), {**clauses.values, "limit": limit + 1})
-    ]
+    position = _position(cursor) if cursor else None
+    direction = position.direction if position else OLDER
+    rows = _rows(workspace_id, search, position, limit, window=LOOKED_THROUGH) if search.query else []
+    if len(rows) <= limit:
+        rows = _rows(workspace_id, search, position, limit)
     more, rows = len(rows) > limit, rows[:limit]
     if direction == NEWER:
         rows.reverse()
@@ -102,23 +100,63 @@ def list_people(
     return Page(rows, older, newer)
 
 
-def count_people(workspace_id: UUID, search: Search) -> int | None:
-    """How many a search finds; None beyond ten thousand, where counting would cost more than it tells."""
-    clauses = _clauses(workspace_id, search)
+def _rows(
+    workspace_id: UUID, search: Search, position: _Position | None, limit: int, *, window: int = 0
+) -> list[ListedPerson]:
+    """The next people and one more; with a window only those among so many who stand there."""
+    clauses = _clauses(workspace_id, search, position, window)
+    order = "ASC" if position and position.direction == NEWER else "DESC"
     statement = (
-        f"SELECT count(*) FROM (SELECT FROM contacts c{clauses.joins}"  # noqa: S608  bound values only
+        "SELECT c.id, c.first_name, c.last_name, c.language, c.created_at, coalesce(a.address, '') AS address,"  # noqa: S608
+        f" {clauses.word} AS word FROM {clauses.people} c{clauses.joins}"
+        " LEFT JOIN addresses a ON a.contact_id = c.id AND a.channel = 'email'"
+        f" WHERE {' AND '.join(clauses.where)} ORDER BY c.created_at {order}, c.id {order} LIMIT :limit"
+    )
+    return [_listed(row) for row in session().execute(text(statement), {**clauses.values, "limit": limit + 1})]
+
+
+def count_people(workspace_id: UUID, search: Search) -> int | None:
+    """How many a search finds; None where they are too many: counting would cost more than it tells."""
+    if search.query:
+        among = _count(workspace_id, search, window=COUNTED_THROUGH)
+        if among > COUNTED_THROUGH // 40 and not _is_small(workspace_id):
+            return None
+    found = _count(workspace_id, search)
+    return found if found <= COUNTED_UP_TO else None
+
+
+def _is_small(workspace_id: UUID) -> bool:
+    query = text("SELECT count(*) FROM (SELECT FROM contacts WHERE workspace_id = :workspace_id LIMIT :limit) AS few")
+    values = {"workspace_id": workspace_id, "limit": COUNTED_THROUGH + 1}
+    return int(session().execute(query, values).scalar_one()) <= COUNTED_THROUGH
+
+
+def _count(workspace_id: UUID, search: Search, *, window: int = 0) -> int:
+    clauses = _clauses(workspace_id, search, None, window)
+    statement = (
+        f"SELECT count(*) FROM (SELECT FROM {clauses.people} c{clauses.joins}"  # noqa: S608  bound values only
         f" WHERE {' AND '.join(clauses.where)} LIMIT :limit) AS found"
     )
     found: int = (
         session().execute(text(statement), {**clauses.values, "limit": COUNTED_UP_TO + 1}).scalar_one()
     )
-    return found if found <= COUNTED_UP_TO else None
+    return found
 
 
-def _clauses(workspace_id: UUID, search: Search) -> _Clauses:
+def _clauses(workspace_id: UUID, search: Search, position: _Position | None, window: int) -> _Clauses:
     found = _Clauses(consent.contact_word_sql(), "")
     found.where = ["c.workspace_id = :workspace_id", "c.erased_at IS NULL"]
     found.values = {"workspace_id": workspace_id, "now": clock.now()}
+    if position is not None:
+        found.where.append(position.sql)
+        found.values |= {"at": position.at, "position": position.contact_id}
+    if window:
+        order = "ASC" if position and position.direction == NEWER else "DESC"
+        found.people = (
+            f"(SELECT * FROM contacts c WHERE {' AND '.join(found.where)}"  # noqa: S608  bound values only
+            f" ORDER BY c.created_at {order}, c.id {order} LIMIT :window)"
+        )
+        found.values["window"] = window
     if search.interest is not None:
         found.word = consent.word_sql()
         found.joins = (
@@ -130,11 +168,11 @@ def _clauses(workspace_id: UUID, search: Search) -> _Clauses:
     if search.word is not None:
         found.where.append(f"{found.word} = :word")
         found.values["word"] = search.word.value
-    _look_for(found, workspace_id, search.query)
+    _look_for(found, workspace_id, search.query, is_few=bool(window))
     return found
 
 
-def _look_for(clauses: _Clauses, workspace_id: UUID, query: str) -> None:
+def _look_for(clauses: _Clauses, workspace_id: UUID, query: str, *, is_few: bool) -> None:
     known = _by_address(workspace_id, query)
     if known is not None:
         clauses.where.append("c.id = :known")
@@ -143,6 +181,12 @@ def _look_for(clauses: _Clauses, workspace_id: UUID, query: str) -> None:
     for number, term in enumerate(rules.terms(query)):
         in_names = _bound(clauses, "name_folded", f"name{number}", term.names)
         in_keys = _bound(clauses, "key", f"key{number}", term.keys)
+        if is_few:
+            clauses.where.append(
+                f"({in_names} OR EXISTS (SELECT FROM addresses x WHERE x.contact_id = c.id"
+                f" AND x.channel = 'email' AND ({in_keys})))"
+            )
+            continue
         # Two trigram indexes, each asked alone: an OR over both tables would use neither.
         clauses.where.append(
             f"c.id IN (SELECT id FROM contacts WHERE workspace_id = :workspace_id AND ({in_names})"  # noqa: S608
@@ -179,7 +223,20 @@ def _cursor(direction: str, row: ListedPerson) -> str:
     return encode_cursor(direction, row.created_at.isoformat(), str(row.id))
 
 
-def _position(clauses: _Clauses, cursor: str) -> str:
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """Where a page begins, and which way it goes."""
+
+    direction: str
+    at: datetime
+    contact_id: UUID
+
+    @property
+    def sql(self) -> str:
+        return f"(c.created_at, c.id) {'>' if self.direction == NEWER else '<'} (:at, :position)"
+
+
+def _position(cursor: str) -> _Position:
     direction, at, contact_id = decode_cursor(cursor, str, str, str)
     try:
         moment, position = datetime.fromisoformat(at), UUID(contact_id)
@@ -187,10 +244,7 @@ def _position(clauses: _Clauses, cursor: str) -> str:
         moment = None
     if moment is None or moment.tzinfo is None or direction not in {OLDER, NEWER}:
         raise BadRequest("That page link is not whole. Go back to the first page.")
-    sign = ">" if direction == NEWER else "<"
-    clauses.where.append(f"(c.created_at, c.id) {sign} (:at, :position)")
-    clauses.values |= {"at": moment, "position": position}
-    return str(direction)
+    return _Position(str(direction), moment, position)
 
 
 # --- One person -------------------------------------------------------------------------------------------------
