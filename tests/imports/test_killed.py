@@ -82,7 +82,7 @@ def test_every_row_comes_in_once_however_often_workers_are_killed(live):
     where = make.place()
     permission = Permission((where.interests[0].id,), "Yes.", "From our book.", "the shop", "2026-05-01")
     plan = Plan(("email", "first_name", "last_name", "language"), permission=permission)
-    import_id = begin(where, file_of(4000), plan)
+    import_id = begin(where, file_of(1500), plan)
     chance = random.Random(7)
     kills = kill_until(import_id, "checked", chance)
     with transaction():
@@ -96,8 +96,8 @@ def test_every_row_comes_in_once_however_often_workers_are_killed(live):
             " (SELECT count(DISTINCT contact_id) FROM permissions WHERE state = 'yes'), (SELECT count(*) FROM import_rows)"
         )
     ).one()
-    assert tuple(counts) == (4000, 4000, 4000, 4000, 0)
-    assert taking.counts_of(import_id) == {"new": 4000, "yes": 4000}
+    assert tuple(counts) == (1500, 1500, 1500, 1500, 0)
+    assert taking.counts_of(import_id) == {"new": 1500, "yes": 1500}
 
 
 def test_somebody_who_signs_up_in_between_is_not_made_twice(live):
@@ -142,7 +142,7 @@ ROWS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=ROWS, rows=ROWS, known=st.sampled_from(list(Known)))
 def test_a_check_tells_what_taking_does(session, before, rows, known):
     """Against a plain account of the same rows: first come first served by key, typed cells, nothing taken away."""
