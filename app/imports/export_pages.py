@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from flask import Response as FlaskResponse
-from flask import make_response, redirect, render_template, request, url_for
+from flask import make_response, redirect, render_template, request, stream_with_context, url_for
 from marshmallow import fields, validate
 from werkzeug.wrappers import Response
 
@@ -72,7 +72,7 @@ def download(export_id: UUID) -> FlaskResponse:
         )
         name = f"{found.what}-{found.created_at:%Y-%m-%d}.{found.form}"
         kind, chunks, octets = _TYPES[found.form], found.chunks, found.octets
-    response = FlaskResponse(exporting.iter_octets(export_id, chunks), content_type=kind)
+    response = FlaskResponse(stream_with_context(exporting.iter_octets(export_id, chunks)), content_type=kind)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Content-Length"] = str(octets)
     response.headers["Cache-Control"] = "private, no-store"

@@ -9,13 +9,15 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import case, exists, or_, select, update
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from app.imports import exporting, service, staging, taking, undoing
-from app.imports.models import Import
+from app.imports.models import Import, ImportChange, ImportRow
 from app.imports.rules import AT_WORK, UNDO_DAYS, ImportState
 from app.kernel import clock, jobs
 from app.kernel.db import session, transaction
+from app.kernel.errors import Problem
 
 log = logging.getLogger(__name__)
 SLICE_SECONDS: Final = 20.0
@@ -60,38 +62,52 @@ def _step(import_id: UUID, state: ImportState, until: float) -> bool:
             taking.finish(import_id)
             return False
         return undoing.undo_some(import_id)
-    except (ValueError, LookupError, ArithmeticError) as fault:
-        # Of this file alone: others go on, and a person is told.
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: all of it comes again
+    except Problem as fault:
+        _fail(import_id, f"It stopped: {fault.detail}")
+    except (DBAPIError, ValueError, LookupError, ArithmeticError) as fault:
         log.exception("import %s failed", import_id)
         _fail(import_id, f"It stopped at something that Nod does not understand ({fault.__class__.__name__}).")
-        return False
+    return False
 
 
 def _fail(import_id: UUID, words: str) -> None:
+    """Of this file alone: others go on, and a person is told. What was taken is done, and can be taken back."""
+    taking.forget_rows(import_id)
     with transaction():
         session().execute(
             update(Import)
-            .where(Import.id == import_id, Import.state == ImportState.READING.value)
-            .values(state=ImportState.FAILED.value, fault=words, ended_at=clock.now())
-        )
+            .where(Import.id == import_id, Import.state.in_([found.value for found in AT_WORK]))
+            .values(
+                state=case(
+                    (Import.state == ImportState.READING.value, ImportState.FAILED.value), else_=ImportState.DONE.value
+                ),
+                fault=words, ended_at=clock.now(),
+            )
+        )  # fmt: skip
 
 
 def tidy() -> None:
     """Forget what is not needed any more: rows that were left out and what undoes an import, after thirty days."""
     now = clock.now()
-    for import_id in _ended_before(now - timedelta(days=UNDO_DAYS), (ImportState.DONE, ImportState.UNDONE)):
+    kept = or_(
+        exists().where(ImportRow.import_id == Import.id), exists().where(ImportChange.import_id == Import.id)
+    )
+    over = (ImportState.DONE, ImportState.UNDONE)
+    for import_id in _list(over, Import.ended_at < now - timedelta(days=UNDO_DAYS), kept):
         taking.forget_rows(import_id, all_of_them=True)
         with transaction():
             undoing.forget(import_id)
     waiting = (ImportState.UPLOADED, ImportState.CHECKED, ImportState.FAILED)
-    for import_id in _ended_before(now - timedelta(days=WAITING_DAYS), waiting, by=Import.created_at):
+    for import_id in _list(waiting, Import.created_at < now - timedelta(days=WAITING_DAYS)):
         taking.forget_rows(import_id, all_of_them=True)
         with transaction():
             service.forget(import_id)
     exporting.tidy()
 
 
-def _ended_before(moment: Any, states: tuple[ImportState, ...], by: Any = Import.ended_at) -> list[UUID]:
+def _list(states: tuple[ImportState, ...], *which: Any) -> list[UUID]:
     with transaction():
-        query = select(Import.id).where(Import.state.in_([found.value for found in states]), by < moment)
+        query = select(Import.id).where(Import.state.in_([found.value for found in states]), *which)
         return list(session().execute(query.limit(100)).scalars())

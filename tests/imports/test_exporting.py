@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from app.consent import service as consent
@@ -114,3 +116,17 @@ def test_a_file_that_is_being_written_is_not_handed_out(staff, where, people, mo
     with transaction():
         exporting._write_next(found.id)
     assert staff.get(f"{PAGE}/{found.id}").status_code == 409
+
+
+def test_a_server_streams_it_after_the_request_is_over(live, live_client):
+    """As a server does: nothing of a test's context is there while the body is read."""
+    where = make.place()
+    make.person(where.id, "mara@example.org")
+    with transaction():
+        export_id = exporting.start(where.id, "people", "csv", by=where.owner_id)
+    exporting.run()
+    Staff(live_client, owner_of(where))
+    with ThreadPoolExecutor(1) as apart:
+        ask = lambda: FlaskClient.open(live_client, f"{PAGE}/{export_id}", base_url=live.config["NOD"].url)  # noqa: E731
+        octets = apart.submit(lambda: ask().data).result()
+    assert b"mara@example.org" in octets

@@ -12,8 +12,10 @@ from app.consent.rules.suppressing import Listed
 from app.contacts import queries as contacts
 from app.contacts import service as contacts_service
 from app.contacts.addresses import normalise
+from app.imports import staging, taking
 from app.kernel import outgoing
 from app.kernel.db import session, transaction
+from app.kernel.errors import Conflict
 from app.kernel.outgoing import Answer
 from tests.imports.conftest import PAGE, Importer
 from tests.support import make
@@ -197,3 +199,28 @@ def test_a_file_can_be_fetched_from_a_public_web_server_only(staff, where, monke
     monkeypatch.setattr(outgoing, "get", lambda url, *, most: Answer(403, b""))
     assert "answered 403" in staff.post(PAGE, page=PAGE, url="https://open.example/p.csv").text
     assert "Choose a file, or say" in staff.post(PAGE, page=PAGE).text
+
+
+def test_a_file_that_cannot_go_on_says_so_and_keeps_nobody_up(staff, where, mara, monkeypatch):
+    monkeypatch.setattr(staging, "TAKE_AT_ONCE", 1)
+    url = staff.give("email\na@example.org\nb@example.org\n")
+    staff.check(url, **claimed(where))
+    real, taken = taking._permit, []
+
+    def refuse_second(*args):
+        taken.append(1)
+        if len(taken) == 2:
+            raise Conflict("This interest is gone.")
+        return real(*args)
+
+    monkeypatch.setattr(taking, "_permit", refuse_second)
+    other = staff.give("email\nother@example.org\n")
+    staff.check(other)
+    assert staff.post(f"{other}/take", page=other).status_code == 303
+    staff.take(url)
+    page = staff.get(url).text
+    assert "It stopped: This interest is gone. What came before it was taken" in page
+    assert "Take this import back" in page
+    assert (person(where, "a@example.org") is None, person(where, "b@example.org")) == (False, None)
+    assert staff.found(other).state == "done", "another file goes on"
+    assert staff.found(url).state == "done"
