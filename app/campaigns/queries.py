@@ -18,7 +18,7 @@ from app.delivery import queries as outbox
 from app.delivery.rules import WORDS, MessageState, Word
 from app.kernel import clock
 from app.kernel.db import session
-from app.kernel.errors import NotFound
+from app.kernel.errors import Conflict, NotFound, Unavailable
 from app.kernel.paging import Page, decode_cursor, encode_cursor
 from app.kernel.shared import Shared
 from app.segments import queries as segments
@@ -34,6 +34,7 @@ class Standing:
     """A campaign with what its mailing says; times are None where that has not happened.
 
     Attributes:
+        segment: the name of the segment whose people only get it, or empty.
         at: when it begins, or began.
         audience: how many people it was frozen for; None before.
         pause_reason: why it stands still, in words.
@@ -47,6 +48,7 @@ class Standing:
     letter_id: UUID
     interests: tuple[UUID, ...]
     segment_id: UUID | None
+    segment: str
     delay_seconds: int
     created_at: datetime
     mailing_no: int | None
@@ -65,12 +67,13 @@ class Standing:
 
 
 _STANDING = """
-SELECT c.id, c.name, coalesce(v.subject, l.subject) AS subject, c.letter_id, c.interests, c.segment_id, c.delay_seconds,
+SELECT c.id, c.name, coalesce(v.subject, l.subject) AS subject, c.letter_id, c.interests, c.segment_id, s.name AS segment, c.delay_seconds,
        c.created_at, c.mailing_no, m.state, m.content_version_id, coalesce(m.send_at, m.created_at) AS at,
        m.created_at AS launched_at, v.number AS version_number, m.frozen_at, m.ended_at, m.audience, m.pause_reason,
        m.again IS NOT NULL AS is_joined, m.launched_by, m.sender
 FROM campaigns c
 JOIN letters l ON l.id = c.letter_id
+LEFT JOIN segments s ON s.id = c.segment_id
 LEFT JOIN mailings m ON m.no = c.mailing_no
 LEFT JOIN letter_versions v ON v.id = m.content_version_id
 WHERE c.workspace_id = :workspace_id
@@ -160,12 +163,12 @@ def list_between(workspace_id: UUID, first: date, last: date, zone: str) -> list
 def _standing(row: Row[Any]) -> Standing:
     if row.mailing_no is None:
         return Standing(
-            row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.segment_id, row.delay_seconds,
-            row.created_at, None, State.DRAFT,
+            row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.segment_id, row.segment or "",
+            row.delay_seconds, row.created_at, None, State.DRAFT,
         )  # fmt: skip
     return Standing(
-        row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.segment_id, row.delay_seconds,
-        row.created_at, row.mailing_no, state_of(row.state), row.content_version_id, row.at, row.launched_at,
+        row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.segment_id, row.segment or "",
+        row.delay_seconds, row.created_at, row.mailing_no, state_of(row.state), row.content_version_id, row.at, row.launched_at,
         row.frozen_at, row.ended_at, row.audience, row.pause_reason or "", row.is_joined,
         row.launched_by, row.version_number or 0, row.sender,
     )  # fmt: skip
@@ -280,12 +283,13 @@ def _execute(sql: str, workspace_id: UUID, segment_id: UUID | None, values: dict
 def reckon(workspace_id: UUID, interests: Sequence[UUID], segment_id: UUID | None = None) -> Reckoning:
     """Who would get a mail about these interests now, and who would not and why; of a segment's people only.
 
-    Raises:
-        NotFound, BadInput: the segment is gone, or names what is not here any more.
-        Unavailable: counting took too long.
+    A segment that names what is gone, or takes too long to be counted, is told in ``fault``.
     """
     values = {"workspace_id": workspace_id, "interests": list(interests), "now": clock.now()}
-    counts: dict[str, int] = dict(_execute(_RECKON, workspace_id, segment_id, values))
+    try:
+        counts: dict[str, int] = dict(_execute(_RECKON, workspace_id, segment_id, values))
+    except (Conflict, Unavailable) as problem:
+        return Reckoning(0, dict.fromkeys(LEFT_OUT, 0), problem.detail)
     return Reckoning(counts.get("reached", 0), {key: counts.get(key, 0) for key in LEFT_OUT})
 
 

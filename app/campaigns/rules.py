@@ -74,10 +74,11 @@ LEFT_OUT: Final[Mapping[str, tuple[str, str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reckoning:
-    """Who would get a mail now, and who would not, by the keys of ``LEFT_OUT``."""
+    """Who would get a mail now, and who would not, by the keys of ``LEFT_OUT``; ``fault``: why that cannot be told."""
 
     reached: int
     left_out: Mapping[str, int]
+    fault: str = ""
 
     @property
     def total(self) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import fields, pre_load, validate
 
 from app.campaigns.rules import DELAYS, MAX_NAME
 from app.kernel.http.posted import Input, Line, Tick
@@ -21,8 +24,12 @@ class Chosen(Input):
     interests = fields.List(
         fields.UUID(error_messages={"invalid_uuid": "Choose from the list."}), load_default=list
     )
-    segment = fields.String(load_default="", validate=validate.Length(max=40))
+    segment = fields.UUID(load_default=None, error_messages={"invalid_uuid": "Choose from the list."})
     name = Line(longest=MAX_NAME, message="Write a name that you will know it by.")
+
+    @pre_load
+    def _all_of_them(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        return {name: value for name, value in data.items() if name != "segment" or value}
 
 
 class Sent(Input):

@@ -149,6 +149,8 @@ def _place(problem: content.Problem) -> str:
 def _check_audience(campaign: Campaign, reckoned: Reckoning) -> Check:
     if not campaign.interests:
         return Check("stop", "Nobody is chosen", "Choose the interests whose people get it.", "audience")
+    if reckoned.fault:
+        return Check("stop", "Its segment cannot be counted", reckoned.fault, "audience")
     if not reckoned.reached:
         return Check(
             "stop", "Nobody would get it", "No one has said yes to the chosen interests.", "audience"

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from app.accounts import queries as accounts
 from app.kernel import clock, module
 from app.kernel.db import forget_once, once, session
-from app.kernel.errors import BadInput, NotFound, Unavailable
+from app.kernel.errors import BadInput, Conflict, NotFound, Unavailable
 from app.kernel.segment_fields import Bound, SegmentChoices, SegmentField
 from app.segments import compiler, rules
 from app.segments.models import Segment, SegmentVersion
@@ -168,10 +168,15 @@ def members_sql(
 
     Raises:
         NotFound: none of this workspace.
-        BadInput: it names what is not here any more.
+        Conflict: it names what is not here any more.
     """
-    tree = get_segment(workspace_id, segment_id).tree if version is None else _tree_of(workspace_id, segment_id, version)
-    return select_sql(workspace_id, read(workspace_id, tree))
+    found = get_segment(workspace_id, segment_id)
+    tree = found.tree if version is None else _tree_of(workspace_id, segment_id, version)
+    try:
+        return select_sql(workspace_id, read(workspace_id, tree))
+    except BadInput as fault:
+        words = next(iter(fault.fields.values()), fault.detail)
+        raise Conflict(f"The segment “{found.name}” cannot be told any more: {words}") from None
 
 
 def _tree_of(workspace_id: UUID, segment_id: UUID, version: int) -> dict[str, Any]:

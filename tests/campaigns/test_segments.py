@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from sqlalchemy import text
 
@@ -11,7 +13,7 @@ from app.contacts import queries as contacts_queries
 from app.contacts import service as contacts
 from app.delivery import schedule
 from app.kernel.db import session, transaction
-from app.kernel.errors import BadInput
+from app.kernel.errors import BadInput, Unavailable
 from app.segments import service as segments
 from tests.campaigns.conftest import launched
 from tests.support import make
@@ -77,7 +79,34 @@ def test_a_segment_that_cannot_be_told_any_more_waits_for_a_person_and_keeps_nob
     schedule.run()
     state, reason = session().execute(text("SELECT state, pause_reason FROM mailings WHERE no = :no"), {"no": number}).one()
     assert (state, addresses(number)) == ("paused", set())
-    assert reason.startswith("Its audience cannot be made: ")
+    assert reason.startswith("Its audience cannot be made: The segment “Kiel” cannot be told any more: ")
+
+
+def test_a_draft_whose_segment_cannot_be_told_says_why_and_does_not_leave(where, made, staff, segment, monkeypatch):
+    narrow(where, made, segment)
+    tree = {"match": "all", "rules": [{"field": "contacts.field.gone", "op": "is", "value": "Kiel"}]}
+    session().execute(text("UPDATE segment_versions SET tree = CAST(:tree AS jsonb)"), {"tree": json.dumps(tree)})
+    session().commit()
+    words = "The segment “Zoë and Zoë” cannot be told any more"
+    for page in ("audience", "review"):
+        answer = staff.get(f"/campaigns/{made.campaign.id}/{page}")
+        assert (answer.status_code, words in answer.text) == (200, True), page
+    with pytest.raises(BadInput, match="Its segment cannot be counted"), transaction():
+        service.launch(
+            where.id, made.campaign.id, revision=made.revision, send_at=None, by=where.owner_id, delay_seconds=0
+        )
+
+
+def test_a_launched_one_shows_its_page_though_nobody_can_be_counted(where, made, staff, segment, monkeypatch):
+    narrow(where, made, segment)
+    launched(made, delay=600)
+
+    def slow(*_: object) -> None:
+        raise Unavailable("Counting took longer than 5 seconds and was stopped.")
+
+    monkeypatch.setattr(queries.segments, "members_sql", slow)
+    answer = staff.get(f"/campaigns/{made.campaign.id}/sending")
+    assert (answer.status_code, "people who cannot be counted right now" in answer.text) == (200, True)
 
 
 def test_the_page_counts_a_segment_before_it_is_kept(where, made, staff, segment):
@@ -92,6 +121,12 @@ def test_the_page_counts_a_segment_before_it_is_kept(where, made, staff, segment
     assert queries.get_campaign(where.id, made.campaign.id).segment_id == segment
     with transaction():
         assert service.copy(where.id, made.campaign.id).segment_id == segment
+    assert "New coffees, of the segment “Zoë and Zoë”" in staff.get(f"/campaigns/{made.campaign.id}/review").text
+    refused = staff.post(page, page=page, name="", interests=str(where.interests[0].id), segment=str(segment))
+    assert (refused.status_code, f'value="{segment}" selected' in refused.text) == (422, True)
+    for odd in ("7", "nobody"):
+        assert staff.post(page, page=page, name="A", interests=str(where.interests[0].id), segment=odd).status_code == 422
+    assert staff.post(page, page=page, name="A", interests=str(where.interests[0].id), segment="").status_code == 303
     other = make.place()
     with pytest.raises(BadInput), transaction():
         theirs = segments.create(other.id, "Theirs", named("Zoë"), by=acts.COMMAND).id

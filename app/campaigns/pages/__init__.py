@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,12 @@ def standing_of(campaign_id: UUID) -> Standing:
         NotFound: none of this workspace.
     """
     return queries.get_standing(current_actor().workspace_id, campaign_id)
+
+
+def topics_of(standing: Standing, names: Iterable[str]) -> str:
+    """Whom a campaign is for, in a line: what they said yes to, and the segment that narrows them."""
+    topics = ", ".join(names)
+    return f"{topics}, of the segment “{standing.segment}”" if standing.segment else topics
 
 
 def zone_of() -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, jsonify, make_response, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -98,12 +99,13 @@ def choose(campaign_id: UUID) -> BaseResponse:
     standing = standing_of(campaign_id)
     try:
         values = posted(Chosen())
-        segment_id = next(iter(_ids([values["segment"]])), None)
-        service.choose(current_actor().workspace_id, campaign_id, values["name"], values["interests"], segment_id)
+        service.choose(
+            current_actor().workspace_id, campaign_id, values["name"], values["interests"], values["segment"]
+        )
     except BadInput as fault:
         fields = {name.split(".")[0]: message for name, message in fault.fields.items()}
         return make_response(
-            _audience(standing, _ids(request.form.getlist("interests")), None, fields), fault.status
+            _audience(standing, _ids(request.form.getlist("interests")), _offered(request.form), fields), fault.status
         )
     return to("review", campaign_id)
 
@@ -135,10 +137,13 @@ def _tried(standing: Standing) -> list[UUID]:
 
 
 def _tried_segment(standing: Standing) -> UUID | None:
-    if "segment" not in request.args:
-        return standing.segment_id
+    return _offered(request.args) if "segment" in request.args else standing.segment_id
+
+
+def _offered(given: MultiDict[str, str]) -> UUID | None:
+    """The segment that somebody chose, if it is one of this workspace's."""
     known = {found for found, _ in segments.list_names(current_actor().workspace_id)}
-    return next((found for found in _ids(request.args.getlist("segment")) if found in known), None)
+    return next((found for found in _ids(given.getlist("segment")) if found in known), None)
 
 
 def _ids(words: Sequence[str]) -> list[UUID]:

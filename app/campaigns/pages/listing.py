@@ -7,7 +7,7 @@ from typing import Any
 from flask import render_template, request, url_for
 
 from app.campaigns import queries
-from app.campaigns.pages import badge_of, blueprint, home_of, zone_of
+from app.campaigns.pages import badge_of, blueprint, home_of, topics_of, zone_of
 from app.campaigns.queries import Standing
 from app.campaigns.rules import WORDS, Progress, State
 from app.consent import queries as consent
@@ -39,7 +39,7 @@ def index() -> str:
                 row,
                 progress.get(row.mailing_no or 0),
                 clicked.get(row.mailing_no or 0, 0),
-                ", ".join(names[found] for found in row.interests if found in names),
+                topics_of(row, [names[found] for found in row.interests if found in names]),
             )
             for row in page.rows
         ],

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from app.accounts import queries as accounts
 from app.campaigns import queries, rules
-from app.campaigns.pages import badge_of, blueprint, standing_of, to
+from app.campaigns.pages import badge_of, blueprint, standing_of, to, topics_of
 from app.campaigns.pages.sending import progress_values
 from app.campaigns.queries import Standing
 from app.campaigns.rules import Slot, State
@@ -59,7 +59,7 @@ def report_page(standing: Standing, notice: str = "") -> str:
         campaign=standing,
         word=word,
         tone=tone,
-        topics=", ".join(names),
+        topics=topics_of(standing, names),
         zone=brand.time_zone,
         may_write=actor.may("campaigns.write"),
         answers=_answers(standing, opened, clicked, left, figures.sent),

@@ -11,7 +11,7 @@ from flask import make_response, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.campaigns import queries, rules, service
-from app.campaigns.pages import STEPS, blueprint, standing_of, to, zone_of
+from app.campaigns.pages import STEPS, blueprint, standing_of, to, topics_of, zone_of
 from app.campaigns.pages.drafts import reckoned_values
 from app.campaigns.queries import Standing
 from app.campaigns.rules import DELAYS, State
@@ -96,7 +96,7 @@ def _review(standing: Standing, *, notice: str = "", errors: Mapping[str, str] |
         letter=seen.letter,
         subject=subject,
         preheader=preheader,
-        topics=", ".join(names),
+        topics=topics_of(standing, names),
         sender=seen.sender,
         checks=[(check, *steps.get(check.step, ("", ""))) for check in checks if check.severity != "pass"],
         passed=[check.title for check in checks if check.severity == "pass"],

@@ -183,7 +183,8 @@ def _figures(standing: Standing, zone: str = "") -> dict[str, Any]:
     }
     if standing.frozen_at is None or standing.mailing_no is None:
         wait = (standing.at - clock.now()).total_seconds() if standing.at else 0
-        reached = queries.reckon_about(workspace_id, standing.interests, standing.segment_id).reached
+        reckoned = queries.reckon_about(workspace_id, standing.interests, standing.segment_id)
+        reached = None if reckoned.fault else reckoned.reached
         return values | {"reached": reached, "wait": rules.in_words(int(wait)) if wait > 0 else ""}
     figures = queries.progress_of(workspace_id, [standing.mailing_no])[standing.mailing_no]
     values["limits"] = outbox.limits_of(workspace_id, standing.mailing_no)
