@@ -73,6 +73,7 @@ class _Clauses:
     word: str
     joins: str
     people: str = "contacts"
+    order: str = "DESC"
     where: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
 
@@ -87,9 +88,19 @@ def list_people(
     """
     position = _position(cursor) if cursor else None
     direction = position.direction if position else OLDER
-    rows = _rows(workspace_id, search, position, limit, window=LOOKED_THROUGH) if search.query else []
-    if len(rows) <= limit:
-        rows = _rows(workspace_id, search, position, limit)
+    clauses = _clauses(workspace_id, search, position)
+    statement, values = _statement(clauses), {**clauses.values, "limit": limit + 1}
+    if search.query:
+        few = _clauses(workspace_id, search, position, LOOKED_THROUGH)
+        # The whole search is begun only where those next to here do not fill the page.
+        statement = (
+            f"WITH near AS MATERIALIZED ({_statement(few)})"  # noqa: S608  bound values only
+            " SELECT * FROM near WHERE (SELECT count(*) FROM near) = :limit"
+            f" UNION ALL SELECT * FROM ({statement}) AS whole WHERE (SELECT count(*) FROM near) < :limit"
+            f" ORDER BY created_at {clauses.order}, id {clauses.order}"
+        )
+        values |= few.values
+    rows = [_listed(row) for row in session().execute(text(statement), values)]
     more, rows = len(rows) > limit, rows[:limit]
     if direction == NEWER:
         rows.reverse()
@@ -100,58 +111,50 @@ def list_people(
     return Page(rows, older, newer)
 
 
-def _rows(
-    workspace_id: UUID, search: Search, position: _Position | None, limit: int, *, window: int = 0
-) -> list[ListedPerson]:
-    """The next people and one more; with a window only those among so many who stand there."""
-    clauses = _clauses(workspace_id, search, position, window)
-    order = "ASC" if position and position.direction == NEWER else "DESC"
-    statement = (
+def _statement(clauses: _Clauses) -> str:
+    order = clauses.order
+    return (
         "SELECT c.id, c.first_name, c.last_name, c.language, c.created_at, coalesce(a.address, '') AS address,"  # noqa: S608
         f" {clauses.word} AS word FROM {clauses.people} c{clauses.joins}"
         " LEFT JOIN addresses a ON a.contact_id = c.id AND a.channel = 'email'"
         f" WHERE {' AND '.join(clauses.where)} ORDER BY c.created_at {order}, c.id {order} LIMIT :limit"
     )
-    return [_listed(row) for row in session().execute(text(statement), {**clauses.values, "limit": limit + 1})]
 
 
 def count_people(workspace_id: UUID, search: Search) -> int | None:
     """How many a search finds; None where they are too many: counting would cost more than it tells."""
-    if search.query:
-        among = _count(workspace_id, search, window=COUNTED_THROUGH)
-        if among > COUNTED_THROUGH // 40 and not _is_small(workspace_id):
+    found, among = _count(_clauses(workspace_id, search, None, COUNTED_THROUGH if search.query else 0))
+    if among >= COUNTED_THROUGH:
+        if found > COUNTED_THROUGH // 40:
             return None
-    found = _count(workspace_id, search)
+        found, _ = _count(_clauses(workspace_id, search, None))
     return found if found <= COUNTED_UP_TO else None
 
 
-def _is_small(workspace_id: UUID) -> bool:
-    query = text("SELECT count(*) FROM (SELECT FROM contacts WHERE workspace_id = :workspace_id LIMIT :limit) AS few")
-    values = {"workspace_id": workspace_id, "limit": COUNTED_THROUGH + 1}
-    return int(session().execute(query, values).scalar_one()) <= COUNTED_THROUGH
-
-
-def _count(workspace_id: UUID, search: Search, *, window: int = 0) -> int:
-    clauses = _clauses(workspace_id, search, None, window)
+def _count(clauses: _Clauses) -> tuple[int, int]:
+    """How many are found, one more than matters at most; with a window, among how many."""
+    among = f"(SELECT count(*) FROM {clauses.people} c)" if clauses.values.get("window") else "0"  # noqa: S608
     statement = (
-        f"SELECT count(*) FROM (SELECT FROM {clauses.people} c{clauses.joins}"  # noqa: S608  bound values only
+        f"SELECT count(*), {among} FROM (SELECT FROM {clauses.people} c{clauses.joins}"  # noqa: S608  bound values only
         f" WHERE {' AND '.join(clauses.where)} LIMIT :limit) AS found"
     )
-    found: int = (
-        session().execute(text(statement), {**clauses.values, "limit": COUNTED_UP_TO + 1}).scalar_one()
-    )
-    return found
+    row = session().execute(text(statement), {**clauses.values, "limit": COUNTED_UP_TO + 1}).one()
+    return row[0], row[1]
 
 
-def _clauses(workspace_id: UUID, search: Search, position: _Position | None, window: int) -> _Clauses:
+def _clauses(
+    workspace_id: UUID, search: Search, position: _Position | None, window: int = 0
+) -> _Clauses:
+    """With a window only those among so many who stand next to the position."""
     found = _Clauses(consent.contact_word_sql(), "")
     found.where = ["c.workspace_id = :workspace_id", "c.erased_at IS NULL"]
     found.values = {"workspace_id": workspace_id, "now": clock.now()}
     if position is not None:
         found.where.append(position.sql)
         found.values |= {"at": position.at, "position": position.contact_id}
+        found.order = "ASC" if position.direction == NEWER else "DESC"
     if window:
-        order = "ASC" if position and position.direction == NEWER else "DESC"
+        order = found.order
         found.people = (
             f"(SELECT * FROM contacts c WHERE {' AND '.join(found.where)}"  # noqa: S608  bound values only
             f" ORDER BY c.created_at {order}, c.id {order} LIMIT :window)"
