@@ -58,7 +58,19 @@ _PERMISSIONS = text(
 def _people_columns(workspace_id: UUID) -> list[str]:
     fields = [found.key for found in contacts.list_fields(workspace_id)]
     interests = [found.name for found in consent.list_interests(workspace_id)]
-    return ["email", "first_name", "last_name", "language", "added_at", "permission", *interests, *fields]
+    return _apart(["email", "first_name", "last_name", "language", "added_at", "permission", *interests, *fields])
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """An interest or a field may be called like something else: the later one gets a number."""
+    found: list[str] = []
+    for name in names:
+        number, free = 1, name
+        while free in found:
+            number += 1
+            free = f"{name} ({number})"
+        found.append(free)
+    return found
 
 
 def _people(found: Export) -> Part:

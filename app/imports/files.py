@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import IO, Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.imports.models import ImportChunk
@@ -25,12 +25,6 @@ def keep(import_id: UUID, file: IO[bytes]) -> None:
 def forget(import_id: UUID) -> None:
     """The file is not needed any more."""
     session().execute(delete(ImportChunk).where(ImportChunk.import_id == import_id))
-
-
-def is_kept(import_id: UUID) -> bool:
-    """Whether the file is here."""
-    query = select(func.count()).select_from(ImportChunk).where(ImportChunk.import_id == import_id)
-    return bool(session().execute(query).scalar_one())
 
 
 class Kept(io.RawIOBase):

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import case, exists, or_, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from app.imports import exporting, service, staging, taking, undoing
+from app.imports import exporting, files, service, staging, taking, undoing
 from app.imports.models import Import, ImportChange, ImportRow
 from app.imports.rules import AT_WORK, UNDO_DAYS, ImportState
 from app.kernel import clock, jobs
@@ -22,6 +22,9 @@ from app.kernel.errors import Problem
 log = logging.getLogger(__name__)
 SLICE_SECONDS: Final = 20.0
 """So long a worker stays with files before it looks at other work."""
+READ_SECONDS: Final = 80.0
+"""Reading goes on for so long where nobody else waits, since each beginning passes over all that was read before; less
+than the time after which a job is taken for dead."""
 WAITING_DAYS: Final = 7
 """A file that nobody takes is forgotten after so long."""
 
@@ -42,18 +45,19 @@ def _run(states: Sequence[str]) -> None:
         with transaction():
             query = select(Import.id, Import.state).where(Import.state.in_(states)).order_by(Import.began_at)
             waiting = [(row[0], ImportState(row[1])) for row in session().execute(query)]
-        if not any([_step(import_id, state, until) for import_id, state in waiting]):  # noqa: C419  each gets its turn
+        to_read = SLICE_SECONDS / 2 if len(waiting) > 1 else READ_SECONDS
+        if not any([_step(import_id, state, to_read) for import_id, state in waiting]):  # noqa: C419  each gets its turn
             return
     with transaction():
         jobs.ring_job(service.JOB)
         jobs.ring_job(service.HELP)
 
 
-def _step(import_id: UUID, state: ImportState, until: float) -> bool:
+def _step(import_id: UUID, state: ImportState, to_read: float) -> bool:
     """One piece of work on a file; whether it may have more."""
     try:
         if state is ImportState.READING:
-            if staging.read_some(import_id, min(until, time.monotonic() + SLICE_SECONDS / 2)):
+            if staging.read_some(import_id, time.monotonic() + to_read):
                 staging.check(import_id)
             return True
         if state is ImportState.TAKING:
@@ -76,7 +80,7 @@ def _fail(import_id: UUID, words: str) -> None:
     """Of this file alone: others go on, and a person is told. What was taken is done, and can be taken back."""
     taking.forget_rows(import_id)
     with transaction():
-        session().execute(
+        moved = session().execute(
             update(Import)
             .where(Import.id == import_id, Import.state.in_([found.value for found in AT_WORK]))
             .values(
@@ -85,7 +89,10 @@ def _fail(import_id: UUID, words: str) -> None:
                 ),
                 fault=words, ended_at=clock.now(),
             )
-        )  # fmt: skip
+            .returning(Import.state)
+        ).scalar_one_or_none()  # fmt: skip
+        if moved == ImportState.DONE:
+            files.forget(import_id)
 
 
 def tidy() -> None:

@@ -13,7 +13,6 @@ from uuid import UUID
 
 UNDO_DAYS: Final = 30
 MOST_COLUMNS: Final = 200
-IGNORE: Final = ""
 FIELD: Final = "field:"
 """Begins the target of a workspace's own field; its key follows."""
 
@@ -177,8 +176,8 @@ def _named(name: str, own: Mapping[str, str], taken: set[str]) -> str:
     for target, names in _NAMES.items():
         if name in names and target not in taken:
             return target.value
-    target_of_own = own.get(name, IGNORE)
-    return IGNORE if target_of_own in taken else target_of_own
+    target_of_own = own.get(name, "")
+    return "" if target_of_own in taken else target_of_own
 
 
 def _holds_addresses(sample: Sequence[Sequence[str]], number: int) -> bool:

@@ -128,24 +128,36 @@ _OUT: Final = (NEVER, HERE)
 def check(import_id: UUID) -> None:
     """Tell what would become of each row; those that are left out are marked, with their cells for whoever mends them."""
     with transaction():
-        found = session().execute(select(Import).where(Import.id == import_id)).scalar_one()
+        found = _held(import_id)
+        if found is None:
+            return
         session().execute(text("SET LOCAL statement_timeout = '10min'"))
         session().execute(_DOUBLES, {"id": import_id, "words": TWICE})
     classed = classing.of(Plan.from_json(found.plan or {}))
     counts: dict[str, int] = {}
     for first in range(1, found.rows + 1, COUNT_AT_ONCE):
         with transaction():
+            if _held(import_id) is None:
+                return
             for verdict, count in _class(found, classed, first, min(first + COUNT_AT_ONCE - 1, found.rows)):
                 counts[verdict] = counts.get(verdict, 0) + count
     _keep_cells(found)
     with transaction():
+        if _held(import_id) is None:
+            return
         faults = {fault: count for fault, count in session().execute(_FAULTS, {"id": import_id})}  # noqa: C416  rows
         _cut(import_id, found.rows)
         session().execute(
             update(Import)
-            .where(Import.id == import_id, Import.state == ImportState.READING.value)
+            .where(Import.id == import_id)
             .values(state=ImportState.CHECKED.value, checked=counts | faults, ended_at=clock.now())
         )
+
+
+def _held(import_id: UUID) -> Import | None:
+    """The import, as long as it is being read: whoever was taken for dead must mark no row of one that is being taken."""
+    query = select(Import).where(Import.id == import_id, Import.state == ImportState.READING.value)
+    return session().execute(query.with_for_update()).scalar_one_or_none()
 
 
 def _class(found: Import, classed: Classing, first: int, last: int) -> list[tuple[str, int]]:

@@ -76,6 +76,18 @@ def test_it_can_be_narrowed_and_read_by_programs(staff, where, people, monkeypat
         assert staff.post(PAGE, page=PAGE, **wrong).status_code == 422
 
 
+def test_what_is_called_like_something_else_gets_a_number(staff, where, people, monkeypatch):
+    with transaction():
+        contacts_service.define_field(where.id, "Their language", "text", key="language")
+        consent.define_interest(where.id, "email", description="", pace="")
+        contacts_service.set_fields(where.id, people[0].id, {"language": "Plattdeutsch"})
+    lines = staff.get(ask(staff, monkeypatch, form="jsonl")).data.decode().splitlines()
+    first = json.loads(lines[0])
+    assert (first["email"], first["language"], first["language (2)"]) == ("p0@example.org", "en", "Plattdeutsch")
+    heads = list(rows_of(staff, ask(staff, monkeypatch))[0])
+    assert {"email (2)", "language (2)", "city", "New coffees"} < set(heads)
+
+
 def test_signals_of_who_lets_us_see_them(staff, where, session, monkeypatch):
     reader = make.person(where.id, "r@example.org")
     session.execute(

@@ -167,6 +167,15 @@ def test_an_import_belongs_to_its_workspace(staff, where, app, session):
     assert "people.csv" not in other.get(PAGE).text
 
 
+def test_who_is_not_signed_in_sends_no_large_file(staff, app, where):
+    stranger = app.test_client()
+    body = b"x" * (3 * 1024 * 1024)
+    answer = stranger.post(PAGE, data=body, content_type="multipart/form-data; boundary=part")
+    assert answer.status_code in {401, 413}
+    large = "email,first name\n" + "".join(f"p{n}@example.org,{'x' * 60}\n" for n in range(40_000))
+    assert staff.found(staff.give(large)).octets > 2 * 1024 * 1024
+
+
 def test_the_other_encoding_is_one_choice_away(staff):
     url = staff.give("email,name\na@example.org,Jürgen Ost\n".encode("cp1252"))
     assert "Jürgen Ost" in staff.get(url).text

@@ -126,6 +126,22 @@ def test_somebody_who_signs_up_in_between_is_not_made_twice(live):
     assert session().execute(text("SELECT count(*) FROM contacts")).scalar_one() == 2
 
 
+def test_a_reader_that_was_taken_for_dead_touches_nothing_that_is_being_taken(live, monkeypatch):
+    where = make.place()
+    monkeypatch.setattr(staging, "TAKE_AT_ONCE", 1)
+    import_id = begin(where, b"email\nmara@example.org\nben@example.org\n", Plan(("email",), Known.SKIP))
+    assert staging.read_some(import_id, time.monotonic() + 9)
+    staging.check(import_id)
+    with transaction():
+        service.take(where.id, import_id, by=where.owner_id)
+    assert taking.take_one(import_id)
+    staging.check(import_id)
+    while taking.take_one(import_id):
+        pass
+    assert taking.counts_of(import_id) == {"new": 2}
+    assert session().execute(text("SELECT count(*) FROM import_rows WHERE fault IS NOT NULL")).scalar_one() == 0
+
+
 def wait_for_a_lock() -> None:
     waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     until = time.monotonic() + 20
