@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import IO, Any, Final
@@ -236,7 +237,8 @@ def _page(found: Import, errors: Mapping[str, str] | None = None, form: Any = No
     if found.checked is not None:
         context["sums"] = _sums(found.checked)
     if state in {ImportState.TAKING, ImportState.DONE}:
-        context["done"] = _sums(taking.counts_of(found.id))
+        left_out = {word: n for word, n in (found.checked or {}).items() if word not in DONE_WORDS}
+        context["done"] = _sums(_added(left_out, taking.counts_of(found.id)))
     context["may_undo"] = service.may_undo(found)
     return render_template("imports/show.html", **context)
 
@@ -292,6 +294,10 @@ def _lasting(seconds: float) -> str:
     whole = timedelta(seconds=max(int(seconds), 1))
     minutes, rest = divmod(int(whole.total_seconds()), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return dict(Counter(one) + Counter(other))
 
 
 def _sums(counts: Mapping[str, int]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def change(segment_id: UUID) -> Response:
 
 
 def _told(known: Known) -> dict[str, Any]:
-    said = sentence(queries.read(current_actor().workspace_id, known.tree))
+    said = queries.say(current_actor().workspace_id, known.tree)
     return {
         "id": str(known.id), "name": known.name, "version": known.version, "tree": known.tree, "says": said,
         "changed_at": known.changed_at.isoformat(), "archived": known.archived_at is not None,

@@ -50,7 +50,7 @@ def _row(found: Known) -> dict[str, Any]:
     return {
         "url": url_for(".show", segment_id=found.id),
         "name": found.name,
-        "sentence": _said(found.tree),
+        "sentence": queries.say(current_actor().workspace_id, found.tree),
         "changed_at": found.changed_at,
     }
 
@@ -199,17 +199,10 @@ def _versions(known: Known) -> list[dict[str, Any]]:
         {
             "number": found.version,
             "at": found.created_at,
-            "sentence": _said(found.tree),
+            "sentence": queries.say(current_actor().workspace_id, found.tree),
         }
         for found in queries.list_versions(current_actor().workspace_id, known.id)
     ]
-
-
-def _said(tree: Mapping[str, Any]) -> str:
-    try:
-        return sentence(queries.read(current_actor().workspace_id, tree))
-    except BadInput:
-        return "It names something that is not here any more. Open it and choose anew."
 
 
 def _by() -> acts.By:

@@ -22,6 +22,7 @@ from app.kernel.segment_fields import Bound, SegmentChoices, SegmentField
 from app.segments import compiler, rules
 from app.segments.models import Segment, SegmentVersion
 from app.segments.rules import BadTree, Group
+from app.segments.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -143,6 +144,14 @@ def list_versions(workspace_id: UUID, segment_id: UUID) -> list[SegmentVersion]:
         SegmentVersion.workspace_id == workspace_id, SegmentVersion.segment_id == segment_id
     )
     return list(session().execute(query.order_by(SegmentVersion.version.desc())).scalars())
+
+
+def say(workspace_id: UUID, tree: Mapping[str, Any]) -> str:
+    """What a stored tree says in a sentence, or that it names what is gone."""
+    try:
+        return sentence(read(workspace_id, tree))
+    except BadInput:
+        return "It names something that is not here any more. Open it and choose anew."
 
 
 def segments_in(tree: Mapping[str, Any]) -> set[UUID]:

@@ -42,7 +42,10 @@ def test_a_file_is_guessed_checked_and_taken(staff, where):
     left = staff.get(f"{url}/left-out.csv").text
     assert '"no address","X","Y","en","2","' in left
     assert '"mara@example.ORG","Twice","","","4","stands in the file twice"' in left
-    assert "What became of it" in staff.get(url).text
+    page = " ".join(staff.get(url).text.split())
+    assert "What became of it" in page
+    assert "stands in the file twice" in page, "what was left out by the check is told and to be had here, too"
+    assert "left-out.csv" in page
 
 
 @pytest.fixture

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
+from sqlalchemy import update
 
 from app.accounts import service as accounts
 from app.accounts.rules import acts
 from app.kernel.db import transaction
+from app.segments.models import SegmentVersion
 from tests.segments.test_service import tree
 from tests.support import make
 
@@ -52,3 +56,15 @@ def test_what_does_not_fit_names_its_place(where, program):
     assert program("POST", PATH, name="Maras", tree=tree(), sql="1").status_code == 422
     assert program("POST", PATH, name="Maras").status_code == 422
     assert program("POST", PATH, name="Maras", tree=tree(), scopes=["people.read"]).status_code == 403
+
+
+def test_one_that_names_what_is_gone_keeps_no_other_from_programs(where, program, session):
+    program("POST", PATH, name="Maras", tree=tree())
+    broken = program("POST", PATH, name="Broken", tree=tree()).json["id"]
+    gone = {"match": "all", "rules": [{"field": "contacts.field.gone", "op": "is", "value": "x"}]}
+    session.execute(update(SegmentVersion).values(tree=gone).where(SegmentVersion.segment_id == UUID(broken)))
+    session.commit()
+    says = {found["name"]: found["says"] for found in program("GET", PATH).json["segments"]}
+    assert says["Broken"].startswith("It names something that is not here any more")
+    assert says["Maras"].startswith("People of whom")
+    assert program("GET", f"{PATH}/{broken}").status_code == 422
