@@ -34,9 +34,9 @@ from app.kernel import clock
 from app.kernel.db import db
 from app.kernel.ids import uuid7
 from app.tracking import stream
+from app.tracking.grouping import GroupWriter
 from app.tracking.rules import hits
 from app.tracking.rules.hits import Hit, Kind
-from app.tracking.shared import Shared
 from app.tracking.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class Recorder:
 
     def _begin(self) -> None:
         """A new series of numbers, for a new process."""
-        self._queue = Shared(self._write)
+        self._queue = GroupWriter(self._write)
         self._source = uuid7()
         self._numbers = count(1)
         self._noted = 0

@@ -21,7 +21,7 @@ class _Place(Generic[T]):
         self.wake.acquire()
 
 
-class Shared(Generic[T]):
+class GroupWriter(Generic[T]):
     """Writes what threads bring, by groups.
 
     Args:
