@@ -127,6 +127,18 @@ def find_by_keys(workspace_id: UUID, keys: Collection[str], channel: str = "emai
     return {key: contact_id for key, contact_id in session().execute(query)}  # noqa: C416  rows, not pairs
 
 
+_HELD = text(
+    "SELECT c.id FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS w (id) JOIN contacts c ON c.id = w.id"
+    " WHERE c.workspace_id = :workspace_id AND c.erased_at IS NULL ORDER BY c.id FOR SHARE OF c"
+)
+
+
+def hold_present(workspace_id: UUID, contact_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these who are here and not erased; nobody erases them until the transaction ends."""
+    values = {"workspace_id": workspace_id, "ids": array_of(contact_ids)}
+    return set(session().execute(_HELD, values).scalars())
+
+
 def list_by_beginning(workspace_id: UUID, beginning: str, limit: int = 8) -> list[tuple[Contact, str]]:
     """People whose email address begins like this, with their address; a range of the unique index."""
     query = (

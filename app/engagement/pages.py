@@ -19,6 +19,7 @@ from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import posted
 from app.tracking import queries as tracking
+from app.tracking.rules.kinds import SignalKind
 
 blueprint = Blueprint("engagement", __name__, template_folder="templates")
 
@@ -36,7 +37,7 @@ def save_scores() -> Response:
     """Count by other rules from when everybody has been counted anew."""
     actor = current_actor()
     try:
-        given = posted(rules_form())
+        given = posted(rules_form(actor.workspace_id))
         weights = {
             name.removeprefix(PREFIX): value for name, value in given.items() if name.startswith(PREFIX)
         }
@@ -56,18 +57,15 @@ def _page(*, values: Mapping[str, str] | None = None, errors: Mapping[str, str] 
     workspace_id = current_actor().workspace_id
     force, underway = queries.rules_of(workspace_id), queries.underway(workspace_id)
     asked = underway.rules if underway else force
+    known = tracking.signal_kinds(workspace_id)
     return render_template(
         "engagement/settings.html",
         action=url_for("engagement.save_scores"),
         values=values or _values(asked),
         errors=errors or {},
-        kinds=[
-            {"name": PREFIX + name, "label": kind.label} for name, kind in tracking.signal_kinds().items()
-        ],
-        usual=_values(
-            Rules(1, rules.HALF_LIFE_DAYS, {k: v.weight for k, v in tracking.signal_kinds().items()})
-        ),
-        example=_example(asked),
+        kinds=[{"name": PREFIX + name, "label": kind.label} for name, kind in known.items()],
+        usual=_values(Rules(1, rules.HALF_LIFE_DAYS, {name: kind.weight for name, kind in known.items()})),
+        example=_example(asked, known),
         warm=_plain(rules.WARM_POINTS),
         hot=_plain(rules.HOT_POINTS),
         half_way=_plain(rules.HALF_WAY_POINTS),
@@ -83,14 +81,14 @@ def _values(by: Rules) -> dict[str, str]:
     }
 
 
-def _example(by: Rules) -> dict[str, Any] | None:
+def _example(by: Rules, known: Mapping[str, SignalKind]) -> dict[str, Any] | None:
     """What becomes of the heaviest signal."""
     kind = max(by.weights, key=lambda name: by.weights[name])
     worth = by.weights[kind]
     if not worth:
         return None
     return {
-        "label": tracking.signal_kinds()[kind].label,
+        "label": known[kind].label,
         "days": by.half_life_days,
         "now": _plain(worth),
         "once": _plain(worth / 2),

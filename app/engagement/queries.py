@@ -76,16 +76,16 @@ def rules_of(workspace_id: UUID) -> rules.Rules:
         EngagementSetting.rules_no, EngagementSetting.half_life_days, EngagementSetting.weights
     ).where(EngagementSetting.workspace_id == workspace_id)
     row = session().execute(query).one_or_none()
-    return _rules(*row) if row else _rules(1, rules.HALF_LIFE_DAYS, {})
+    return _rules(workspace_id, *(row or (1, rules.HALF_LIFE_DAYS, {})))
 
 
 def rules_of_recount(found: EngagementRecount) -> rules.Rules:
     """The rules to come."""
-    return _rules(found.rules_no, found.half_life_days, found.weights)
+    return _rules(found.workspace_id, found.rules_no, found.half_life_days, found.weights)
 
 
-def _rules(no: int, half_life: int, own: Mapping[str, float]) -> rules.Rules:
-    usual = {name: kind.weight for name, kind in tracking.signal_kinds().items()}
+def _rules(workspace_id: UUID, no: int, half_life: int, own: Mapping[str, float]) -> rules.Rules:
+    usual = {name: kind.weight for name, kind in tracking.signal_kinds(workspace_id).items()}
     return rules.Rules(no, half_life, {kind: own.get(kind, weight) for kind, weight in usual.items()})
 
 
@@ -146,13 +146,13 @@ _ONE = text(
 def _find(workspace_id: UUID, contact_id: UUID) -> tuple[rules.Rules, float | None]:
     values = {"workspace_id": workspace_id, "contact_id": contact_id, "usual": rules.HALF_LIFE_DAYS}
     row = session().execute(_ONE, values).one()
-    return _rules(row.no, row.half_life, row.own), row.s
+    return _rules(workspace_id, row.no, row.half_life, row.own), row.s
 
 
 def _reasons(
     workspace_id: UUID, contact_id: UUID, now: datetime, by: rules.Rules, value: int
 ) -> tuple[Reason, ...]:
-    kinds = tracking.signal_kinds()
+    kinds = tracking.signal_kinds(workspace_id)
     signals = tracking.list_signals(workspace_id, contact_id, verdict=Verdict.HUMAN, limit=SIGNALS_SHOWN)
     sums: dict[str, list[float]] = {}
     last: dict[str, datetime] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from uuid import UUID
 
 from marshmallow import Schema, ValidationError, fields, validate
 
@@ -27,7 +28,7 @@ class Points(fields.Field[float]):
         return float(number)
 
 
-def rules_form() -> Schema:
+def rules_form(workspace_id: UUID) -> Schema:
     """A field for the half-life, and one for each kind of signal."""
     days = fields.Integer(
         required=True,
@@ -38,8 +39,6 @@ def rules_form() -> Schema:
             "too_large": "Write 1 to 3650 days.",
         },
     )
-    wanted: dict[str, Any] = {"required": "Write a number of points, such as 3 or 0.5."}
-    weights = {
-        PREFIX + kind: Points(required=True, error_messages=wanted) for kind in tracking.signal_kinds()
-    }
+    # One that is not sent keeps its weight: a kind may have come since the page was shown.
+    weights = {PREFIX + kind: Points() for kind in tracking.signal_kinds(workspace_id)}
     return Input.from_dict({"half_life_days": days, **weights}, name="RulesForm")()

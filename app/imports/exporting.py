@@ -102,13 +102,14 @@ def _people(found: Export) -> Part:
 # --- Signals -----------------------------------------------------------------------------------------------------
 
 _SIGNALS = text(
-    "SELECT s.contact_id, s.at, s.event_id, coalesce(a.address, ''), s.kind, s.mailing_no, s.link, s.verdict, s.reason"
+    "SELECT s.contact_id, s.at, s.event_id, coalesce(a.address, ''), s.kind, s.mailing_no, s.link, s.verdict, s.reason,"
+    " s.data"
     " FROM signals s LEFT JOIN addresses a ON a.contact_id = s.contact_id AND a.channel = 'email'"
     " WHERE s.workspace_id = :workspace_id AND s.contact_id IS NOT NULL"
     " AND (s.contact_id, s.at, s.event_id) > (:person, :at, :event)"
     " ORDER BY s.contact_id, s.at, s.event_id LIMIT :limit"
 )
-_SIGNAL_COLUMNS: Final = ["email", "at", "kind", "mailing", "link", "verdict", "reason"]
+_SIGNAL_COLUMNS: Final = ["email", "at", "kind", "mailing", "link", "verdict", "reason", "data"]
 
 
 def _signals(found: Export) -> Part:
@@ -116,8 +117,9 @@ def _signals(found: Export) -> Part:
     values = {"workspace_id": found.workspace_id, "person": person, "at": at, "event": event, "limit": AT_ONCE}
     rows = session().execute(_SIGNALS, values).all()
     written = [
-        [email, moment.isoformat(timespec="seconds"), kind, mailing, link if link >= 0 else "", verdict, reason]
-        for _, moment, _, email, kind, mailing, link, verdict, reason in rows
+        [email, moment.isoformat(timespec="seconds"), kind, mailing or "", link if link >= 0 else "", verdict, reason]
+        + [json.dumps(data, ensure_ascii=False) if data else ""]
+        for _, moment, _, email, kind, mailing, link, verdict, reason, data in rows
     ]
     last = rows[-1] if len(rows) == AT_ONCE else None
     return written, [str(last[0]), last[1].isoformat(), str(last[2])] if last else None
@@ -134,7 +136,7 @@ class What:
 
 WHATS: Final[Mapping[str, What]] = {
     "people": What("People", _people_columns, _people),
-    "signals": What("Opens and clicks, of who lets us see them", lambda _: _SIGNAL_COLUMNS, _signals),
+    "signals": What("What people did, as far as they let us see it", lambda _: _SIGNAL_COLUMNS, _signals),
 }
 
 

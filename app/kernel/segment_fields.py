@@ -135,7 +135,7 @@ class Acts:
     """Rows of which each is one act.
 
     Attributes:
-        rows, contact: as those of ``Rows``.
+        rows, contact: as those of ``Rows``; ``{name}`` in ``rows`` is one of the values.
         at: expression of the moment.
         of: expression of what ``of_choices`` name, a bigint; empty: they name nothing.
     """
@@ -144,6 +144,7 @@ class Acts:
     contact: str
     at: str
     of: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 Special = Callable[[Condition, Bound], Test | People]

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from app.kernel.segment_fields import Acts, Bound, Condition, Own, People, Rows, SegmentField, Test, Type
 from app.segments.rules import Group, Match, Rule
@@ -84,9 +85,7 @@ def _among(select: str) -> str:
 def _rule(rule: Rule, bound: Bound) -> Test | People:
     field, condition, how = rule.field, rule.condition, rule.field.sql
     if isinstance(how, Own):
-        names = {name: bound.bind(value) for name, value in how.values.items()}
-        expression = how.expression.format(**names) if names else how.expression
-        return Test(_test(field, expression, condition, bound))
+        return Test(_test(field, _named(how.expression, how.values, bound), condition, bound))
     if isinstance(how, Rows):
         test = _test(field, how.expression, condition, bound)
         return People(f"SELECT {how.contact} AS contact_id FROM {how.rows} AND {test}")  # noqa: S608  of declarations
@@ -95,8 +94,14 @@ def _rule(rule: Rule, bound: Bound) -> Test | People:
     return how(condition, bound)
 
 
+def _named(sql: str, values: Mapping[str, Any], bound: Bound) -> str:
+    """The declaration with the names of its values in it."""
+    names = {name: bound.bind(value) for name, value in values.items()}
+    return sql.format(**names) if names else sql
+
+
 def _acts(how: Acts, condition: Condition, bound: Bound) -> str:
-    where = how.rows
+    where = _named(how.rows, how.values, bound)
     if condition.days is not None:
         where += f" AND {how.at} >= {bound.bind(bound.ago(condition.days))}"
     if condition.of is not None:

@@ -9,11 +9,14 @@ from uuid import UUID
 
 
 class RecordedSignal(NamedTuple):
-    """One signal as it was first written; ``contact_id`` and ``n`` are None where nobody may be told."""
+    """One signal as it was first written.
+
+    ``contact_id`` and ``n`` are None where nobody may be told, ``mailing_no`` and ``n`` where it is about no letter.
+    """
 
     event_id: UUID
     contact_id: UUID | None
-    mailing_no: int
+    mailing_no: int | None
     n: int | None
     kind: str
     link: int

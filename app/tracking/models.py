@@ -42,35 +42,62 @@ class TrackedMailing(Base):
 
 
 class Signal(Base):
-    """One open or click. Without a contact it is one of those that are counted and belong to nobody."""
+    """One act of a person: an open, a click, or whatever else a room or a program tells. The log is appended to only.
+
+    A month is a table of its own (in the schema ``signal_months``), made when its first signal comes. Without a
+    contact it is one of those that are counted and belong to nobody. Workspace and person have no foreign keys:
+    checking them takes longer than writing the row, and who erases a person deletes what is here.
+    """
 
     __tablename__ = "signals"
     __table_args__ = (
-        CheckConstraint("kind IN ('open', 'click')", name="kind"),
         CheckConstraint("verdict IN ('human', 'machine', 'unknown')", name="verdict"),
         # What says which message also says who: both or neither.
-        CheckConstraint("(contact_id IS NULL) = (n IS NULL)", name="person"),
-        Index("ix_signals_message", "mailing_no", "n", "kind", "verdict"),
+        CheckConstraint(
+            "CASE WHEN mailing_no IS NULL THEN contact_id IS NOT NULL AND n IS NULL"
+            " ELSE (contact_id IS NULL) = (n IS NULL) END",
+            name="person",
+        ),
+        Index(
+            "ix_signals_message", "mailing_no", "n", "kind", "verdict", postgresql_where=text("mailing_no IS NOT NULL")
+        ),
         Index(
             "ix_signals_contact", "workspace_id", "contact_id", "at", postgresql_where=text("contact_id IS NOT NULL")
         ),
         Index("ix_signals_program", "at", postgresql_where=text("program IS NOT NULL")),
+        {"postgresql_partition_by": "RANGE (at)"},
     )  # fmt: skip
 
     event_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
-    contact_id: Mapped[UUID | None] = mapped_column(ForeignKey("contacts.id"))
-    mailing_no: Mapped[int] = mapped_column(BigInteger)
-    n: Mapped[int | None] = mapped_column(BigInteger)
-    kind: Mapped[str] = mapped_column(Text(collation="C"))
-    link: Mapped[int] = mapped_column(SmallInteger)
-    """Index of the link; -1: none, -2: the one that no person sees."""
-    at: Mapped[datetime] = mapped_column(Instant)
+    at: Mapped[datetime] = mapped_column(Instant, primary_key=True)
     """Without a contact only the hour."""
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    contact_id: Mapped[UUID | None] = mapped_column(Uuid)
+    mailing_no: Mapped[int | None] = mapped_column(BigInteger)
+    """None: it is about no letter."""
+    n: Mapped[int | None] = mapped_column(BigInteger)
+    link: Mapped[int] = mapped_column(SmallInteger, server_default=text("-1"))
+    """Index of the link; -1: none, -2: the one that no person sees."""
+    kind: Mapped[str] = mapped_column(Text(collation="C"))
+    """One that a manifest declares, or ``own.…`` of the workspace."""
     verdict: Mapped[str] = mapped_column(Text(collation="C"))
     reason: Mapped[str] = mapped_column(Text(collation="C"))
     program: Mapped[str | None] = mapped_column(Text)
     """User-Agent, for thirty days; never without a contact."""
+    data: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What whoever told it said about it; None for letters."""
+
+
+class OwnSignalKind(Base):
+    """A kind of signal that a workspace's own programs tell, known since the first of them."""
+
+    __tablename__ = "own_signal_kinds"
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    label: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    archived_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class SignalCount(Base):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.consent.events import TrackingChanged
+from app.consent.events import Confirmed, TrackingChanged
 from app.consent.rules import Level
+from app.kernel import clock
 from app.kernel.jobs import Job
 from app.kernel.module import Module, PersonalData, TimelineSource
 from app.tracking import answers, jobs, links, metrics, recorder, segment_fields, service, timeline
@@ -15,10 +16,13 @@ from app.tracking.links import LinkCache
 from app.tracking.recorder import Recorder
 from app.tracking.rules.hits import Kind
 from app.tracking.rules.kinds import SignalKind
-from app.tracking.service import last_opens
+from app.tracking.service import Act, last_opens
 
 if TYPE_CHECKING:
     from flask import Flask
+
+
+FORM = "form"
 
 
 def _configure(app: Flask) -> None:
@@ -38,20 +42,32 @@ def _on_tracking(event: TrackingChanged) -> None:
         last_opens.forget(event.workspace_id, event.contact_id)
 
 
+def _on_confirmed(event: Confirmed) -> None:
+    # What was chosen on a page of preferences is no act of its own.
+    if event.form_id is not None:
+        data = {"form": str(event.form_id)}
+        act = Act(event.request_id, event.contact_id, FORM, clock.now(), data)
+        service.record_acts(event.workspace_id, [act], are_new=True)  # a question is answered once
+
+
 MODULE = Module(
     "tracking",
-    blueprints=("app.tracking.pages:blueprint",),
-    handlers={TrackingChanged: (_on_tracking,)},
+    blueprints=("app.tracking.pages:blueprint", "app.tracking.api:blueprint", "app.tracking.kind_pages:blueprint"),
+    handlers={TrackingChanged: (_on_tracking,), Confirmed: (_on_confirmed,)},
     jobs=(
         Job("tracking.ingest", jobs.ingest, every_seconds=1),
         Job("tracking.forget", jobs.forget, every_seconds=3600),
     ),
-    timeline_sources=(TimelineSource("reading", "Opens and clicks", timeline.entries),),
+    timeline_sources=(TimelineSource("reading", "What they did", timeline.entries),),
     personal_data=(PersonalData("tracking", ("signals", "last_opens"), timeline.export, service.erase),),
     signal_kinds=(
         SignalKind(Kind.OPEN, "Opened a letter", "eye", 1.0),
         SignalKind(Kind.CLICK, "Followed a link", "link", 3.0),
+        SignalKind(FORM, "Confirmed a form", "forms"),
+        SignalKind("visit", "Visited the website", "globe", 1.0, is_told=True, needs_tracking=True),
+        SignalKind("order", "Ordered", "cart", 5.0, is_told=True),
+        SignalKind("service", "Was in touch with service", "phone", is_told=True),
     ),
-    segment_fields=segment_fields.FIELDS,
+    segment_fields=(*segment_fields.FIELDS, segment_fields.acts),
     on_install=_configure,
 )

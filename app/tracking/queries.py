@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select, text
 
 from app.kernel import module
-from app.kernel.db import session
-from app.tracking.models import LastOpen, Signal, SignalCount, SignalInbox, TrackedMailing
+from app.kernel.db import once, session
+from app.tracking.models import LastOpen, OwnSignalKind, Signal, SignalCount, SignalInbox, TrackedMailing
 from app.tracking.rules.hits import Kind
 from app.tracking.rules.kinds import SignalKind
 from app.tracking.rules.verdicts import Reason, Verdict
+
+OWN_ICON = "bolt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,12 @@ class Mailing:
 
 @dataclass(frozen=True, slots=True)
 class PersonSignal:
-    """One signal of a person; ``url`` is empty for an open."""
+    """One signal of a person; ``url`` is empty for an open, and what is about no letter has neither number."""
 
     event_id: UUID
     contact_id: UUID
-    mailing_no: int
-    n: int
+    mailing_no: int | None
+    n: int | None
     kind: str
     link: int
     url: str
@@ -42,6 +45,7 @@ class PersonSignal:
     verdict: Verdict
     reason: Reason
     program: str
+    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,19 +220,19 @@ def count_by_verdict(workspace_id: UUID, contact_id: UUID) -> dict[Verdict, int]
     return {**dict.fromkeys(Verdict, 0), **{Verdict(verdict): count for verdict, count in found}}
 
 
-def _person_signals() -> Select[Signal, list[str]]:
-    return select(Signal, TrackedMailing.links).join(
+def _person_signals() -> Select[Signal, list[str] | None]:
+    return select(Signal, TrackedMailing.links).outerjoin(
         TrackedMailing, TrackedMailing.mailing_no == Signal.mailing_no
     )
 
 
-def _person_signal(signal: Signal, links: list[str]) -> PersonSignal:
+def _person_signal(signal: Signal, known: list[str] | None) -> PersonSignal:
     assert signal.contact_id is not None
-    assert signal.n is not None
+    links = known or []
     return PersonSignal(
         signal.event_id, signal.contact_id, signal.mailing_no, signal.n, signal.kind, signal.link,
         links[signal.link] if 0 <= signal.link < len(links) else "", signal.at, Verdict(signal.verdict),
-        Reason(signal.reason), signal.program or "",
+        Reason(signal.reason), signal.program or "", signal.data or {},
     )  # fmt: skip
 
 
@@ -248,14 +252,10 @@ def iter_human_signals(
     yield from (tuple(row) for row in rows)
 
 
-# One step down ix_signals_contact for each person, however many signals they have.
+# Down ix_signals_contact of all months at once, as far as so many people reach.
 _NEXT = text(
-    "WITH RECURSIVE p (contact_id, k) AS ("
-    " (SELECT contact_id, 1 FROM signals WHERE workspace_id = :workspace_id AND contact_id > :after"
-    "  ORDER BY contact_id LIMIT 1) UNION ALL"
-    " SELECT n.contact_id, p.k + 1 FROM p CROSS JOIN LATERAL (SELECT contact_id FROM signals"
-    "  WHERE workspace_id = :workspace_id AND contact_id > p.contact_id ORDER BY contact_id LIMIT 1) AS n"
-    " WHERE p.k < :limit) SELECT contact_id FROM p"
+    "SELECT DISTINCT contact_id FROM signals WHERE workspace_id = :workspace_id AND contact_id > :after"
+    " ORDER BY contact_id LIMIT :limit"
 )
 
 
@@ -273,9 +273,55 @@ def count_people(workspace_id: UUID) -> int:
     return session().execute(query).scalar_one()
 
 
-def signal_kinds() -> dict[str, SignalKind]:
+def declared_kinds() -> dict[str, SignalKind]:
     """Every kind of signal that a manifest offers, by its name."""
     return {kind.name: kind for found in module.installed() for kind in found.signal_kinds}
+
+
+def signal_kinds(workspace_id: UUID) -> dict[str, SignalKind]:
+    """Those, and then the workspace's own in the order of their labels."""
+    return once(kinds_key(workspace_id), lambda: _signal_kinds(workspace_id))
+
+
+def kinds_key(workspace_id: UUID) -> Hashable:
+    """Under which a transaction remembers ``signal_kinds``."""
+    return ("tracking.kinds", workspace_id)
+
+
+def _signal_kinds(workspace_id: UUID) -> dict[str, SignalKind]:
+    own = {
+        found.kind: SignalKind(found.kind, found.label, OWN_ICON, is_told=True) for found in list_own_kinds(workspace_id)
+    }
+    return {**declared_kinds(), **own}
+
+
+def list_own_kinds(workspace_id: UUID) -> Sequence[OwnSignalKind]:
+    """What the workspace's programs have told of, archived ones too."""
+    query = select(OwnSignalKind).where(OwnSignalKind.workspace_id == workspace_id)
+    return session().execute(query.order_by(OwnSignalKind.label, OwnSignalKind.kind)).scalars().all()
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """Signals of a kind since a moment, and the newest of them."""
+
+    count: int
+    last_at: datetime | None
+
+
+def count_kinds(workspace_id: UUID, since: datetime) -> dict[str, KindCount]:
+    """Signals of people that are about no letter, by kind; kinds without any are missing."""
+    query = (
+        select(Signal.kind, func.count(), func.max(Signal.at))
+        .where(
+            Signal.workspace_id == workspace_id,
+            Signal.contact_id.is_not(None),
+            Signal.mailing_no.is_(None),
+            Signal.at >= since,
+        )
+        .group_by(Signal.kind)
+    )
+    return {kind: KindCount(count, last_at) for kind, count, last_at in session().execute(query)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a person's page tells about opens and clicks."""
+"""What a person's page tells about what they did."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from app.kernel.module import TimelineEntry
 from app.tracking import queries
 from app.tracking.queries import PersonSignal
 from app.tracking.rules.hits import HIDDEN, Kind
+from app.tracking.rules.kinds import SignalKind
 from app.tracking.rules.targets import spoken
 from app.tracking.rules.verdicts import SAYS, Verdict
 
@@ -26,10 +27,23 @@ _TITLES: Final = {Verdict.HUMAN: _BY_PERSON, Verdict.MACHINE: _BY_PROGRAM, Verdi
 
 
 def entries(workspace_id: UUID, contact_id: UUID, before: datetime | None, limit: int) -> list[TimelineEntry]:
-    """Opens and clicks, newest first, each with who made it and why we think so."""
+    """What they did, newest first; opens and clicks with who made them and why we think so."""
+    kinds = queries.signal_kinds(workspace_id)
     return [
-        _entry(found) for found in queries.list_signals(workspace_id, contact_id, before=before, limit=limit)
+        _entry(found) if found.mailing_no else _act(found, kinds[found.kind])
+        for found in queries.list_signals(workspace_id, contact_id, before=before, limit=limit)
     ]
+
+
+def _act(signal: PersonSignal, kind: SignalKind) -> TimelineEntry:
+    detail = " · ".join(f"{name}: {_said(value)}" for name, value in signal.data.items())
+    return TimelineEntry(at=signal.at, icon=kind.icon, title=kind.label, detail=detail)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def _entry(signal: PersonSignal) -> TimelineEntry:
@@ -45,18 +59,19 @@ def _entry(signal: PersonSignal) -> TimelineEntry:
 
 
 def export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
-    """All that is kept of a person's opens and clicks."""
+    """All that is kept of what a person did."""
     day = queries.find_last_open(workspace_id, contact_id)
     last: list[dict[str, Any]] = [{"what": "last open", "day": day.isoformat()}] if day else []
     return last + [
         {
-            "mail": f"{found.mailing_no}-{found.n}",
+            "mail": f"{found.mailing_no}-{found.n}" if found.mailing_no else None,
             "what": found.kind,
             "link": found.url,
             "at": found.at.isoformat(),
             "by": found.verdict.value,
             "because": SAYS[found.reason],
             "program": found.program,
+            "data": dict(found.data),
         }
         for found in queries.list_signals(workspace_id, contact_id, limit=1_000_000)
     ]

@@ -90,6 +90,7 @@ def fill(where: Sender, built: House, people: int, say: Callable[[str], None]) -
     values = {"people": people, "workspace": where.id, "age": age}
     with psycopg.connect(built.admin_url) as connection:
         connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute("SELECT make_signal_month(now() - n * interval '28 days') FROM generate_series(0, 16) AS n")
         for statement in (_PROFILES, _LEFT, _VETOED, _SCORES, _SIGNALS, _MESSAGES):
             say(
                 f"  {statement.split(' ')[0]} {statement.split(' ')[2]}: {connection.execute(statement, values).rowcount:,} rows"

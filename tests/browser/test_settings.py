@@ -12,7 +12,7 @@ from tests.browser.test_first_run import press, set_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 PAGES = (
-    "/", "/settings", "/settings/domain", "/settings/interests", "/settings/scores", "/settings/proof", "/settings/keys", "/settings/you", "/components",
+    "/", "/settings", "/settings/domain", "/settings/interests", "/settings/signals", "/settings/scores", "/settings/proof", "/settings/keys", "/settings/you", "/components",
 )  # fmt: skip
 PASSWORD = "a long walk by the harbour"
 NEW = "nine herons stand in the shallows"

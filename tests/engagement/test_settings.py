@@ -9,6 +9,7 @@ import pytest
 from app.accounts import queries as accounts
 from app.engagement import queries, service
 from app.kernel.db import transaction
+from app.tracking import queries as tracking
 from tests.people.conftest import Staff, owner_of
 from tests.support import make, reading
 
@@ -31,7 +32,7 @@ def test_the_page_explains_and_shows_the_rules(staff):
     assert 'aria-current="page">Scores</a>' in page
     for name, value in (("half_life_days", "30"), ("weight_open", "1"), ("weight_click", "3")):
         assert re.search(rf'name="{name}" type="text" value="{value}"', page)
-    assert "is worth 3 points today, 1.5 after 30 days, 0.75 after 60 days" in page
+    assert "is worth 5 points today, 2.5 after 30 days, 1.25 after 60 days" in page
     assert 'id="recount"' not in page
 
 
@@ -54,7 +55,8 @@ def test_what_is_saved_counts_after_everybody_was_counted_anew(staff, place):
     page = staff.get(PATH).text
     assert 'id="recount"' not in page
     found = queries.rules_of(place.id)
-    assert (found.half_life_days, found.weights) == (14, {"open": 0.5, "click": 4.0})
+    usual = {name: kind.weight for name, kind in tracking.declared_kinds().items()}
+    assert (found.half_life_days, found.weights) == (14, {**usual, "open": 0.5, "click": 4.0})
     assert 'value="0.5"' in page
 
 

@@ -10,7 +10,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.contacts.models import Contact
 from app.contacts.queries import list_fields
@@ -139,6 +139,8 @@ def test_the_mail_after_the_yes_says_what_the_form_promised(staff, stage, client
     client.post(path_of(made.values["links"]["confirm"]))
     (message,) = messages("welcome")
     assert prepared(message, "welcome").values["form"] == {"welcome": "Your voucher: KAFFEE-10"}
+    acted = session().execute(text("SELECT kind, contact_id FROM signals")).all()
+    assert acted == [("form", message.contact_id)]
 
 
 def test_the_embed_page_offers_all_ways_from_one_definition(staff, stage):  # noqa: F811

@@ -17,6 +17,7 @@ from app.contacts import service as contacts_service
 from app.imports import exporting
 from app.kernel import clock
 from app.kernel.db import session, transaction
+from app.tracking import service as tracking
 from tests.people.conftest import Staff, owner_of
 from tests.support import make
 
@@ -90,6 +91,7 @@ def test_what_is_called_like_something_else_gets_a_number(staff, where, people, 
 
 def test_signals_of_who_lets_us_see_them(staff, where, session, monkeypatch):
     reader = make.person(where.id, "r@example.org")
+    tracking.make_months({clock.now()})
     session.execute(
         text(
             "INSERT INTO signals (event_id, workspace_id, contact_id, mailing_no, n, kind, link, at, verdict, reason)"
@@ -102,6 +104,7 @@ def test_signals_of_who_lets_us_see_them(staff, where, session, monkeypatch):
     rows = rows_of(staff, ask(staff, monkeypatch, what="signals"))
     assert [row["email"] for row in rows] == ["r@example.org"] * 4
     assert len({row["at"] for row in rows}) == 4
+    assert {(row["mailing"], row["data"]) for row in rows} == {("1", "")}
 
 
 def test_only_who_asked_can_have_it_and_only_for_a_week(staff, where, people, app, monkeypatch):

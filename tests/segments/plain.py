@@ -29,8 +29,8 @@ def _holds(world: World, person: Person, part: dict) -> bool:
 def _rule(world: World, person: Person, rule: dict, op: str) -> bool:
     room, _, name = rule["field"].partition(".")
     value = rule.get("value")
-    if name in {"open", "click", "read", "got"}:
-        return _acted(world, person, rule, name)
+    if name in {"open", "click", "read", "got"} or name.startswith("act."):
+        return _acted(world, person, rule, name.removeprefix("act."))
     if room == "segments":
         return "mar" in person.first_name.lower()
     if name.startswith("interest."):
@@ -80,7 +80,7 @@ def _reachable(person: Person) -> bool:
 
 
 def _acted(world: World, person: Person, rule: dict, name: str) -> bool:
-    kinds = {"open": {"open"}, "click": {"click"}, "read": {"open", "click"}, "got": {"message"}}[name]
+    kinds = {"read": {"open", "click"}, "got": {"message"}}.get(name, {name})
     found = [act for act in person.acts if act.kind in kinds and act.state in {"human", "sent"}]
     if name == "got":
         found = [act for act in found if act.mailing != 2]

@@ -25,18 +25,20 @@ from app.kernel import clock
 from app.kernel.db import session, transaction
 from app.kernel.ids import uuid7
 from app.segments import service
+from app.tracking import service as tracking
 from app.tracking.models import Signal
 from tests.support import make
 
 NAMES = ("", "Mara", "mara", "MARA", "Émile", "ÉMILE", "Nils 100%", "n_ls", "Ma\\ra")
 TOWNS = (None, "", "Köln", "KÖLN", "Kiel", "50% off")
 ROASTS, BREWS = ("light", "dark"), ("filter", "espresso", "pour-over")
+OWN = "own.webinar"
 DAYS = (0, 1, 5, 29, 30, 31, 89, 400)
 
 
 @dataclass(frozen=True)
 class Act:
-    """An open or a click, or a message that was sent; ``mailing`` is 0, 1, or 2 for a system mail."""
+    """A signal, or a message that was sent; ``mailing`` is 0, 1, or 2 for a system mail."""
 
     kind: str
     days: int
@@ -91,7 +93,7 @@ def _stored_fields(today: date):
 
 def people(today: date, at_least: int = 1) -> st.SearchStrategy[list[Person]]:
     act = st.builds(
-        Act, st.sampled_from(["open", "click", "message"]), st.sampled_from(DAYS), st.sampled_from([0, 1, 2]),
+        Act, st.sampled_from(["open", "click", "message", "order", OWN]), st.sampled_from(DAYS), st.sampled_from([0, 1, 2]),
         st.sampled_from(["human", "human", "machine", "sent", "sent", "failed"]),
     )  # fmt: skip
     person = st.builds(
@@ -122,6 +124,7 @@ class World:
                 ("Spent", "money", ()),
             ):  # fmt: skip
                 contacts.define_field(self.id, label, kind, choices=choices)
+            tracking.own_kinds.know(self.id, ["webinar"])
             self.now = clock.now()
         session().execute(
             text("UPDATE contacts SET erased_at = now() WHERE id = :id"), {"id": made.contact_id}
@@ -149,6 +152,7 @@ class World:
 
     def fill(self, found: list[Person]) -> None:
         """Write them down."""
+        tracking.make_months({self.ago(act.days) for one in found for act in one.acts} or {self.now})
         for table, rows in {
             Contact: [self._contact(one) for one in found],
             ContactAddress: [self._address(one) for one in found if one.domain],
@@ -222,9 +226,11 @@ class World:
 
     def _signal(self, one: Person, act: Act) -> dict:
         verdict = "machine" if act.state in {"machine", "failed"} else "human"
+        is_letters = act.kind in {"open", "click"}
         return {
-            "event_id": uuid7(), "workspace_id": self.id, "contact_id": one.id, "n": 1, "kind": act.kind, "link": 0,
-            "mailing_no": self.mailings[act.mailing], "at": self.ago(act.days), "verdict": verdict, "reason": "told",
+            "event_id": uuid7(), "workspace_id": self.id, "contact_id": one.id, "kind": act.kind, "link": 0,
+            "n": 1 if is_letters else None, "mailing_no": self.mailings[act.mailing] if is_letters else None,
+            "at": self.ago(act.days), "verdict": verdict, "reason": "told",
         }  # fmt: skip
 
     def _message(self, one: Person, act: Act, n: int) -> dict:

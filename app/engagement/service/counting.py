@@ -47,12 +47,33 @@ def record(event: SignalsRecorded) -> None:
     for signal in event.signals:
         if signal.contact_id is not None and signal.verdict == Verdict.HUMAN:
             by_contact[signal.contact_id].append((signal.kind, signal.at))
-    if not by_contact:
+    if not by_contact or not _may_count(event):
         return
     lock(event.workspace_id)
+    for contact_id in _unseen(event):
+        by_contact.pop(contact_id, None)
     for by in queries.rules_in_use(event.workspace_id):
         sums = [_add_up(by, contact_id, by_contact[contact_id]) for contact_id in sorted(by_contact)]
         _write(event.workspace_id, by, sums)
+
+
+def _may_count(event: SignalsRecorded) -> bool:
+    """Whether any of them adds something, as far as can be told without the lock.
+
+    An act that counts nowhere (a form's) waits for nobody. It would miss only rules that are set, and its person's new
+    score that is made, before its transaction of some hundredths of a second ends.
+    """
+    if any(signal.mailing_no is not None for signal in event.signals):
+        return True
+    counting = queries.rules_in_use(event.workspace_id)
+    return any(by.counts(signal.kind) for by in counting for signal in event.signals)
+
+
+def _unseen(event: SignalsRecorded) -> set[UUID]:
+    """Whose acts are known without their letting us see what they read: they have no score."""
+    told = {signal.contact_id for signal in event.signals if signal.mailing_no is None and signal.contact_id}
+    levels = consent.tracking_levels(told) if told else {}
+    return {contact_id for contact_id in told if levels.get(contact_id) is not Level.INDIVIDUAL}
 
 
 def recompute(workspace_id: UUID, contact_ids: Collection[UUID]) -> None:

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     HIDDEN_LINK = "hidden_link"
     MANY_LINKS = "many_links"
     TOO_SOON = "too_soon"
+    TOLD = "told"
 
 
 SAYS: Final[Mapping[Reason, str]] = {
@@ -61,6 +62,7 @@ SAYS: Final[Mapping[Reason, str]] = {
     Reason.HIDDEN_LINK: "a link that no person sees was followed in the same sweep",
     Reason.MANY_LINKS: "three or more links within two seconds",
     Reason.TOO_SOON: "less than five seconds after delivery",
+    Reason.TOLD: "told by a program of yours, or known to Nod itself",
 }
 _MACHINES: Final[Mapping[Program, Reason]] = {
     Program.APPLE_PROXY: Reason.APPLE_PROXY,

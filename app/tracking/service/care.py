@@ -15,8 +15,8 @@ from app.tracking.service import last_opens
 
 PROGRAMS_FOR: Final = timedelta(days=30)
 _FORGET = text(
-    "UPDATE signals SET program = NULL WHERE event_id IN ("
-    " SELECT event_id FROM signals WHERE program IS NOT NULL AND at < :before ORDER BY at LIMIT :limit)"
+    "UPDATE signals SET program = NULL WHERE at < :before AND (event_id, at) IN ("
+    " SELECT event_id, at FROM signals WHERE program IS NOT NULL AND at < :before ORDER BY at LIMIT :limit)"
 )
 
 

@@ -65,10 +65,11 @@ def ingest_batch(hits: Sequence[Hit]) -> Ingested:
     sources.note_arrival(hits)
     once = {hit.event_id: hit for hit in hits}
     # Nobody else writes signals while the lock is held, so what is not there now is not there when we write.
-    known = writing.known(once)
+    known = writing.known(once.values())
     nobodys, messages, days = _sort([hit for hit in once.values() if hit.event_id not in known])
     last_opens.note(days)
-    for number, seen in writing.seen(messages):
+    handed_over = {number: message.recipient.began_at for number, message in messages.items()}
+    for number, seen in writing.seen(handed_over):
         messages[number].seen.append(seen)
     changes = [change for number, message in messages.items() for change in _judge(number, message)]
     rows = [*nobodys, *(row for message in messages.values() for row in message.new)]

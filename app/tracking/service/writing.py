@@ -6,9 +6,9 @@ own work.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,7 +17,11 @@ from sqlalchemy import text
 from app.kernel.db import array_of, session, text_array_of
 from app.tracking.rules.hits import Hit, Kind
 from app.tracking.rules.verdicts import Finding, Reason, Seen, Verdict
+from app.tracking.service import months
 from app.tracking.service.recipients import Number
+
+CLOCKS_APART: Final = timedelta(hours=1)
+"""So much earlier than its mail was handed over a signal may seem to be."""
 
 
 @dataclass(slots=True)
@@ -46,29 +50,38 @@ class Change:
     finding: Finding
 
 
+# Those of nobody are kept by the hour. Times choose the month to look into, row by row.
 _KNOWN = text(
-    "SELECT s.event_id FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS w (event_id)"
-    " JOIN signals s ON s.event_id = w.event_id"
+    "SELECT w.event_id FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:ats AS text) AS timestamptz[]))"
+    " AS w (event_id, at) JOIN LATERAL (SELECT FROM signals s WHERE s.event_id = w.event_id AND s.at <= w.at"
+    " AND s.at >= date_trunc('hour', w.at, 'UTC') OFFSET 0) AS s ON true"
 )
 
 
-def known(event_ids: Collection[UUID]) -> set[UUID]:
-    """Those of these signals that are written already."""
-    return set(session().execute(_KNOWN, {"ids": array_of(event_ids)}).scalars().all())
+def known(hits: Collection[Hit]) -> set[UUID]:
+    """The ids of those that are written already."""
+    values = {"ids": array_of(hit.event_id for hit in hits), "ats": array_of(hit.at for hit in hits)}
+    return set(session().execute(_KNOWN, values).scalars().all())
 
 
 _SEEN = text(
-    "SELECT s.mailing_no, s.n, s.event_id, s.kind, s.link, s.at, s.verdict, s.reason FROM signals s"
-    " JOIN unnest(CAST(CAST(:nos AS text) AS bigint[]), CAST(CAST(:ns AS text) AS bigint[])) AS w (mailing_no, n)"
-    " ON s.mailing_no = w.mailing_no AND s.n = w.n"
+    "SELECT w.mailing_no, w.n, s.event_id, s.kind, s.link, s.at, s.verdict, s.reason"
+    " FROM unnest(CAST(CAST(:nos AS text) AS bigint[]), CAST(CAST(:ns AS text) AS bigint[]),"
+    " CAST(CAST(:since AS text) AS timestamptz[])) AS w (mailing_no, n, since) JOIN LATERAL (SELECT s.event_id, s.kind,"
+    " s.link, s.at, s.verdict, s.reason FROM signals s WHERE s.mailing_no = w.mailing_no AND s.n = w.n"
+    " AND s.at >= w.since OFFSET 0) AS s ON true"
 )
 
 
-def seen(numbers: Collection[Number]) -> Iterable[tuple[Number, Seen]]:
-    """What was written earlier of these messages."""
-    if not numbers:
+def seen(messages: Mapping[Number, datetime | None]) -> Iterable[tuple[Number, Seen]]:
+    """What was written earlier of these messages, of which each was handed over at a time, as far as that is known."""
+    if not messages:
         return
-    values = {"nos": array_of(no for no, _ in numbers), "ns": array_of(n for _, n in numbers)}
+    values = {
+        "nos": array_of(no for no, _ in messages),
+        "ns": array_of(n for _, n in messages),
+        "since": array_of((at - CLOCKS_APART if at else "-infinity") for at in messages.values()),
+    }
     for no, n, event_id, kind, link, at, verdict, reason in session().execute(_SEEN, values).all():
         yield (no, n), Seen(event_id, _KINDS[kind], link, at, _FINDINGS[verdict, reason])
 
@@ -91,6 +104,7 @@ _INSERT = text(
 def insert(rows: Sequence[New]) -> None:
     """Write signals of which none is there."""
     if rows:
+        months.make({row.at for row in rows})
         values = {
             "event_id": array_of([row.hit.event_id for row in rows]),
             "workspace_id": array_of([row.workspace_id for row in rows]),
@@ -109,8 +123,9 @@ def insert(rows: Sequence[New]) -> None:
 
 _UPDATE = text(
     "UPDATE signals s SET verdict = w.verdict, reason = w.reason FROM unnest(CAST(:event_id AS uuid[]),"
-    " CAST(:verdict AS text[]), CAST(:reason AS text[])) AS w (event_id, verdict, reason)"
-    " WHERE s.event_id = w.event_id"
+    " CAST(:at AS timestamptz[]), CAST(:verdict AS text[]), CAST(:reason AS text[]))"
+    " AS w (event_id, at, verdict, reason) WHERE s.event_id = w.event_id AND s.at = w.at"
+    " AND s.at = ANY(CAST(:at AS timestamptz[]))"
 )
 
 
@@ -119,6 +134,7 @@ def update(changes: Sequence[Change]) -> None:
     if changes:
         values = {
             "event_id": [change.seen.event_id for change in changes],
+            "at": [change.seen.at for change in changes],
             "verdict": [change.finding.verdict.value for change in changes],
             "reason": [change.finding.reason.value for change in changes],
         }
