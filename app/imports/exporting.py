@@ -117,10 +117,12 @@ def _signals(found: Export) -> Part:
     values = {"workspace_id": found.workspace_id, "person": person, "at": at, "event": event, "limit": AT_ONCE}
     rows = session().execute(_SIGNALS, values).all()
     written = [
-        [email, moment.isoformat(timespec="seconds"), kind, mailing or "", link if link >= 0 else "", verdict, reason]
-        + [json.dumps(data, ensure_ascii=False) if data else ""]
+        [
+            email, moment.isoformat(timespec="seconds"), kind, mailing or "", link if link >= 0 else "", verdict, reason,
+            json.dumps(data, ensure_ascii=False) if data else "",
+        ]
         for _, moment, _, email, kind, mailing, link, verdict, reason, data in rows
-    ]
+    ]  # fmt: skip
     last = rows[-1] if len(rows) == AT_ONCE else None
     return written, [str(last[0]), last[1].isoformat(), str(last[2])] if last else None
 
