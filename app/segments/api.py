@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
 from app.accounts.rules import acts
+from app.kernel.errors import BadInput
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import posted_json
-from app.segments import queries, service
+from app.segments import following, queries, service
 from app.segments.queries import Known
 from app.segments.schemas import ChangedSegment, NewSegment, Tree
 from app.segments.sentences import sentence
@@ -66,10 +67,48 @@ def change(segment_id: UUID) -> Response:
     return jsonify(_told(queries.get_segment(actor.workspace_id, segment_id)))
 
 
+@blueprint.put("/<uuid:segment_id>/follow")
+@guards.api("people.write")
+def follow(segment_id: UUID) -> Response:
+    """Write down who comes and goes from now on."""
+    actor = current_actor()
+    following.follow(actor.workspace_id, segment_id, by=_by())
+    return jsonify(_told(queries.get_segment(actor.workspace_id, segment_id)))
+
+
+@blueprint.delete("/<uuid:segment_id>/follow")
+@guards.api("people.write")
+def unfollow(segment_id: UUID) -> Response:
+    """Stop, and forget it."""
+    actor = current_actor()
+    following.unfollow(actor.workspace_id, segment_id, by=_by())
+    return jsonify(_told(queries.get_segment(actor.workspace_id, segment_id)))
+
+
+@blueprint.get("/<uuid:segment_id>/changes")
+@guards.api("people.read")
+def changes(segment_id: UUID) -> Response:
+    """Who came and went behind ``after``, at most a thousand; ``last`` is where to go on."""
+    workspace_id = current_actor().workspace_id
+    queries.get_segment(workspace_id, segment_id)
+    raw = request.args.get("after", "0")
+    if not (raw.isascii() and raw.isdecimal() and len(raw) < 19):
+        raise BadInput(fields={"after": "Send the number that was last."})
+    found = following.list_changes(workspace_id, segment_id, after=int(raw))
+    return jsonify(
+        changes=[
+            {"no": one.no, "person": str(one.contact_id), "is": "entered" if one.entered else "left", "at": one.at.isoformat()}
+            for one in found
+        ],
+        last=found[-1].no if found else int(raw),
+    )  # fmt: skip
+
+
 def _told(known: Known) -> dict[str, Any]:
     said = queries.say(current_actor().workspace_id, known.tree)
     return {
         "id": str(known.id), "name": known.name, "version": known.version, "tree": known.tree, "says": said,
+        "followed": following.find(current_actor().workspace_id, known.id) is not None,
         "changed_at": known.changed_at.isoformat(), "archived": known.archived_at is not None,
     }  # fmt: skip
 

@@ -12,11 +12,13 @@ from werkzeug.wrappers import Response
 
 from app.accounts import queries as accounts
 from app.accounts.rules import acts
+from app.contacts import queries as contacts
+from app.kernel import charts
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict, Unavailable
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
-from app.segments import drafts, queries, service
+from app.segments import drafts, following, queries, service
 from app.segments.drafts import Draft
 from app.segments.queries import Known
 from app.segments.rules import Group
@@ -100,6 +102,22 @@ def archive(segment_id: UUID) -> Response:
     return redirect(url_for(".index"), 303)
 
 
+@blueprint.post("/people/segments/<uuid:segment_id>/follow")
+@guards.member("people.write")
+def follow(segment_id: UUID) -> Response:
+    """Write down who comes and goes from now on."""
+    following.follow(current_actor().workspace_id, segment_id, by=_by())
+    return redirect(url_for(".show", segment_id=segment_id, _anchor="following"), 303)
+
+
+@blueprint.post("/people/segments/<uuid:segment_id>/unfollow")
+@guards.member("people.write")
+def unfollow(segment_id: UUID) -> Response:
+    """Stop, and forget it."""
+    following.unfollow(current_actor().workspace_id, segment_id, by=_by())
+    return redirect(url_for(".show", segment_id=segment_id, _anchor="following"), 303)
+
+
 @blueprint.post("/people/segments/<uuid:segment_id>/restore")
 @guards.member("people.write")
 def restore(segment_id: UUID) -> Response:
@@ -149,6 +167,7 @@ def _editor(known: Known | None, name: str, draft: Draft, faults: Mapping[str, s
         archive_url=url_for(".archive", segment_id=known.id) if known else None,
         restore_url=url_for(".restore", segment_id=known.id) if known else None,
         versions=_versions(known) if known else [],
+        following=_following(known) if known else None,
         may_write=actor.may("people.write") and not (known and known.archived_at),
         may_restore=actor.may("people.write"),
         zone=_zone(),
@@ -192,6 +211,38 @@ def _measured(workspace_id: UUID, group: Group) -> dict[str, Any]:
         for one in queries.sample(workspace_id, group)
     ]
     return {"found": found, "milliseconds": took, "people": people}
+
+
+def _following(known: Known) -> dict[str, Any]:
+    """Who comes and goes: {follow_url}, or {unfollow_url, members, looked_at, fault, has_changes, chart, rows, latest}."""
+    workspace_id = current_actor().workspace_id
+    found = following.find(workspace_id, known.id)
+    if found is None:
+        return {"follow_url": url_for(".follow", segment_id=known.id)}
+    days, latest = following.by_day(workspace_id, known.id, _zone()), following.list_latest(workspace_id, known.id)
+    names = contacts.find_readers(workspace_id, {one.contact_id for one in latest})
+    labels = [f"{one.day.day} {one.day:%b}" if n % 7 == 1 else "" for n, one in enumerate(days)]
+    series = [charts.Series([one.entered for one in days], "yes"), charts.Series([one.left for one in days], "wait")]
+    return {
+        "unfollow_url": url_for(".unfollow", segment_id=known.id),
+        "members": found.members,
+        "looked_at": found.looked_at,
+        "fault": found.fault,
+        "rows": [(f"{one.day.day} {one.day:%B}", one.entered, one.left) for one in days],
+        "has_changes": any(one.entered or one.left for one in days),
+        "chart": charts.bar_chart(series, labels),
+        "latest": [
+            {
+                "url": url_for("people.show", contact_id=one.contact_id),
+                "name": (names[one.contact_id].name or names[one.contact_id].address)
+                if one.contact_id in names
+                else "Somebody",
+                "entered": one.entered,
+                "at": one.at,
+            }
+            for one in latest
+        ],
+    }
 
 
 def _versions(known: Known) -> list[dict[str, Any]]:

@@ -290,7 +290,6 @@ def count_everybody(workspace_id: UUID) -> int:
 # With many conditions PostgreSQL expects next to nobody and loops over what it should hash: ten rules over 100,000
 # people took more than 8 s instead of 1. Compiling the statement (jit) costs more than it gives.
 _PLANNING: Final = {
-    "statement_timeout": f"{SECONDS}s",
     "enable_nestloop": "off",
     "jit": "off",
     "work_mem": "32MB",
@@ -300,20 +299,21 @@ _RESET: Final = text("SELECT set_config(name, reset_val, true) FROM pg_settings 
 
 
 @contextmanager
-def planned() -> Iterator[None]:
-    """Statements with a ``select_sql`` in them are planned well meanwhile, and may take ``SECONDS``.
+def planned(seconds: int = SECONDS) -> Iterator[None]:
+    """Statements with a ``select_sql`` in them are planned well meanwhile, and may take so many seconds.
 
     Raises:
         Unavailable: one took longer; whoever asked goes on as before it.
     """
     try:
         with session().begin_nested():
-            session().execute(_SET, {"settings": json.dumps(_PLANNING)})
+            settings = {**_PLANNING, "statement_timeout": f"{seconds}s"}
+            session().execute(_SET, {"settings": json.dumps(settings)})
             yield
-            session().execute(_RESET, {"names": list(_PLANNING)})
+            session().execute(_RESET, {"names": list(settings)})
     except OperationalError as error:
         if not isinstance(error.orig, errors.QueryCanceled):
             raise
         raise Unavailable(
-            f"Counting took longer than {SECONDS} seconds and was stopped. Take a rule away, or look at fewer days."
+            f"Counting took longer than {seconds} seconds and was stopped. Take a rule away, or look at fewer days."
         ) from None
