@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 
 from app.consent import service as consent
 from app.contacts import queries as contacts
-from app.imports.models import Import, ImportChange, ImportRow
+from app.imports.models import ExportPerson, Import, ImportChange, ImportRow
 from app.imports.rules import ImportState
 from app.kernel.db import session
 
@@ -40,6 +40,7 @@ def erase(workspace_id: UUID, contact_id: UUID) -> None:
     session().execute(
         delete(ImportChange).where(ImportChange.workspace_id == workspace_id, ImportChange.contact_id == contact_id)
     )
+    session().execute(delete(ExportPerson).where(ExportPerson.contact_id == contact_id))
     address = contacts.find_address(workspace_id, contact_id)
     if address is None:
         return

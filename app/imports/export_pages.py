@@ -23,8 +23,13 @@ from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import Input, posted
+from app.segments import queries as segments
 
-_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
+_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 class ExportForm(Input):
@@ -34,6 +39,7 @@ class ExportForm(Input):
     form = fields.String(load_default="csv", validate=validate.Length(max=20))
     word = fields.String(load_default="", validate=validate.Length(max=20))
     interest = fields.String(load_default="", validate=validate.Length(max=40))
+    segment = fields.String(load_default="", validate=validate.Length(max=40))
 
 
 @blueprint.get("/people/export")
@@ -51,8 +57,9 @@ def export() -> Response:
     try:
         form = posted(ExportForm())
         exporting.start(
-            actor.workspace_id, form["what"], form["form"], by=actor.id, word=form["word"], interest=_id(form["interest"])
-        )
+            actor.workspace_id, form["what"], form["form"], by=actor.id, word=form["word"],
+            interest=_id(form["interest"], "interest"), segment=_id(form["segment"], "segment"),
+        )  # fmt: skip
     except BadInput as problem:
         return make_response(_page(problem.fields), problem.status)
     return redirect(url_for("imports.exports"), 303)
@@ -67,6 +74,8 @@ def download(export_id: UUID) -> FlaskResponse:
         found = exporting.get_export(actor.workspace_id, actor.id, export_id)
         if found.ended_at is None:
             raise Conflict("This file is still being written. Its page shows how far it is.")
+        if found.fault:
+            raise Conflict(found.fault)
         accounts_service.record(
             "export.taken", by=acts.user(actor.id), workspace_id=actor.workspace_id, of=f"export:{export_id}"
         )
@@ -79,11 +88,11 @@ def download(export_id: UUID) -> FlaskResponse:
     return response
 
 
-def _id(raw: str) -> UUID | None:
+def _id(raw: str, name: str) -> UUID | None:
     try:
         return UUID(raw) if raw else None
     except ValueError:
-        raise BadInput(fields={"interest": "Choose from the list."}) from None
+        raise BadInput(fields={name: "Choose from the list."}) from None
 
 
 def _page(errors: Mapping[str, str]) -> str:
@@ -91,14 +100,16 @@ def _page(errors: Mapping[str, str]) -> str:
     found = exporting.list_exports(actor.workspace_id, actor.id)
     interests = consent.list_interests(actor.workspace_id)
     names = {str(one.id): one.name for one in interests}
+    of_segments = {str(segment_id): name for segment_id, name in segments.list_names(actor.workspace_id)}
     return render_template(
         "imports/exports.html",
-        rows=[_row(one, names) for one in found],
+        rows=[_row(one, names | of_segments) for one in found],
         is_writing=any(one.ended_at is None for one in found),
         whats=[(key, what.label) for key, what in exporting.WHATS.items()],
         forms=list(exporting.FORMS.items()),
         words=[("", "Any permission"), *((word.value, word.value) for word in Word)],
         interests=[("", "Any interest"), *names.items()],
+        segments=[("", "Everybody"), *of_segments.items()] if of_segments else [],
         days=exporting.KEPT_DAYS,
         values=request.form,
         errors=errors,
@@ -108,11 +119,13 @@ def _page(errors: Mapping[str, str]) -> str:
 
 
 def _row(found: Export, names: Mapping[str, str]) -> dict[str, object]:
-    about = names.get(found.which.get("interest", ""), "")
-    parts = [exporting.WHATS[found.what].label, found.which.get("word", ""), about, found.form.upper()]
+    about = [names.get(found.which.get(part, ""), "") for part in ("segment", "interest")]
+    parts = [exporting.WHATS[found.what].label, found.which.get("word", ""), *about, found.form.upper()]
     return {
         "title": ", ".join(part for part in parts if part),
-        "url": url_for("imports.download", export_id=found.id) if found.ended_at else None,
+        "url": url_for("imports.download", export_id=found.id) if found.ended_at and not found.fault else None,
+        "fault": found.fault,
+        "share": round(100 * min(1, found.rows / found.total), 1) if found.total and not found.ended_at else None,
         "rows": found.rows,
         "octets": found.octets,
         "at": found.created_at,

@@ -19,20 +19,28 @@ from sqlalchemy.dialects.postgresql import insert
 from app.accounts import service as accounts_service
 from app.accounts.rules import acts
 from app.consent import queries as consent
+from app.consent import service as consent_service
+from app.consent.queries import suppressed
 from app.consent.rules import Word
+from app.consent.rules.suppressing import HEADS
 from app.contacts import queries as contacts
-from app.imports.models import Export, ExportChunk
+from app.imports import workbooks
+from app.imports.models import Export, ExportChunk, ExportPerson
 from app.kernel import clock, csvs, jobs
 from app.kernel.db import array_of, session, transaction
-from app.kernel.errors import BadInput, NotFound
+from app.kernel.errors import BadInput, NotFound, Problem
 from app.kernel.ids import uuid7
+from app.segments import queries as segments
 
 JOB: Final = "imports.export"
 AT_ONCE: Final = 2_000
 WORK_SECONDS: Final = 20.0
 KEPT_DAYS: Final = 7
+SEGMENT_SECONDS: Final = 60
+"""So long it may take to find who is in a segment."""
 SHOWN: Final = 20
-FORMS: Final = {"csv": "CSV, for spreadsheets", "jsonl": "JSON Lines, for programs"}
+FORMS: Final = {"csv": "CSV, for everything", "xlsx": "A workbook, for spreadsheets", "jsonl": "JSON Lines, for programs"}
+WORKBOOK: Final = "xlsx"
 _FIRST: Final = "00000000-0000-0000-0000-000000000000"
 Part = tuple[list[list[Any]], list[str] | None]
 """Rows, and behind whom the next ones stand; None: these were the last."""
@@ -44,9 +52,14 @@ _PEOPLE = text(
     "SELECT c.id, coalesce(a.address, ''), c.first_name, c.last_name, c.language, c.created_at, c.fields,"  # noqa: S608  no input in it
     f" {consent.contact_word_sql()} AS word FROM contacts c"
     " LEFT JOIN addresses a ON a.contact_id = c.id AND a.channel = 'email'"
-    " WHERE c.id IN (SELECT id FROM contacts WHERE workspace_id = :workspace_id AND id > :after AND erased_at IS NULL"
-    "  ORDER BY id LIMIT :limit) ORDER BY c.id"
+    " WHERE c.id IN (SELECT unnest(CAST(CAST(:ids AS text) AS uuid[]))) AND c.erased_at IS NULL ORDER BY c.id"
 )
+_OF_ALL = text("SELECT id FROM contacts WHERE workspace_id = :workspace_id AND id > :after ORDER BY id LIMIT :limit")
+_OF_SEGMENT = text(
+    "SELECT contact_id FROM export_people WHERE export_id = :export_id AND contact_id > :after"
+    " ORDER BY contact_id LIMIT :limit"
+)
+_CHOOSE = "INSERT INTO export_people (export_id, contact_id) SELECT :export_id, people.contact_id FROM ({people}) AS people"
 _PERMISSIONS = text(
     f"SELECT p.contact_id, p.interest_id, {consent.word_sql()} FROM permissions p"  # noqa: S608  no input in it
     " LEFT JOIN reach r ON r.workspace_id = p.workspace_id AND r.contact_id = p.contact_id AND r.channel = 'email'"
@@ -74,13 +87,33 @@ def _apart(names: Sequence[str]) -> list[str]:
 
 
 def _people(found: Export) -> Part:
-    values = {
-        "workspace_id": found.workspace_id, "now": clock.now(), "limit": AT_ONCE,
-        "after": found.position[0] if found.position else _FIRST,
-    }  # fmt: skip
+    is_segment = bool(found.which.get("segment"))
+    if is_segment and found.position is None:
+        _choose(found)
+    after = found.position[0] if found.position else _FIRST
+    values = {"workspace_id": found.workspace_id, "export_id": found.id, "after": after, "limit": AT_ONCE}
+    ids = list(session().execute(_OF_SEGMENT if is_segment else _OF_ALL, values).scalars())
+    return _written(found, ids), [str(ids[-1])] if len(ids) == AT_ONCE else None
+
+
+def _choose(found: Export) -> None:
+    """Keep who is in the segment now: all slices are of the same people.
+
+    Raises:
+        Problem: it cannot be told any more, or takes too long.
+    """
+    people, values = segments.members_sql(found.workspace_id, UUID(found.which["segment"]))
+    with segments.planned(SEGMENT_SECONDS):
+        done = session().execute(text(_CHOOSE.format(people=people)), values | {"export_id": found.id})
+    found.total = done.rowcount  # type: ignore[attr-defined]
+
+
+def _written(found: Export, ids: Sequence[UUID]) -> list[list[Any]]:
+    """The rows of these people, who are not erased."""
+    values = {"workspace_id": found.workspace_id, "now": clock.now(), "ids": array_of(ids)}
     rows = session().execute(_PEOPLE, values).all()
     words: dict[UUID, dict[UUID, str]] = {}
-    for contact_id, interest_id, word in session().execute(_PERMISSIONS, values | {"ids": array_of([row[0] for row in rows])}):
+    for contact_id, interest_id, word in session().execute(_PERMISSIONS, values):
         words.setdefault(contact_id, {})[interest_id] = word
     interests = [one.id for one in consent.list_interests(found.workspace_id)]
     keys = [one.key for one in contacts.list_fields(found.workspace_id)]
@@ -96,7 +129,7 @@ def _people(found: Export) -> Part:
             + [own.get(one, "") for one in interests]
             + [fields.get(key, "") for key in keys]
         )
-    return written, [str(rows[-1][0])] if len(rows) == AT_ONCE else None
+    return written
 
 
 # --- Signals -----------------------------------------------------------------------------------------------------
@@ -127,6 +160,21 @@ def _signals(found: Export) -> Part:
     return written, [str(last[0]), last[1].isoformat(), str(last[2])] if last else None
 
 
+# --- Suppressed addresses ----------------------------------------------------------------------------------------
+
+
+def _suppressed(found: Export) -> Part:
+    page = suppressed.list_suppressed(found.workspace_id, None, (found.position or [""])[0], AT_ONCE)
+    written = [
+        [
+            consent_service.address_behind(one.key, one.address_hash), one.address_hash.hex(), one.channel,
+            one.reason.value, one.since.isoformat(), one.source,
+        ]
+        for one in page.rows
+    ]  # fmt: skip
+    return written, [page.next_cursor] if page.next_cursor else None
+
+
 @dataclass(frozen=True, slots=True)
 class What:
     """Something that can be had as a file."""
@@ -139,17 +187,21 @@ class What:
 WHATS: Final[Mapping[str, What]] = {
     "people": What("People", _people_columns, _people),
     "signals": What("What people did, as far as they let us see it", lambda _: _SIGNAL_COLUMNS, _signals),
+    "suppressed": What("Addresses that must not be written to", lambda _: list(HEADS), _suppressed),
 }
 
 
 # --- The file ----------------------------------------------------------------------------------------------------
 
 
-def start(workspace_id: UUID, what: str, form: str, *, by: UUID, word: str = "", interest: UUID | None = None) -> UUID:
+def start(
+    workspace_id: UUID, what: str, form: str, *, by: UUID, word: str = "", interest: UUID | None = None,
+    segment: UUID | None = None,
+) -> UUID:  # fmt: skip
     """Ask for a file; it is written in the background.
 
     Raises:
-        BadInput: no such thing, form, word or interest.
+        BadInput: no such thing, form, word, interest or segment.
     """
     faults = {}
     if what not in WHATS:
@@ -160,11 +212,13 @@ def start(workspace_id: UUID, what: str, form: str, *, by: UUID, word: str = "",
         faults["word"] = "Choose one of the words yes, asked, no and never."
     if interest is not None and not consent.get_interests(workspace_id, [interest]):
         faults["interest"] = "Choose from the list."
+    if segment is not None and segment not in dict(segments.list_names(workspace_id)):
+        faults["segment"] = "Choose from the list."
     if faults:
         raise BadInput("This cannot be exported.", fields=faults)
     now, export_id = clock.now(), uuid7()
     total = sum(consent.counts_by_word(workspace_id, now).values())
-    which = {"word": word, "interest": str(interest or "")} if what == "people" else {}
+    which = {"word": word, "interest": str(interest or ""), "segment": str(segment or "")} if what == "people" else {}
     session().add(
         Export(
             id=export_id, workspace_id=workspace_id, user_id=by, created_at=now, what=what, form=form, which=which,
@@ -235,33 +289,74 @@ def _write_next(export_id: UUID) -> None:
     ).scalar_one_or_none()
     if found is None:
         return
-    what = WHATS[found.what]
-    columns = what.columns(found.workspace_id)
-    rows, position = what.part(found)
-    octets = _octets(found.form, columns, rows, is_first=found.chunks == 0)
-    session().execute(insert(ExportChunk).values(export_id=export_id, no=found.chunks, octets=octets))
-    session().execute(
-        update(Export)
-        .where(Export.id == export_id)
-        .values(
-            rows=Export.rows + len(rows), octets=Export.octets + len(octets), chunks=Export.chunks + 1,
-            position=position, ended_at=clock.now() if position is None else None,
+    if found.position == []:
+        _bind(found)
+        return
+    try:
+        rows, position = WHATS[found.what].part(found)
+    except Problem as problem:
+        found.fault, found.ended_at = problem.detail, clock.now()
+        return
+    _add(found, _octets(found, rows))
+    found.rows += len(rows)
+    is_waiting = position is None and found.form == WORKBOOK
+    found.position = [] if is_waiting else position
+    if position is None and not is_waiting:
+        _end(found)
+
+
+def _add(found: Export, octets: bytes) -> None:
+    session().execute(insert(ExportChunk).values(export_id=found.id, no=found.chunks, octets=octets))
+    found.chunks += 1
+    found.octets += len(octets)
+
+
+def _bind(found: Export) -> None:
+    """Let the rows that wait become a workbook, in one transaction: whoever is killed in it begins it anew."""
+    pieces = workbooks.write(WHATS[found.what].columns(found.workspace_id), _chunks(found.id, found.chunks))
+    waiting, found.octets = found.chunks, 0
+    for piece in pieces:
+        _add(found, piece)
+    session().execute(delete(ExportChunk).where(ExportChunk.export_id == found.id, ExportChunk.no < waiting))
+    # In two steps, so that none of them is on another one's number meanwhile.
+    for step in (-found.chunks, found.chunks - waiting):
+        session().execute(
+            update(ExportChunk).where(ExportChunk.export_id == found.id).values(no=ExportChunk.no + step)
         )
-    )  # fmt: skip
+    found.chunks -= waiting
+    _end(found)
 
 
-def _octets(form: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, is_first: bool) -> bytes:
-    if form == "jsonl":
+def _chunks(export_id: UUID, chunks: int) -> Iterator[bytes]:
+    for no in range(chunks):
+        query = select(ExportChunk.octets).where(ExportChunk.export_id == export_id, ExportChunk.no == no)
+        yield session().execute(query).scalar_one()
+
+
+def _end(found: Export) -> None:
+    found.ended_at = clock.now()
+    session().execute(delete(ExportPerson).where(ExportPerson.export_id == found.id))
+
+
+def _octets(found: Export, rows: Sequence[Sequence[Any]]) -> bytes:
+    columns, is_first = WHATS[found.what].columns(found.workspace_id), found.chunks == 0
+    if found.form == "jsonl":
         lines = [
             json.dumps({name: value for name, value in zip(columns, row, strict=True) if value != ""}, ensure_ascii=False)
             for row in rows
         ]
         return "".join(f"{line}\n" for line in lines).encode()
+    if found.form == WORKBOOK:
+        return workbooks.lines([_typed(value) for value in row] for row in rows)
     cells = [[_cell(value) for value in row] for row in rows]
     written = csvs.write([columns, *cells] if is_first else cells)
     if not is_first:
         next(written)  # the mark of UTF-8 stands once
     return "".join(written).encode()
+
+
+def _typed(value: Any) -> Any:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else _cell(value)
 
 
 def _cell(value: Any) -> str:
@@ -275,5 +370,6 @@ def tidy() -> None:
     with transaction():
         over = select(Export.id).where(Export.expires_at <= clock.now()).limit(50)
         ids = list(session().execute(over).scalars())
-        session().execute(delete(ExportChunk).where(ExportChunk.export_id.in_(ids)))
+        for table in (ExportChunk, ExportPerson):
+            session().execute(delete(table).where(table.export_id.in_(ids)))
         session().execute(delete(Export).where(Export.id.in_(ids)))

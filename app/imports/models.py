@@ -150,8 +150,8 @@ class Export(Base):
 
     __tablename__ = "exports"
     __table_args__ = (
-        CheckConstraint("what IN ('people', 'signals')", name="what"),
-        CheckConstraint("form IN ('csv', 'jsonl')", name="form"),
+        CheckConstraint("what IN ('people', 'signals', 'suppressed')", name="what"),
+        CheckConstraint("form IN ('csv', 'jsonl', 'xlsx')", name="form"),
         Index("ix_exports_user_id", "user_id", "created_at"),
         Index("ix_exports_open", "created_at", postgresql_where=text("ended_at IS NULL")),
     )
@@ -163,16 +163,28 @@ class Export(Base):
     what: Mapped[str] = mapped_column(Text(collation="C"))
     form: Mapped[str] = mapped_column(Text(collation="C"))
     which: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """Of people: ``word`` and ``interest``, empty for all of them."""
+    """Of people: ``word``, ``interest`` and ``segment``, empty for all of them."""
     total: Mapped[int] = mapped_column(BigInteger)
     """How many people were to be looked at when it began."""
     rows: Mapped[int] = mapped_column(BigInteger, server_default="0")
     octets: Mapped[int] = mapped_column(BigInteger, server_default="0")
     position: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
-    """Behind whom it goes on."""
+    """Behind whom it goes on; an empty list: all rows are written, and become a workbook."""
     chunks: Mapped[int] = mapped_column(Integer, server_default="0")
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    fault: Mapped[str] = mapped_column(Text, server_default="")
+    """Why it came to nothing; empty: it did not."""
     expires_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ExportPerson(Base):
+    """Somebody of a segment that is being written: who was in it when it began."""
+
+    __tablename__ = "export_people"
+    __table_args__ = (Index("ix_export_people_contact_id", "contact_id"),)
+
+    export_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    contact_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
 
 
 class ExportChunk(Base):

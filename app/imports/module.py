@@ -15,5 +15,5 @@ MODULE = Module(
         Job(exporting.JOB, exporting.run, every_seconds=5, is_rung=True),
         Job("imports.tidy", jobs.tidy, every_seconds=3600),
     ),
-    personal_data=(PersonalData("imports", ("import_changes", "import_rows"), data.export, data.erase),),
+    personal_data=(PersonalData("imports", ("import_changes", "import_rows", "export_people"), data.export, data.erase),),
 )

@@ -49,8 +49,11 @@ _COUNT = text("SELECT reason, count(*) FROM suppressions WHERE workspace_id = :w
 _LAST = "9999-12-31T00:00:00+00:00"
 
 
-def list_suppressed(workspace_id: UUID, reason: Reason | None = None, cursor: str = "") -> Page[Suppressed]:
-    """Addresses that must not be written to, the newest first."""
+def list_suppressed(
+    workspace_id: UUID, reason: Reason | None = None, cursor: str = "", at_once: int = 0
+) -> Page[Suppressed]:
+    """Addresses that must not be written to, the newest first; ``at_once`` or else ROWS of them."""
+    at_once = at_once or ROWS
     way, at, last = decode_cursor(cursor, str, str, str) if cursor else ("older", _LAST, "ff" * 33)
     try:
         moment, position = datetime.fromisoformat(at), bytes.fromhex(last)
@@ -58,9 +61,9 @@ def list_suppressed(workspace_id: UUID, reason: Reason | None = None, cursor: st
         moment = None
     if moment is None or moment.tzinfo is None or way not in {"older", "newer"}:
         raise BadRequest("That page link is not whole. Go back to the first page.")
-    values = {"workspace_id": workspace_id, "reason": reason, "at": moment, "hash": position, "limit": ROWS + 1}
+    values = {"workspace_id": workspace_id, "reason": reason, "at": moment, "hash": position, "limit": at_once + 1}
     found = [_suppressed(row) for row in session().execute(_NEWER if way == "newer" else _OLDER, values)]
-    more, rows = len(found) > ROWS, found[:ROWS]
+    more, rows = len(found) > at_once, found[:at_once]
     if way == "newer":
         rows.reverse()
     has_newer, has_older = (more, True) if way == "newer" else (bool(cursor), more)

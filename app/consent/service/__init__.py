@@ -37,7 +37,15 @@ from app.consent.service.offers import (
     set_topic,
 )
 from app.consent.service.purging import NOBODY, purge_proofs
-from app.consent.service.vetoes import address_hash, configure, erase, inherit, inherit_suppression, suppress
+from app.consent.service.vetoes import (
+    address_behind,
+    address_hash,
+    configure,
+    erase,
+    inherit,
+    inherit_suppression,
+    suppress,
+)
 from app.consent.service.wishes import change_address, note_digest, set_pace
 from app.consent.service.write import TOLD_COUNTRY, ensure_reach
 
@@ -57,6 +65,7 @@ __all__ = [
     "Question",
     "RequestOver",
     "Shown",
+    "address_behind",
     "address_hash",
     "archive_interest",
     "ask",

@@ -113,6 +113,11 @@ def address_hash(address_key: str) -> bytes:
     return hmac_sha256(_hash_key, b"nod address " + address_key.encode())
 
 
+def address_behind(address_key: str, hashed: bytes) -> str:
+    """The address behind a hash, of which this key may be; empty where nobody has it (any more)."""
+    return address_key if address_key and address_hash(address_key) == hashed else ""
+
+
 def inherit_suppression(workspace_id: UUID, contact_id: UUID, address_key: str) -> None:
     """A person made anew from an address that complained or said never stays out of reach."""
     inherit_all(workspace_id, {contact_id: address_key})

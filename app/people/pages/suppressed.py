@@ -86,13 +86,8 @@ def _lines(found: Iterator[Suppressed]) -> Iterator[list[str]]:
     yield list(HEADS)
     for one in found:
         yield [
-            _address(one), one.address_hash.hex(), one.channel, one.reason.value, one.since.isoformat(), one.source,
+            consent_service.address_behind(one.key, one.address_hash), one.address_hash.hex(), one.channel, one.reason.value, one.since.isoformat(), one.source,
         ]  # fmt: skip
-
-
-def _address(one: Suppressed) -> str:
-    """The address behind a hash; empty where nobody has it (any more)."""
-    return one.key if one.key and consent_service.address_hash(one.key) == one.address_hash else ""
 
 
 def _page(
@@ -151,7 +146,7 @@ def _search(query: str) -> dict[str, Any]:
 
 def _row(one: Suppressed) -> dict[str, Any]:
     return {
-        "address": _address(one),
+        "address": consent_service.address_behind(one.key, one.address_hash),
         "url": url_for("people.show", contact_id=one.contact_id) if one.contact_id else None,
         "hash": one.address_hash.hex()[:12],
         "reason": REASONS[one.reason],
