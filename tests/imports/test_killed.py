@@ -1,18 +1,12 @@
-"""Workers that die and work beside each other: every row once, and a check that tells what taking does."""
+"""Workers beside each other, and a check that tells what taking does; those that die are ``tests/faults/g15_imports.py``."""
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from uuid import UUID
 
 import psycopg
-import pytest
 from flask import current_app
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,24 +16,9 @@ from app.contacts import service as contacts_service
 from app.contacts.addresses import normalise
 from app.imports import service, staging, taking
 from app.imports.models import Import
-from app.imports.rules import Known, Permission, Plan
+from app.imports.rules import Known, Plan
 from app.kernel.db import session, transaction
-from tests.bench.importing import file_of
-from tests.conftest import environment_of
 from tests.support import make
-from tests.support.installation import ROOT
-
-WORK = """
-import sys
-from app import create_app
-from app.config import Settings
-from app.imports import jobs, staging
-staging.READ_AT_ONCE, staging.TAKE_AT_ONCE = 200, 100
-with create_app(Settings.from_env(), for_workers=True).app_context():
-    print("begun", flush=True)
-    while True:
-        jobs.run()
-"""
 
 
 def begin(where, content: bytes, plan: Plan) -> UUID:
@@ -49,55 +28,6 @@ def begin(where, content: bytes, plan: Plan) -> UUID:
         import_id = service.upload(where.id, "people.csv", io.BytesIO(content), by=where.owner_id)
         service.start_reading(where.id, import_id, plan)
     return import_id
-
-
-def state(import_id: UUID) -> str:
-    session().expire_all()
-    with transaction():
-        return str(session().get(Import, import_id, populate_existing=True).state)
-
-
-def kill_until(import_id: UUID, wanted: str, chance: random.Random) -> int:
-    """Let two processes work and kill them at random moments until it is done; how many died."""
-    environment = environment_of(current_app.config["NOD"])
-    kills, until = 0, time.monotonic() + 90
-    while state(import_id) != wanted:
-        assert time.monotonic() < until, state(import_id)
-        workers = [
-            subprocess.Popen([sys.executable, "-c", WORK], cwd=ROOT, env=environment, stdout=subprocess.PIPE)
-            for _ in range(2)
-        ]
-        for worker in workers:
-            worker.stdout.readline()
-        time.sleep(chance.uniform(0.05, 0.4 + kills / 10))  # so that also a slow machine comes to the end
-        for worker in workers:
-            os.kill(worker.pid, signal.SIGKILL)
-            worker.communicate()
-            kills += 1
-    return kills
-
-
-@pytest.mark.slow
-def test_every_row_comes_in_once_however_often_workers_are_killed(live):
-    where = make.place()
-    permission = Permission((where.interests[0].id,), "Yes.", "From our book.", "the shop", "2026-05-01")
-    plan = Plan(("email", "first_name", "last_name", "language"), permission=permission)
-    import_id = begin(where, file_of(1500), plan)
-    chance = random.Random(7)
-    kills = kill_until(import_id, "checked", chance)
-    with transaction():
-        service.take(where.id, import_id, by=where.owner_id)
-    kills += kill_until(import_id, "done", chance)
-    assert kills >= 4, "too quick to be killed"
-    counts = session().execute(
-        text(
-            "SELECT (SELECT count(*) FROM contacts), (SELECT count(DISTINCT key) FROM addresses),"
-            " (SELECT count(*) FROM consent_events WHERE kind = 'imported'),"
-            " (SELECT count(DISTINCT contact_id) FROM permissions WHERE state = 'yes'), (SELECT count(*) FROM import_rows)"
-        )
-    ).one()
-    assert tuple(counts) == (1500, 1500, 1500, 1500, 0)
-    assert taking.counts_of(import_id) == {"new": 1500, "yes": 1500}
 
 
 def test_somebody_who_signs_up_in_between_is_not_made_twice(live):
