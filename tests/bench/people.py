@@ -20,12 +20,13 @@ from app.segments import queries as segment_queries
 from tests.bench import growth, importing, segments, track
 from tests.bench.asking import percentile
 from tests.bench.house import House, Sender, house, sender
-from tests.bench.readers import sent_to
+from tests.bench.readers import crowd, sent_to
 from tests.bench.report import machine
 
 Say = Callable[[str], None]
 Act = Callable[[], object]
 CONNECTIONS = 64
+READERS = 20_000
 GROWTH = (10_000, 100_000)
 """Beside all people, so that it shows how answers grow."""
 _SEARCH_INDEXES = (
@@ -40,13 +41,16 @@ def files(built: House, size: int, say: Say) -> dict[str, float]:
     return importing.measure(built, size, say)
 
 
-def signals(built: House, _size: int, say: Say) -> dict[str, float]:
-    """Pictures and links over 64 connections, then what is taken in."""
-    answered = track.endpoint(built, sent_to(built, 20_000, lambda _: None), 10.0, CONNECTIONS, say)
+def signals(built: House, size: int, say: Say) -> dict[str, float]:
+    """Pictures and links over 64 connections, then what is taken in; of a letter to 20,000 at most."""
+    readers = min(size, READERS)
+    seconds = 10.0 if readers == READERS else 0.5
+    where = crowd(built, readers, _quiet)
+    answered = track.endpoint(built, sent_to(built, where, readers), seconds, CONNECTIONS, say)
     return {
         "track_requests_per_second": round(answered.count / answered.seconds),
         "track_p99_ms": round(answered.p99_ms, 1),
-        "ingest_signals_per_second": round(track.ingest(sent_to(built, 20_000, lambda _: None), 5, say)),
+        "ingest_signals_per_second": round(track.ingest(sent_to(built, where, readers), 5, say)),
     }
 
 
@@ -123,6 +127,10 @@ def main(only: tuple[str, ...], people: int) -> None:
     if not only or "answers" in only:
         click.echo(growth.drawn(figures))
     click.echo(json.dumps({**figures, "machine": machine()}))
+
+
+def _quiet(_words: str) -> None:
+    """Making people is no part of what is measured."""
 
 
 if __name__ == "__main__":

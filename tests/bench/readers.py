@@ -12,7 +12,7 @@ from app.kernel import clock
 from app.kernel.db import transaction
 from app.tracking import service, tokens
 from tests.bench.crowd import People
-from tests.bench.house import House, sender
+from tests.bench.house import House, Sender, sender
 from tests.support import reading
 
 _MESSAGES = """INSERT INTO messages (mailing_no, n, workspace_id, contact_id, reach_id, dedupe_key, state, created_at,
@@ -37,16 +37,22 @@ class Sent:
         return found
 
 
-def sent_to(house: House, readers: int, say: Callable[[str], None]) -> Sent:
-    """A workspace of its own whose letter went out an hour ago to so many."""
+def crowd(house: House, readers: int, say: Callable[[str], None]) -> Sender:
+    """A workspace of its own with so many who let us see."""
     where = sender()
     people = People(house.admin_url, say)
     people.fill(where.model, readers - 1)
+    return where
+
+
+def sent_to(house: House, where: Sender, readers: int) -> Sent:
+    """A letter that went out to all of them an hour ago."""
     with transaction():
         at = clock.now() - timedelta(hours=1)
         number = reading.add_mailing(where.id, at)
         service.register(number, where.id, reading.LINKS)
     with psycopg.connect(house.admin_url) as connection:
         connection.execute(_MESSAGES, {"no": number, "at": at, "workspace": where.id})
-    people.settle()
+    with psycopg.connect(house.admin_url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE messages")
     return Sent(number, readers)

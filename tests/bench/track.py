@@ -1,12 +1,8 @@
-"""What opens and clicks cost: answering them, and taking them in. The last line is JSON.
-
-    python -m tests.bench.track --help
-"""
+"""What opens and clicks cost: answering them, and taking them in."""
 
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
 import time
@@ -23,10 +19,9 @@ from app.tracking.recorder import Recorder
 from app.tracking.rules.hits import NO_LINK, Kind
 from tests.bench import processes
 from tests.bench.hitting import Answered
-from tests.bench.house import House, house
+from tests.bench.house import House
 from tests.bench.permission_forms import web_server
-from tests.bench.readers import Sent, sent_to
-from tests.bench.report import machine
+from tests.bench.readers import Sent
 from tests.support.installation import ROOT
 from tests.support.reading import FIREFOX, LINKS
 
@@ -122,33 +117,3 @@ def _check(letter: Sent, asked: Counter[tuple[int, str]]) -> None:
         raise click.ClickException(
             f"{asked.total()} were asked for, {kept.total()} kept, {counted} counted, {lost} are said to be lost."
         )
-
-
-@click.command()
-@click.option("--readers", default=20_000, show_default=True, help="Of the letter that is read.")
-@click.option("--seconds", default=10.0, show_default=True, help="How long pictures and links are asked for.")
-@click.option("--connections", default=64, show_default=True, help="Over how many connections.")
-@click.option("--rounds", default=5, show_default=True, help="How often each reader opens and clicks, to be taken in.")
-def main(readers: int, seconds: float, connections: int, rounds: int) -> None:
-    """Measure what opens and clicks cost on this machine."""
-    logging.disable(logging.WARNING)
-    with house() as built:
-        click.echo("endpoint:")
-        answered = endpoint(built, sent_to(built, readers, _quiet), seconds, connections, click.echo)
-    with house() as built:
-        click.echo("ingest:")
-        rate = ingest(sent_to(built, readers, _quiet), rounds, click.echo)
-    figures = {
-        "track_requests_per_second": round(answered.count / answered.seconds, 1),
-        "track_p99_ms": round(answered.p99_ms, 1),
-        "ingest_signals_per_second": round(rate, 1),
-    }
-    click.echo(json.dumps({**figures, "machine": machine()}))
-
-
-def _quiet(_words: str) -> None:
-    """Making people is no part of what is measured."""
-
-
-if __name__ == "__main__":
-    main()
