@@ -41,7 +41,7 @@ def values(standing):
     return {"state": standing.state.value, "now": NOW, **{name: getattr(standing, name) for name in names}}
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(standing=standings)
 def test_sql_and_rule_agree(session, standing):
     gate = session.execute(text(f"SELECT {queries.gate_sql()} {ROWS}"), values(standing)).scalar_one()

@@ -261,7 +261,7 @@ def check_same(quick: Letter | str, whole: Letter | str) -> None:
 
 
 @pytest.mark.parametrize("desk", SHARED, indirect=True)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(readers(), st.sampled_from(Level), numbers, names.filter(str.strip))
 @example(ReaderRow("", "", {}, ADDRESSES[0]), Level.INDIVIDUAL, 1, "News")
 @example(ReaderRow("a" * 76, "b" * 76, {"story": "x" * 76}, ADDRESSES[1]), Level.AGGREGATE, 2, "Ä" * 60)

@@ -157,7 +157,7 @@ def test_case_37_the_statement_carries_no_value(where, count_statements):
     assert not any("zebra" in statement or "quoted" in statement for statement in statements)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(typed=st.text(st.characters(codec="utf-8"), max_size=60))
 def test_case_37_whatever_is_typed_finds_only_what_contains_it(where, typed):
     rows = queries.list_people(where.id, Search(query=typed)).rows

@@ -152,7 +152,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=JSON)
 def test_case_37_whatever_is_posted_is_counted_or_refused_in_words(where, raw):
     for whole in (raw, {"match": "any", "rules": [raw]}, tree("contacts.first_name", "is", value=raw)):

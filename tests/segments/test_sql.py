@@ -84,7 +84,7 @@ def found_by_sql(world, group):
 def test_random_trees_find_whom_plain_python_finds(session, world):
     fields = queries.fields(world.id)
 
-    @settings(max_examples=200, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=80, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
     @given(found=people(world.today), tree=trees(world, fields))
     def agree(found, tree):
         with session.begin_nested() as attempt:
