@@ -9,6 +9,8 @@ from app.kernel.module import Module
 NAMES = (
     "accounts",
     "contacts",
+    "tags",
+    "notes",
     "consent",
     "tracking",
     "content",

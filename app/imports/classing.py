@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from app.imports.rules import CHANGED, HERE, NEVER, NEW, UNCHANGED, Known, Plan
+from app.imports.rules import CHANGED, HERE, NEVER, NEW, UNCHANGED, Known, Plan, Target
 from app.kernel.db import session
 
 _TEXTS = ("first_name", "last_name")
@@ -20,6 +20,14 @@ KNOWN: Final = (
     "LATERAL (SELECT contact_id FROM addresses WHERE workspace_id = :workspace_id AND channel = 'email'"
     " AND key = r.key AND folded = r.folded OFFSET 0) a"
 )
+# What a row adds to people beside their own row; only asked where the file has such a column.
+_MORE: Final = {
+    Target.TAGS: (
+        " OR EXISTS (SELECT FROM jsonb_object_keys(r.tags) AS w (folded) WHERE NOT EXISTS (SELECT FROM contact_tags o"
+        " JOIN tags t ON t.id = o.tag_id WHERE o.contact_id = a.contact_id AND t.removed_at IS NULL"
+        " AND t.folded = w.folded))"
+    ),
+}
 _BY_INDEX = text("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off")
 
 
@@ -46,11 +54,11 @@ class Classing:
 
 def of(plan: Plan) -> Classing:
     """By what a plan says."""
-    return _of(plan.known)
+    return _of(plan.known, "".join(_MORE[target] for target in _MORE if target in plan.targets))
 
 
 @lru_cache
-def _of(known: Known) -> Classing:
+def _of(known: Known, more: str) -> Classing:
     # What the file says comes first, or what stands here; either way nothing is taken away.
     if known is Known.UPDATE:
         texts = {name: f"coalesce(r.{name}, c.{name})" for name in _TEXTS}
@@ -66,7 +74,7 @@ def _of(known: Known) -> Classing:
     return Classing(
         f"SELECT r.*, a.contact_id AS known_id, {columns},"  # noqa: S608  no input in it
         f" CASE WHEN s.address_hash IS NOT NULL THEN '{NEVER}' WHEN a.contact_id IS NULL THEN '{NEW}' {is_known}"
-        f" WHEN ({new_row}) IS DISTINCT FROM ({old_row}) THEN '{CHANGED}' ELSE '{UNCHANGED}' END AS verdict"
+        f" WHEN ({new_row}) IS DISTINCT FROM ({old_row}){more} THEN '{CHANGED}' ELSE '{UNCHANGED}' END AS verdict"
         " FROM import_rows r"
         f" LEFT JOIN {KNOWN} ON true LEFT JOIN contacts c ON c.id = a.contact_id"
         " LEFT JOIN LATERAL (SELECT address_hash FROM suppressions WHERE workspace_id = :workspace_id"

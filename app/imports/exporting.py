@@ -31,6 +31,7 @@ from app.kernel.db import array_of, session, transaction
 from app.kernel.errors import BadInput, NotFound, Problem
 from app.kernel.ids import uuid7
 from app.segments import queries as segments
+from app.tags import queries as tags
 
 JOB: Final = "imports.export"
 AT_ONCE: Final = 2_000
@@ -71,7 +72,7 @@ _PERMISSIONS = text(
 def _people_columns(workspace_id: UUID) -> list[str]:
     fields = [found.key for found in contacts.list_fields(workspace_id)]
     interests = [found.name for found in consent.list_interests(workspace_id)]
-    return _apart(["email", "first_name", "last_name", "language", "added_at", "permission", *interests, *fields])
+    return _apart(["email", "first_name", "last_name", "language", "added_at", "permission", "tags", *interests, *fields])
 
 
 def _apart(names: Sequence[str]) -> list[str]:
@@ -115,6 +116,7 @@ def _written(found: Export, ids: Sequence[UUID]) -> list[list[Any]]:
     words: dict[UUID, dict[UUID, str]] = {}
     for contact_id, interest_id, word in session().execute(_PERMISSIONS, values):
         words.setdefault(contact_id, {})[interest_id] = word
+    carried = tags.words_of(found.workspace_id, ids)
     interests = [one.id for one in consent.list_interests(found.workspace_id)]
     keys = [one.key for one in contacts.list_fields(found.workspace_id)]
     wanted, about = found.which.get("word", ""), found.which.get("interest", "")
@@ -126,6 +128,7 @@ def _written(found: Export, ids: Sequence[UUID]) -> list[list[Any]]:
             continue
         written.append(
             [email, first, last, language, added_at.isoformat(timespec="seconds"), word]
+            + [carried.get(contact_id, "")]
             + [own.get(one, "") for one in interests]
             + [fields.get(key, "") for key in keys]
         )

@@ -107,6 +107,8 @@ class ImportRow(Base):
     name_folded: Mapped[str | None] = mapped_column(Text(collation="C"))
     language: Mapped[str | None] = mapped_column(Text)
     fields: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    tags: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
+    """Words by their fold."""
     said_at: Mapped[datetime | None] = mapped_column(Instant)
     source: Mapped[str | None] = mapped_column(Text)
     ip: Mapped[str | None] = mapped_column(Text)
@@ -143,6 +145,8 @@ class ImportChange(Base):
     """First name, last name, language and fields before, where it changed them."""
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """The same after."""
+    added: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """``tags``: the ids of those that it put on them."""
 
 
 class Export(Base):

@@ -12,6 +12,7 @@ from app.contacts.addresses import Address, AddressError, normalise
 from app.contacts.rules import FieldKind, clean_name, fold_name, read_field
 from app.imports.rules import FIELD, Plan, Target, iso_day, language_of, read_moment
 from app.kernel import i18n
+from app.tags import rules as tags
 
 _SEVERAL: Final = (";", "|", ",")
 
@@ -39,6 +40,7 @@ class Row:
     last_name: str | None = None
     language: str | None = None
     fields: dict[str, Any] | None = None
+    tags: dict[str, str] | None = None
     said_at: datetime | None = None
     source: str | None = None
     ip: str | None = None
@@ -52,6 +54,11 @@ class Row:
     def fields_json(self) -> str | None:
         """The own fields as they are stored."""
         return json.dumps(self.fields, ensure_ascii=False) if self.fields else None
+
+    @property
+    def tags_json(self) -> str | None:
+        """The tags as they are stored."""
+        return json.dumps(self.tags, ensure_ascii=False) if self.tags else None
 
 
 class RowReader:
@@ -72,6 +79,7 @@ class RowReader:
             Target.LAST_NAME: self._last_name,
             Target.FULL_NAME: self._full_name,
             Target.LANGUAGE: self._language,
+            Target.TAGS: self._tags,
             Target.SAID_AT: self._said_at,
             Target.SOURCE: self._source,
             Target.IP: self._ip,
@@ -127,6 +135,11 @@ class RowReader:
 
     def _language(self, row: Row, cell: str) -> None:
         row.language = language_of(cell, i18n.languages(), i18n.NAMES)
+
+    def _tags(self, row: Row, cell: str) -> None:
+        row.tags = tags.read(cell) or None
+        if row.tags and len(row.tags) > tags.MAX_EACH:
+            raise ValueError(f"A person carries {tags.MAX_EACH} tags at most.")
 
     def _said_at(self, row: Row, cell: str) -> None:
         try:

@@ -49,6 +49,7 @@ class Target(StrEnum):
     LAST_NAME = "last_name"
     FULL_NAME = "name"
     LANGUAGE = "language"
+    TAGS = "tags"
     SAID_AT = "said_at"
     SOURCE = "source"
     IP = "ip"
@@ -60,6 +61,7 @@ LABELS: Final[dict[Target, str]] = {
     Target.LAST_NAME: "Last name",
     Target.FULL_NAME: "First and last name",
     Target.LANGUAGE: "Language",
+    Target.TAGS: "Tags",
     Target.SAID_AT: "When they said yes",
     Target.SOURCE: "Where they said yes",
     Target.IP: "Network address of their yes",
@@ -143,6 +145,7 @@ _NAMES: Final[dict[Target, frozenset[str]]] = {
     ),
     Target.FULL_NAME: frozenset(["name", "fullname", "displayname", "nomcomplet", "nombrecompleto", "nomecompleto", "naam"]),
     Target.LANGUAGE: frozenset(["language", "lang", "locale", "sprache", "langue", "idioma", "lingua", "taal", "preferredlocale"]),
+    Target.TAGS: frozenset(["tags", "tag", "labels", "label", "schlagworte", "etiketten", "etiquettes", "etiquetas", "etichette"]),
     Target.SAID_AT: frozenset(
         ["confirmtime", "optintime", "optindate", "doubleoptindate", "consentdate", "consentat", "subscribedat", "confirmedat", "permissiondate", "einwilligungam", "subscribeddate"]
     ),

@@ -17,7 +17,7 @@ from sqlalchemy import select, text, update
 from app.consent import service as consent
 from app.contacts import queries as contacts
 from app.contacts.rules import FieldKind
-from app.imports import classing, files, reading
+from app.imports import classing, files, joining, reading
 from app.imports.classing import Classing
 from app.imports.models import Import
 from app.imports.reading import Layout, Unreadable
@@ -33,9 +33,9 @@ TAKE_AT_ONCE: Final = 5_000
 """Rows of a slice: people who sign up meanwhile wait for no more than that."""
 _COLUMNS: Final = (
     "import_id", "n", "fault", "contact_id", "address_id", "raw", "address", "key", "folded", "domain", "needs_smtputf8",
-    "hash", "first_name", "last_name", "name_folded", "language", "fields", "said_at", "source", "ip", "cells",
+    "hash", "first_name", "last_name", "name_folded", "language", "fields", "tags", "said_at", "source", "ip", "cells",
 )  # fmt: skip
-_NOTHING: Final = (None,) * 17
+_NOTHING: Final = (None,) * 18
 
 
 def read_some(import_id: UUID, until: float) -> bool:
@@ -105,7 +105,7 @@ def _told(row: Row) -> tuple[Any, ...]:
     return (
         address.raw, address.address, address.key, address.folded, address.domain, address.needs_smtputf8,
         consent.address_hash(address.key), row.first_name, row.last_name, row.name_folded, row.language,
-        row.fields_json, row.said_at, row.source, row.ip,
+        row.fields_json, row.tags_json, row.said_at, row.source, row.ip,
     )  # fmt: skip
 
 
@@ -133,7 +133,9 @@ def check(import_id: UUID) -> None:
             return
         session().execute(text("SET LOCAL statement_timeout = '10min'"))
         session().execute(_DOUBLES, {"id": import_id, "words": TWICE})
-    classed = classing.of(Plan.from_json(found.plan or {}))
+        plan = Plan.from_json(found.plan or {})
+        joining.refuse_too_many(found, plan)
+    classed = classing.of(plan)
     counts: dict[str, int] = {}
     for first in range(1, found.rows + 1, COUNT_AT_ONCE):
         with transaction():

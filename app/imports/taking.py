@@ -13,7 +13,7 @@ from app.accounts import queries as accounts
 from app.consent import service as consent
 from app.consent.rules import By
 from app.contacts.rules import fold_name
-from app.imports import classing, files
+from app.imports import classing, files, joining
 from app.imports.models import Import, ImportRow, ImportSlice
 from app.imports.rules import CHANGED, NEW, ImportState, Permission, Plan
 from app.kernel import clock
@@ -126,6 +126,7 @@ def _take(found: Import, first: int, last: int) -> dict[str, int]:
     counts = {row[0]: row[1] for row in rows}
     if counts.get(CHANGED):
         _fold_names(values)
+    joining.join(plan, values)
     if plan.permission is not None:
         counts |= _permit(found, plan, values)
     return counts

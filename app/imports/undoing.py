@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, select, text
 from app.consent import service as consent
 from app.consent.rules import By
 from app.contacts.rules import fold_name
+from app.imports import joining
 from app.imports.models import Import, ImportChange
 from app.imports.rules import ImportState
 from app.kernel import clock, module
@@ -62,6 +63,7 @@ def undo_some(import_id: UUID) -> bool:
         if rows:
             _undo(found, rows)
         else:
+            joining.finish_undoing(import_id)
             found.state, found.undone_at = ImportState.UNDONE.value, clock.now()
             session().flush()
     return bool(rows)
@@ -75,6 +77,7 @@ def _undo(found: Import, rows: Sequence[tuple[UUID, bool, UUID | None]]) -> None
     if renamed:
         folded = [{"id": row[0], "folded": fold_name(f"{row[1]} {row[2]}".strip())} for row in renamed]
         session().execute(_FOLD, folded)
+    joining.take_back(values)
     for contact_id, _, event_id in rows:
         if event_id is not None:
             _correct(found, contact_id, event_id)

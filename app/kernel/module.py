@@ -44,6 +44,8 @@ class TimelineEntry:
     reference: str = ""
     can_be_wrong: bool = False
     """Whether staff may enter that it says something wrong; ``reference`` is its event's id then."""
+    page: Mapping[str, Any] = field(default_factory=dict)
+    """Where staff may change it: ``endpoint`` and its arguments beside ``contact_id``; empty: nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,10 @@ class TimelineSource:
 
 @dataclass(frozen=True, slots=True)
 class PersonPanel:
-    """A panel on a person's page: ``context(workspace_id, contact_id)`` feeds ``template``; column main or side."""
+    """A panel on a person's page: ``context(workspace_id, contact_id)`` feeds ``template``; column main or side.
+
+    The page itself tells a template ``contact_id`` and ``is_erased``.
+    """
 
     name: str
     template: str

@@ -38,14 +38,16 @@ class Search:
         query: words of names and addresses, or one whole address.
         word: what permission stands at: overall, or for the interest if there is one.
         interest: only those who were ever asked about it.
+        tag: only those who carry it.
     """
 
     query: str = ""
     word: Word | None = None
     interest: UUID | None = None
+    tag: UUID | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.query or self.word or self.interest)
+        return bool(self.query or self.word or self.interest or self.tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,9 @@ def _clauses(
             " LEFT JOIN reach r ON r.workspace_id = c.workspace_id AND r.contact_id = c.id AND r.channel = 'email'"
         )
         found.values["interest"] = search.interest
+    if search.tag is not None:
+        found.where.append("EXISTS (SELECT FROM contact_tags t WHERE t.contact_id = c.id AND t.tag_id = :tag)")
+        found.values["tag"] = search.tag
     if search.word is not None:
         found.where.append(f"{found.word} = :word")
         found.values["word"] = search.word.value

@@ -61,6 +61,19 @@ def _export(where: make.Place) -> UUID:
     return exporting.start(where.id, "people", "csv", by=where.owner_id)
 
 
+def _note(where: make.Place) -> UUID:
+    from app.notes import service as notes
+
+    who = make.person(where.id, "mara@example.org")
+    return notes.write(where.id, who.id, "Met in Kiel", by=where.owner_id).id
+
+
+def _tag(where: make.Place) -> UUID:
+    from app.tags import service as tags
+
+    return tags.ensure(where.id, {"wholesale": "wholesale"})["wholesale"]
+
+
 MAKERS = {
     "campaign_id": _campaign,
     "contact_id": lambda where: make.person(where.id, "mara@example.org").id,
@@ -72,7 +85,9 @@ MAKERS = {
     "interest_id": lambda where: where.interests[0].id,
     "key_id": lambda where: accounts.create_api_key(where.id, "Shop", ["people.read"], by=acts.COMMAND).id,
     "letter_id": _letter,
+    "note_id": _note,
     "segment_id": _segment,
+    "tag_id": _tag,
     "target_id": lambda where: evidence.add_target(where.id, TargetKind.MAIL, "seals@ostkai.example", by=where.owner_id),
     "pair_id": lambda where: delivery.make_keys(where.id, "ostkai.example", by=acts.COMMAND).id,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from flask import render_template, request, url_for
@@ -18,15 +18,20 @@ from app.kernel.paging import Page
 from app.people import queries, rules
 from app.people.pages import blueprint
 from app.people.queries import ListedPerson, Search
+from app.tags import queries as tags
+
+if TYPE_CHECKING:
+    from app.tags.models import Tag
 
 
 @blueprint.get("/people")
 @guards.member("people.read")
 def index() -> str:
-    """Everybody, newest first; ``q``, ``word`` and ``interest`` narrow it, ``page`` goes on."""
+    """Everybody, newest first; ``q``, ``word``, ``interest`` and ``tag`` narrow it, ``page`` goes on."""
     workspace_id = current_actor().workspace_id
     interests = consent.list_interests(workspace_id, include_archived=True)
-    search = _search({str(found.id): found.id for found in interests})
+    tag = _tag(workspace_id)
+    search = _search({str(found.id): found.id for found in interests}, tag.id if tag else None)
     counts = consent.counts_by_word(workspace_id, clock.now())
     page = queries.list_people(workspace_id, search, request.args.get("page", ""))
     now = clock.now()
@@ -41,6 +46,7 @@ def index() -> str:
         word=search.word.value if search.word else "",
         interest=str(search.interest or ""),
         interests=[(str(found.id), found.name) for found in interests],
+        tag=tag,
         rows=[_row(row) for row in page.rows],
         total=_total(workspace_id, search, counts, page),
         newer_url=_turn(page.previous_cursor),
@@ -51,7 +57,15 @@ def index() -> str:
     )
 
 
-def _search(interests: dict[str, UUID]) -> Search:
+def _tag(workspace_id: UUID) -> Tag | None:
+    raw = request.args.get("tag", "")
+    try:
+        return tags.get_tag(workspace_id, UUID(raw)) if raw else None
+    except ValueError:
+        raise NotFound("This tag is not here.") from None
+
+
+def _search(interests: dict[str, UUID], tag: UUID | None) -> Search:
     interest, word = request.args.get("interest", ""), request.args.get("word", "")
     if interest and interest not in interests:
         raise NotFound("This interest is not here.")
@@ -61,6 +75,7 @@ def _search(interests: dict[str, UUID]) -> Search:
         query=request.args.get("q", "")[: rules.MAX_QUERY].strip(),
         word=Word(word) if word else None,
         interest=interests[interest] if interest else None,
+        tag=tag,
     )
 
 
@@ -69,7 +84,7 @@ def _total(
 ) -> int | None:
     if page.next_cursor is None and page.previous_cursor is None:
         return len(page.rows)
-    if search.query or search.interest:
+    if search.query or search.interest or search.tag:
         return queries.count_people(workspace_id, search)
     return counts[search.word] if search.word else sum(counts.values())
 
@@ -90,6 +105,6 @@ def _turn(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     kept: dict[str, Any] = {
-        name: request.args[name] for name in ("q", "word", "interest") if request.args.get(name)
+        name: request.args[name] for name in ("q", "word", "interest", "tag") if request.args.get(name)
     }
     return url_for("people.index", **kept, page=cursor)

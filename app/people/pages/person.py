@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from app.contacts.models import Contact
-    from app.kernel.module import TimelineEntry
+    from app.kernel.module import PersonPanel, TimelineEntry
 
 
 @blueprint.get("/people/<uuid:contact_id>")
@@ -53,7 +53,7 @@ def show(contact_id: UUID) -> str:
         + [_permission(verdict) for verdict in history.other_verdicts(workspace_id, contact_id)],
         tracking=None if contact.erased_at else _tracking(workspace_id, contact_id, zone),
         profile=_facts(workspace_id, contact, zone),
-        panels=_panels(workspace_id, contact_id),
+        panels=_panels(contact),
         people_url=url_for("people.index"),
         **_timeline(contact, zone),
         **_acts(contact),
@@ -122,6 +122,7 @@ def _timeline(contact: Contact, zone: str) -> dict[str, Any]:
     return {
         "days": rules.days(found.entries, clock.now(), zone),
         "wrong": _wrong(contact, found.entries),
+        "changes": _changes(contact, found.entries),
         "kinds": kinds if len(kinds) > 1 else [],
         "kind": kind,
         "earlier_url": earlier,
@@ -139,6 +140,13 @@ def _wrong(contact: Contact, entries: Iterable[TimelineEntry]) -> dict[str, str]
     }
 
 
+def _changes(contact: Contact, entries: Iterable[TimelineEntry]) -> dict[str, str]:
+    """Where to change an entry, for who may."""
+    if contact.erased_at is not None or not current_actor().may("people.write"):
+        return {}
+    return {entry.reference: url_for(**entry.page, contact_id=contact.id) for entry in entries if entry.page}
+
+
 def _before() -> datetime | None:
     cursor = request.args.get("before", "")
     if not cursor:
@@ -153,7 +161,7 @@ def _before() -> datetime | None:
     return moment
 
 
-def _panels(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
+def _panels(contact: Contact) -> list[dict[str, Any]]:
     panels = sorted(
         (panel for found in module.installed() for panel in found.person_panels),
         key=lambda panel: panel.order,
@@ -161,10 +169,15 @@ def _panels(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
     return [
         {
             "column": panel.column,
-            "html": Markup(render_template(panel.template, **panel.context(workspace_id, contact_id))),  # noqa: S704
+            "html": Markup(_panel(panel, contact)),  # noqa: S704  of a template
         }
         for panel in panels
     ]
+
+
+def _panel(panel: PersonPanel, contact: Contact) -> str:
+    context = panel.context(contact.workspace_id, contact.id)
+    return render_template(panel.template, contact_id=contact.id, is_erased=contact.erased_at is not None, **context)
 
 
 def _acts(contact: Contact) -> dict[str, str | None]:

@@ -1,0 +1,181 @@
+"""The verbs of tags. What a person carries changes no permission."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+
+from app.accounts import service as accounts
+from app.accounts.rules import acts
+from app.contacts import queries as contacts
+from app.kernel import clock, jobs
+from app.kernel.db import session
+from app.kernel.errors import BadInput, Conflict
+from app.kernel.ids import uuid7
+from app.tags import queries, rules
+from app.tags.models import ContactTag, Tag
+from app.tags.rules import MAX_EACH, MAX_TAGS
+
+JOB: Final = "tags.tidy"
+AT_ONCE: Final = 5_000
+
+
+def add(workspace_id: UUID, contact_id: UUID, words: Mapping[str, str]) -> None:
+    """Put tags on a person; new ones come into the list. Repeating it changes nothing.
+
+    Args:
+        workspace_id: whose person and list.
+        contact_id: on whom.
+        words: as ``rules.fold`` gives them.
+
+    Raises:
+        NotFound: no such person here.
+        Conflict: the person was erased.
+        BadInput: the list, or the person, has too many.
+    """
+    refuse_erased(workspace_id, contact_id)
+    ids = ensure(workspace_id, words)
+    if not ids:
+        return
+    now = clock.now()
+    rows = [
+        {"contact_id": contact_id, "tag_id": tag_id, "workspace_id": workspace_id, "added_at": now}
+        for tag_id in ids.values()
+    ]
+    session().execute(insert(ContactTag).values(rows).on_conflict_do_nothing())
+    carried = select(func.count()).where(ContactTag.contact_id == contact_id)
+    if session().execute(carried).scalar_one() > MAX_EACH:
+        raise BadInput(fields={"tag": f"A person carries {MAX_EACH} tags at most. Take one off first."})
+
+
+def remove(workspace_id: UUID, contact_id: UUID, tag_id: UUID) -> None:
+    """Take a tag off a person; it stays in the list.
+
+    Raises:
+        NotFound: no such person or tag here.
+    """
+    contacts.get_contact(workspace_id, contact_id)
+    queries.get_tag(workspace_id, tag_id)
+    session().execute(
+        delete(ContactTag).where(ContactTag.contact_id == contact_id, ContactTag.tag_id == tag_id)
+    )
+
+
+def refuse_erased(workspace_id: UUID, contact_id: UUID) -> None:
+    """Raises: NotFound for nobody of this workspace, Conflict for who was erased."""
+    if contacts.get_contact(workspace_id, contact_id).erased_at is not None:
+        raise Conflict("This person was erased. There is nothing left to write on.")
+
+
+def ensure(workspace_id: UUID, words: Mapping[str, str], *, import_id: UUID | None = None) -> dict[str, UUID]:
+    """The ids of these tags by their fold; those that are not in the list come into it.
+
+    Raises:
+        BadInput: the list would have more than ``MAX_TAGS``.
+    """
+    found = _known(workspace_id, words)
+    new = sorted(set(words) - set(found))  # in one order, so that nobody waits for each other in a circle
+    if not new:
+        return found
+    now = clock.now()
+    rows = [
+        {
+            "id": uuid7(), "workspace_id": workspace_id, "word": words[folded], "folded": folded,
+            "import_id": import_id, "created_at": now,
+        }
+        for folded in new
+    ]  # fmt: skip
+    made = insert(Tag).values(rows).on_conflict_do_nothing(
+        index_elements=["workspace_id", "folded"], index_where=Tag.removed_at.is_(None)
+    )  # fmt: skip
+    session().execute(made)
+    if queries.count_tags(workspace_id) > MAX_TAGS:
+        raise BadInput(
+            f"A workspace has {MAX_TAGS:,} tags at most. Remove some from the list, or use a field of your own.",
+            fields={"tag": f"The list has {MAX_TAGS:,} tags at most. Remove some first."},
+        )
+    return _known(workspace_id, words)
+
+
+def _known(workspace_id: UUID, words: Mapping[str, str]) -> dict[str, UUID]:
+    query = select(Tag.folded, Tag.id).where(
+        Tag.workspace_id == workspace_id, Tag.removed_at.is_(None), Tag.folded.in_(list(words))
+    )
+    return {row.folded: row.id for row in session().execute(query)}
+
+
+def rename(workspace_id: UUID, tag_id: UUID, raw: str, *, by: acts.By) -> None:
+    """Write a tag differently, on everybody who carries it.
+
+    Raises:
+        NotFound: none of this workspace.
+        BadInput: it is no tag.
+        Conflict: there is another one that reads the same.
+    """
+    tag = queries.get_tag(workspace_id, tag_id)
+    try:
+        ((folded, word),) = rules.fold([raw]).items()
+    except ValueError as fault:
+        raise BadInput(fields={"word": str(fault)}) from None
+    try:
+        with session().begin_nested():
+            tag.word, tag.folded = word, folded
+    except IntegrityError as fault:
+        if "uq_tags_folded" not in str(fault.orig):
+            raise
+        session().refresh(tag)
+        raise Conflict(f"There is a tag “{word}” already.") from None
+    accounts.record("tag.renamed", by=by, workspace_id=workspace_id, of=f"tag:{tag_id}")
+
+
+def drop(workspace_id: UUID, tag_id: UUID, *, by: acts.By) -> None:
+    """Take a tag out of the list and off everybody; gone at once, tidied up behind by a job.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    tag = queries.get_tag(workspace_id, tag_id)
+    tag.removed_at = clock.now()
+    session().flush()
+    accounts.record(
+        "tag.removed", by=by, workspace_id=workspace_id, of=f"tag:{tag_id}", detail={"word": tag.word}
+    )
+    jobs.ring_job(JOB)
+
+
+_TAKE_OFF = text(
+    "DELETE FROM contact_tags WHERE (contact_id, tag_id) IN (SELECT c.contact_id, c.tag_id FROM tags t"
+    " JOIN contact_tags c ON c.tag_id = t.id WHERE t.removed_at IS NOT NULL LIMIT :limit)"
+)
+_DELETE = text(
+    "DELETE FROM tags t WHERE t.removed_at IS NOT NULL AND NOT EXISTS (SELECT FROM contact_tags c WHERE c.tag_id = t.id)"
+)
+
+
+def tidy_some() -> bool:
+    """Take removed tags off the next few thousand people; whether some are left."""
+    found = session().execute(_TAKE_OFF, {"limit": AT_ONCE})
+    if found.rowcount:  # type: ignore[attr-defined]
+        return True
+    session().execute(_DELETE)
+    return False
+
+
+def forget_import(import_id: UUID) -> None:
+    """A file was taken back: the tags that it brought go where nobody carries them."""
+    unused = ~select(ContactTag.tag_id).where(ContactTag.tag_id == Tag.id).exists()
+    gone = update(Tag).where(Tag.import_id == import_id, Tag.removed_at.is_(None), unused)
+    session().execute(gone.values(removed_at=clock.now()))
+    jobs.ring_job(JOB)
+
+
+def erase(workspace_id: UUID, contact_id: UUID) -> None:
+    """What a person carried."""
+    session().execute(
+        delete(ContactTag).where(ContactTag.workspace_id == workspace_id, ContactTag.contact_id == contact_id)
+    )
