@@ -17,6 +17,7 @@ NAMES = (
     "delivery",
     "engagement",
     "evidence",
+    "groups",
     "preferences",
     "forms",
     "segments",

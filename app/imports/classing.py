@@ -21,13 +21,16 @@ KNOWN: Final = (
     " AND key = r.key AND folded = r.folded OFFSET 0) a"
 )
 # What a row adds to people beside their own row; only asked where the file has such a column.
-_MORE: Final = {
-    Target.TAGS: (
-        " OR EXISTS (SELECT FROM jsonb_object_keys(r.tags) AS w (folded) WHERE NOT EXISTS (SELECT FROM contact_tags o"
-        " JOIN tags t ON t.id = o.tag_id WHERE o.contact_id = a.contact_id AND t.removed_at IS NULL"
-        " AND t.folded = w.folded))"
-    ),
-}
+_TAGS: Final = (
+    " OR EXISTS (SELECT FROM jsonb_object_keys(r.tags) AS w (folded) WHERE NOT EXISTS (SELECT FROM contact_tags o"
+    " JOIN tags t ON t.id = o.tag_id WHERE o.contact_id = a.contact_id AND t.removed_at IS NULL"
+    " AND t.folded = w.folded))"
+)
+_COMPANY: Final = (
+    " OR (r.company_folded IS NOT NULL AND NOT EXISTS (SELECT FROM group_members m JOIN groups g ON g.id = m.group_id"
+    " WHERE m.contact_id = a.contact_id AND m.kind = 'company'{same}))"
+)
+_SAME: Final = " AND g.name_folded = r.company_folded"
 _BY_INDEX = text("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off")
 
 
@@ -54,7 +57,10 @@ class Classing:
 
 def of(plan: Plan) -> Classing:
     """By what a plan says."""
-    return _of(plan.known, "".join(_MORE[target] for target in _MORE if target in plan.targets))
+    more = _TAGS if Target.TAGS in plan.targets else ""
+    if Target.COMPANY in plan.targets:
+        more += _COMPANY.format(same=_SAME if plan.known is Known.UPDATE else "")
+    return _of(plan.known, more)
 
 
 @lru_cache

@@ -45,7 +45,7 @@ def erase(workspace_id: UUID, contact_id: UUID) -> None:
     if address is None:
         return
     nothing: dict[str, Any] = dict.fromkeys(
-        ("raw", "address", "key", "folded", "domain", "first_name", "last_name", "name_folded", "fields", "tags", "source", "ip")
+        ("raw", "address", "key", "folded", "domain", "first_name", "last_name", "name_folded", "fields", "tags", "company", "company_folded", "source", "ip")
     )
     hashed = consent.address_hash(address.key)
     of_ours = select(Import.id).where(Import.workspace_id == workspace_id)

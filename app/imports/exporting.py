@@ -24,6 +24,7 @@ from app.consent.queries import suppressed
 from app.consent.rules import Word
 from app.consent.rules.suppressing import HEADS
 from app.contacts import queries as contacts
+from app.groups import queries as groups
 from app.imports import workbooks
 from app.imports.models import Export, ExportChunk, ExportPerson
 from app.kernel import clock, csvs, jobs
@@ -72,7 +73,7 @@ _PERMISSIONS = text(
 def _people_columns(workspace_id: UUID) -> list[str]:
     fields = [found.key for found in contacts.list_fields(workspace_id)]
     interests = [found.name for found in consent.list_interests(workspace_id)]
-    return _apart(["email", "first_name", "last_name", "language", "added_at", "permission", "tags", *interests, *fields])
+    return _apart(["email", "first_name", "last_name", "language", "added_at", "permission", "tags", "company", "role", *interests, *fields])
 
 
 def _apart(names: Sequence[str]) -> list[str]:
@@ -116,7 +117,7 @@ def _written(found: Export, ids: Sequence[UUID]) -> list[list[Any]]:
     words: dict[UUID, dict[UUID, str]] = {}
     for contact_id, interest_id, word in session().execute(_PERMISSIONS, values):
         words.setdefault(contact_id, {})[interest_id] = word
-    carried = tags.words_of(found.workspace_id, ids)
+    carried, companies = tags.words_of(found.workspace_id, ids), groups.companies_of(found.workspace_id, ids)
     interests = [one.id for one in consent.list_interests(found.workspace_id)]
     keys = [one.key for one in contacts.list_fields(found.workspace_id)]
     wanted, about = found.which.get("word", ""), found.which.get("interest", "")
@@ -128,7 +129,7 @@ def _written(found: Export, ids: Sequence[UUID]) -> list[list[Any]]:
             continue
         written.append(
             [email, first, last, language, added_at.isoformat(timespec="seconds"), word]
-            + [carried.get(contact_id, "")]
+            + [carried.get(contact_id, ""), *companies.get(contact_id, ("", ""))]
             + [own.get(one, "") for one in interests]
             + [fields.get(key, "") for key in keys]
         )

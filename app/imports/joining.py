@@ -1,6 +1,6 @@
-"""What a file puts people into beside their own row: the tags that they carry.
+"""What a file puts people into beside their own row: the tags that they carry, their company.
 
-A file only adds: nobody loses a tag because a file does not name it.
+A file only adds: nobody loses a tag or a company because a file does not name it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from app.groups import service as groups
 from app.imports import classing
 from app.imports.models import Import
-from app.imports.rules import Plan, Target
+from app.imports.rules import Known, Plan, Target
 from app.kernel.db import session
 from app.kernel.errors import BadInput
 from app.tags import queries as tag_queries
@@ -40,6 +41,39 @@ _TAG = text(
     " FROM (SELECT contact_id, jsonb_agg(tag_id) AS ids FROM put GROUP BY contact_id) AS p"
     " WHERE h.import_id = :id AND h.contact_id = p.contact_id"
 )
+_NAMES = text(
+    "SELECT r.company_folded, mode() WITHIN GROUP (ORDER BY r.company) FROM import_rows r"  # noqa: S608  no input in it
+    f" WHERE {_ROWS} AND r.company_folded IS NOT NULL GROUP BY r.company_folded"
+)
+_EMPLOY: Final = (
+    "WITH wanted AS (SELECT a.contact_id, g.id AS group_id FROM import_rows r"  # noqa: S608  no input in it
+    f" JOIN {classing.KNOWN} ON true JOIN groups g ON g.workspace_id = :workspace_id AND g.kind = 'company'"
+    f" AND g.name_folded = r.company_folded WHERE {_ROWS} ORDER BY a.contact_id),"
+    " was AS MATERIALIZED (SELECT m.contact_id, m.group_id, m.role FROM group_members m JOIN wanted w"
+    " ON w.contact_id = m.contact_id WHERE m.kind = 'company'),"
+    " put AS (INSERT INTO group_members AS m (contact_id, kind, group_id, workspace_id, joined_at)"
+    " SELECT contact_id, 'company', group_id, :workspace_id, :now FROM wanted ON CONFLICT (contact_id, kind) {known}"
+    " RETURNING contact_id, group_id)"
+    " UPDATE import_changes h SET added = coalesce(h.added, '{{}}') || jsonb_build_object('company', p.group_id,"
+    " 'company_before', CASE WHEN w.group_id IS NOT NULL THEN jsonb_build_object('id', w.group_id, 'role', w.role) END)"
+    " FROM put p LEFT JOIN was w ON w.contact_id = p.contact_id"
+    " WHERE h.import_id = :id AND h.contact_id = p.contact_id"
+)
+_MOVED: Final = (
+    "DO UPDATE SET group_id = excluded.group_id, role = '', joined_at = excluded.joined_at"
+    " WHERE m.group_id <> excluded.group_id"
+)
+# Back into the company of before where that is still there, else out of the new one; whoever was put elsewhere since stays.
+_REEMPLOY = text(
+    "UPDATE group_members m SET group_id = g.id, role = h.added -> 'company_before' ->> 'role' FROM import_changes h"
+    " JOIN groups g ON g.id = CAST(h.added -> 'company_before' ->> 'id' AS uuid)"
+    " WHERE h.import_id = :id AND h.contact_id = ANY(:people) AND m.contact_id = h.contact_id AND m.kind = 'company'"
+    " AND m.group_id = CAST(h.added ->> 'company' AS uuid)"
+)
+_DISMISS = text(
+    "DELETE FROM group_members m USING import_changes h WHERE h.import_id = :id AND h.contact_id = ANY(:people)"
+    " AND m.contact_id = h.contact_id AND m.kind = 'company' AND m.group_id = CAST(h.added ->> 'company' AS uuid)"
+)
 _UNTAG = text(
     "DELETE FROM contact_tags c USING import_changes h WHERE h.import_id = :id AND h.contact_id = ANY(:people)"
     " AND c.contact_id = h.contact_id"
@@ -62,19 +96,24 @@ def refuse_too_many(found: Import, plan: Plan) -> None:
 
 def join(plan: Plan, values: dict[str, Any]) -> None:
     """Put a slice's people where its rows say, and note it down; ``values``: those of the slice."""
-    if Target.TAGS not in plan.targets:
-        return
-    words = {row[0]: row[1] for row in session().execute(_WORDS, values)}
-    if words:
+    if Target.TAGS in plan.targets:
+        words = {row[0]: row[1] for row in session().execute(_WORDS, values)}
         tags.ensure(values["workspace_id"], words, import_id=values["id"])
         session().execute(_TAG, values)
+    if Target.COMPANY in plan.targets:
+        names = {row[0]: row[1] for row in session().execute(_NAMES, values)}
+        groups.ensure_companies(values["workspace_id"], names, import_id=values["id"])
+        known = _MOVED if plan.known is Known.UPDATE else "DO NOTHING"
+        session().execute(text(_EMPLOY.format(known=known)), values)
 
 
 def take_back(values: dict[str, Any]) -> None:
     """Take some people out of it again; ``values``: the import's ``id`` and ``people``."""
-    session().execute(_UNTAG, values)
+    for statement in (_UNTAG, _REEMPLOY, _DISMISS):
+        session().execute(statement, values)
 
 
 def finish_undoing(import_id: UUID) -> None:
     """What it made for this and nobody uses goes."""
     tags.forget_import(import_id)
+    groups.forget_import(import_id)

@@ -109,6 +109,8 @@ class ImportRow(Base):
     fields: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     tags: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     """Words by their fold."""
+    company: Mapped[str | None] = mapped_column(Text)
+    company_folded: Mapped[str | None] = mapped_column(Text(collation="C"))
     said_at: Mapped[datetime | None] = mapped_column(Instant)
     source: Mapped[str | None] = mapped_column(Text)
     ip: Mapped[str | None] = mapped_column(Text)
@@ -146,7 +148,7 @@ class ImportChange(Base):
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """The same after."""
     added: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """``tags``: the ids of those that it put on them."""
+    """``tags``: the ids of those that it put on them; ``company``: that into which it put them; ``company_before``."""
 
 
 class Export(Base):

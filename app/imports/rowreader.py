@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from app.contacts.addresses import Address, AddressError, normalise
 from app.contacts.rules import FieldKind, clean_name, fold_name, read_field
+from app.groups import rules as groups
 from app.imports.rules import FIELD, Plan, Target, iso_day, language_of, read_moment
 from app.kernel import i18n
 from app.tags import rules as tags
@@ -41,6 +42,7 @@ class Row:
     language: str | None = None
     fields: dict[str, Any] | None = None
     tags: dict[str, str] | None = None
+    company: str | None = None
     said_at: datetime | None = None
     source: str | None = None
     ip: str | None = None
@@ -54,6 +56,11 @@ class Row:
     def fields_json(self) -> str | None:
         """The own fields as they are stored."""
         return json.dumps(self.fields, ensure_ascii=False) if self.fields else None
+
+    @property
+    def company_folded(self) -> str | None:
+        """As companies are told apart."""
+        return groups.fold(self.company) if self.company else None
 
     @property
     def tags_json(self) -> str | None:
@@ -80,6 +87,7 @@ class RowReader:
             Target.FULL_NAME: self._full_name,
             Target.LANGUAGE: self._language,
             Target.TAGS: self._tags,
+            Target.COMPANY: self._company,
             Target.SAID_AT: self._said_at,
             Target.SOURCE: self._source,
             Target.IP: self._ip,
@@ -140,6 +148,9 @@ class RowReader:
         row.tags = tags.read(cell) or None
         if row.tags and len(row.tags) > tags.MAX_EACH:
             raise ValueError(f"A person carries {tags.MAX_EACH} tags at most.")
+
+    def _company(self, row: Row, cell: str) -> None:
+        row.company = groups.clean_name(cell)
 
     def _said_at(self, row: Row, cell: str) -> None:
         try:

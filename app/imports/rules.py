@@ -50,6 +50,7 @@ class Target(StrEnum):
     FULL_NAME = "name"
     LANGUAGE = "language"
     TAGS = "tags"
+    COMPANY = "company"
     SAID_AT = "said_at"
     SOURCE = "source"
     IP = "ip"
@@ -62,6 +63,7 @@ LABELS: Final[dict[Target, str]] = {
     Target.FULL_NAME: "First and last name",
     Target.LANGUAGE: "Language",
     Target.TAGS: "Tags",
+    Target.COMPANY: "Company",
     Target.SAID_AT: "When they said yes",
     Target.SOURCE: "Where they said yes",
     Target.IP: "Network address of their yes",
@@ -146,6 +148,9 @@ _NAMES: Final[dict[Target, frozenset[str]]] = {
     Target.FULL_NAME: frozenset(["name", "fullname", "displayname", "nomcomplet", "nombrecompleto", "nomecompleto", "naam"]),
     Target.LANGUAGE: frozenset(["language", "lang", "locale", "sprache", "langue", "idioma", "lingua", "taal", "preferredlocale"]),
     Target.TAGS: frozenset(["tags", "tag", "labels", "label", "schlagworte", "etiketten", "etiquettes", "etiquetas", "etichette"]),
+    Target.COMPANY: frozenset(
+        ["company", "companyname", "organization", "organisation", "account", "accountname", "employer", "firma", "unternehmen", "societe", "entreprise", "empresa", "azienda", "bedrijf"]
+    ),
     Target.SAID_AT: frozenset(
         ["confirmtime", "optintime", "optindate", "doubleoptindate", "consentdate", "consentat", "subscribedat", "confirmedat", "permissiondate", "einwilligungam", "subscribeddate"]
     ),

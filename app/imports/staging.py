@@ -33,9 +33,10 @@ TAKE_AT_ONCE: Final = 5_000
 """Rows of a slice: people who sign up meanwhile wait for no more than that."""
 _COLUMNS: Final = (
     "import_id", "n", "fault", "contact_id", "address_id", "raw", "address", "key", "folded", "domain", "needs_smtputf8",
-    "hash", "first_name", "last_name", "name_folded", "language", "fields", "tags", "said_at", "source", "ip", "cells",
+    "hash", "first_name", "last_name", "name_folded", "language", "fields", "tags",
+    "company", "company_folded", "said_at", "source", "ip", "cells",
 )  # fmt: skip
-_NOTHING: Final = (None,) * 18
+_NOTHING: Final = (None,) * 20
 
 
 def read_some(import_id: UUID, until: float) -> bool:
@@ -105,7 +106,7 @@ def _told(row: Row) -> tuple[Any, ...]:
     return (
         address.raw, address.address, address.key, address.folded, address.domain, address.needs_smtputf8,
         consent.address_hash(address.key), row.first_name, row.last_name, row.name_folded, row.language,
-        row.fields_json, row.tags_json, row.said_at, row.source, row.ip,
+        row.fields_json, row.tags_json, row.company, row.company_folded, row.said_at, row.source, row.ip,
     )  # fmt: skip
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from app.accounts.rules import acts
+from app.groups import queries as companies
+from app.groups import service as groups
+from app.groups.rules import Kind
 from app.imports import exporting
 from app.kernel.db import session, transaction
 from app.tags import module, queries, rules, service
@@ -90,3 +94,38 @@ def test_an_export_of_people_has_their_tags(where, mara):
     heading, row = written.splitlines()
     assert heading.split(",")[6] == '"tags"'
     assert '"VIP, wholesale"' in row
+
+
+def employed(where, address):
+    return companies.companies_of(where.id, [person(where, address).id]).get(person(where, address).id, ("",))[0]
+
+
+def test_a_file_puts_people_into_companies_found_or_made_by_name(staff, where, mara):
+    assert staff.bring("email,Company\nmara@example.org,Acme GmbH\nnew@example.org,ACME gmbh\nb@example.org,Acme GmbH\nc@example.org,\n") == {
+        "new": 3,
+        "changed": 1,
+    }
+    assert [employed(where, f"{who}@example.org") for who in ("mara", "new", "c")] == ["Acme GmbH", "Acme GmbH", ""]
+    assert staff.bring("email,Company\nmara@example.org,acme gmbh\n") == {"unchanged": 1}
+    assert staff.bring("email,Company\nmara@example.org,Bolt\nc@example.org,Bolt\n", known="fill") == {"changed": 1, "unchanged": 1}
+    assert [employed(where, f"{who}@example.org") for who in ("mara", "c")] == ["Acme GmbH", "Bolt"]
+    assert staff.bring("email,Company\nmara@example.org,Bolt\n") == {"changed": 1}
+    assert employed(where, "mara@example.org") == "Bolt"
+
+
+def test_taken_back_everybody_is_where_they_were_unless_put_elsewhere_since(staff, where, mara):
+    staff.bring("email,Company\nmara@example.org,Old\nnils@example.org,Old\n")
+    old = companies.find_by_name(where.id, Kind.COMPANY, "Old")
+    with transaction():
+        groups.join(where.id, Kind.COMPANY, old.id, mara.id, role="Buyer")
+    url = staff.give("email,Company\nmara@example.org,Fresh\nnils@example.org,Fresh\nnew@example.org,Fresh\n")
+    staff.check(url)
+    staff.take(url)
+    with transaction():
+        other = groups.find_or_create(where.id, Kind.COMPANY, "Other", by=acts.COMMAND)
+        groups.join(where.id, Kind.COMPANY, other.id, person(where, "nils@example.org").id)
+    take_back(staff, url)
+    assert companies.companies_of(where.id, [mara.id])[mara.id] == ("Old", "Buyer")
+    assert employed(where, "nils@example.org") == "Other"
+    assert person(where, "new@example.org") is None
+    assert [row.name for row in companies.list_groups(where.id, Kind.COMPANY).rows] == ["Old", "Other"]

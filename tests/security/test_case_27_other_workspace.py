@@ -68,6 +68,13 @@ def _note(where: make.Place) -> UUID:
     return notes.write(where.id, who.id, "Met in Kiel", by=where.owner_id).id
 
 
+def _company(where: make.Place) -> UUID:
+    from app.groups import service as groups
+    from app.groups.rules import Details, Kind
+
+    return groups.create(where.id, Kind.COMPANY, Details("Acme"), by=acts.COMMAND).id
+
+
 def _tag(where: make.Place) -> UUID:
     from app.tags import service as tags
 
@@ -81,6 +88,7 @@ MAKERS = {
     "export_id": _export,
     "field_id": lambda where: contacts.define_field(where.id, "Town", "text").id,
     "form_id": lambda where: forms.list_forms(where.id)[0].form.id,
+    "group_id": _company,
     "import_id": _import,
     "interest_id": lambda where: where.interests[0].id,
     "key_id": lambda where: accounts.create_api_key(where.id, "Shop", ["people.read"], by=acts.COMMAND).id,

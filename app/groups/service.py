@@ -1,0 +1,258 @@
+"""The verbs of companies and households. Belonging to one changes nobody's permission."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import case, delete, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+
+from app.accounts import service as accounts
+from app.accounts.rules import acts
+from app.contacts import queries as contacts
+from app.contacts import service as contacts_service
+from app.groups import queries, rules
+from app.groups.models import Group, GroupDomain, GroupMember
+from app.groups.rules import MAX_HOUSEHOLD, Details, Kind
+from app.kernel import clock, i18n
+from app.kernel.db import session
+from app.kernel.errors import BadInput, Conflict
+from app.kernel.ids import uuid7
+
+MOST_AT_ONCE: Final = 10_000
+"""People who are put into a company by one press."""
+
+
+def create(workspace_id: UUID, kind: Kind, details: Details, *, by: acts.By) -> Group:
+    """A company or a household, with nobody in it yet.
+
+    Raises:
+        BadInput: names what of it does not fit.
+        Conflict: there is a company with this name, or another one has a domain.
+    """
+    checked, now = _checked(details), clock.now()
+    made = Group(id=uuid7(), workspace_id=workspace_id, kind=kind.value, created_at=now, changed_at=now)
+    _write(made, checked)
+    accounts.record(f"{kind.value}.created", by=by, workspace_id=workspace_id, of=f"{kind.value}:{made.id}")
+    return made
+
+
+def update(workspace_id: UUID, kind: Kind, group_id: UUID, details: Details, *, by: acts.By) -> None:
+    """Write down what is known of one now.
+
+    Raises:
+        NotFound: none of this workspace.
+        BadInput, Conflict: as ``create``.
+    """
+    found = queries.get_group(workspace_id, kind, group_id)
+    found.changed_at = clock.now()
+    _write(found, _checked(details))
+    accounts.record(f"{kind.value}.changed", by=by, workspace_id=workspace_id, of=f"{kind.value}:{group_id}")
+
+
+def remove(workspace_id: UUID, kind: Kind, group_id: UUID, *, by: acts.By) -> None:
+    """Delete one; its people stay, and belong to none of its kind.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    found = queries.get_group(workspace_id, kind, group_id)
+    session().execute(delete(GroupMember).where(GroupMember.group_id == group_id))
+    session().execute(delete(GroupDomain).where(GroupDomain.group_id == group_id))
+    session().delete(found)
+    session().flush()
+    accounts.record(f"{kind.value}.deleted", by=by, workspace_id=workspace_id, of=f"{kind.value}:{group_id}")
+
+
+def _checked(details: Details) -> Details:
+    faults: dict[str, str] = {}
+    name, domains = "", tuple[str, ...]()
+    try:
+        name = rules.clean_name(details.name)
+    except ValueError as fault:
+        faults["name"] = str(fault)
+    try:
+        domains = rules.read_domains(details.domains)
+    except ValueError as fault:
+        faults["domains"] = str(fault)
+    if details.country and details.country not in dict(i18n.countries()):
+        faults["country"] = "Choose a country from the list."
+    if len(details.size) > rules.MAX_SIZE:
+        faults["size"] = f"Write at most {rules.MAX_SIZE} characters."
+    if len(details.about) > rules.MAX_ABOUT:
+        faults["about"] = f"Write at most {rules.MAX_ABOUT:,} characters."
+    if faults:
+        raise BadInput(fields=faults)
+    return Details(name, details.website, domains, details.country, details.size, details.about)
+
+
+def _write(group: Group, details: Details) -> None:
+    try:
+        with session().begin_nested():
+            group.name, group.name_folded = details.name, rules.fold(details.name)
+            group.website, group.country = details.website, details.country
+            group.size, group.about = details.size, details.about
+            session().add(group)
+            session().flush()
+            _write_domains(group, details.domains)
+    except IntegrityError as fault:
+        if "uq_groups_name" in str(fault.orig):
+            raise Conflict(f"There is a company called “{details.name}” already.") from None
+        if "group_domains" in str(fault.orig):
+            raise Conflict("Another company has one of these domains.") from None
+        raise
+
+
+def _write_domains(group: Group, domains: Sequence[str]) -> None:
+    session().execute(delete(GroupDomain).where(GroupDomain.group_id == group.id))
+    rows = [{"workspace_id": group.workspace_id, "domain": found, "group_id": group.id} for found in domains]
+    if rows:
+        session().execute(insert(GroupDomain), rows)
+
+
+# --- Its people --------------------------------------------------------------------------------------------------
+
+
+def join(workspace_id: UUID, kind: Kind, group_id: UUID, contact_id: UUID, *, role: str = "") -> None:
+    """Let a person belong to it; of its kind to no other one any more. Repeating it writes the role.
+
+    Raises:
+        NotFound: no such group or person here.
+        Conflict: the person was erased.
+        BadInput: the role is too long, or the household has too many people.
+    """
+    queries.get_group(workspace_id, kind, group_id)
+    refuse_erased(workspace_id, contact_id)
+    role = " ".join(role.split()) if kind is Kind.COMPANY else ""
+    if len(role) > rules.MAX_ROLE:
+        raise BadInput(fields={"role": f"Write at most {rules.MAX_ROLE} characters."})
+    values = {
+        "contact_id": contact_id, "kind": kind.value, "group_id": group_id, "workspace_id": workspace_id,
+        "role": role, "joined_at": clock.now(),
+    }  # fmt: skip
+    put = insert(GroupMember).values(values)
+    is_same = GroupMember.group_id == put.excluded.group_id
+    since = case((is_same, GroupMember.joined_at), else_=put.excluded.joined_at)
+    session().execute(
+        put.on_conflict_do_update(
+            index_elements=[GroupMember.contact_id, GroupMember.kind],
+            set_={"group_id": group_id, "role": role, "joined_at": since},
+        )
+    )
+    if kind is Kind.HOUSEHOLD and queries.count_members(group_id) > MAX_HOUSEHOLD:
+        raise BadInput(fields={"person": f"A household has {MAX_HOUSEHOLD} people at most."})
+
+
+def leave(workspace_id: UUID, kind: Kind, contact_id: UUID) -> None:
+    """Let a person belong to none of this kind.
+
+    Raises:
+        NotFound: no such person here.
+    """
+    contacts.get_contact(workspace_id, contact_id)
+    session().execute(
+        delete(GroupMember).where(GroupMember.contact_id == contact_id, GroupMember.kind == kind.value)
+    )
+
+
+def refuse_erased(workspace_id: UUID, contact_id: UUID) -> None:
+    """Raises: NotFound for nobody of this workspace, Conflict for who was erased."""
+    if contacts.get_contact(workspace_id, contact_id).erased_at is not None:
+        raise Conflict("This person was erased. There is nothing left to write on.")
+
+
+def find_or_create(workspace_id: UUID, kind: Kind, name: str, *, by: acts.By) -> Group:
+    """The one that is called like this, made where there is none.
+
+    Raises:
+        BadInput: it is no name.
+    """
+    try:
+        known = queries.find_by_name(workspace_id, kind, rules.clean_name(name))
+    except ValueError as fault:
+        raise BadInput(fields={"name": str(fault)}) from None
+    return known or create(workspace_id, kind, Details(name), by=by)
+
+
+def join_suggested(workspace_id: UUID, group_id: UUID) -> int:
+    """Put everybody into a company whose address is at one of its domains and who is in none; how many.
+
+    Raises:
+        NotFound: no such company here.
+    """
+    queries.get_group(workspace_id, Kind.COMPANY, group_id)
+    domains = queries.domains_of(group_id)
+    if not domains:
+        return 0
+    sql, values = queries.same_domain(workspace_id, domains)
+    statement = (
+        "INSERT INTO group_members (contact_id, kind, group_id, workspace_id, joined_at)"
+        f" SELECT a.contact_id, 'company', :group_id, :workspace_id, :now {sql} LIMIT :limit ON CONFLICT DO NOTHING"
+    )
+    more: dict[str, Any] = {"group_id": group_id, "now": clock.now(), "limit": MOST_AT_ONCE}
+    put = session().execute(text(statement), values | more)
+    return int(put.rowcount)  # type: ignore[attr-defined]
+
+
+def set_postal(workspace_id: UUID, household_id: UUID, lines: str) -> None:
+    """Where letters on paper go that any of a household gets; empty: nowhere. It is each person's own address.
+
+    Raises:
+        NotFound: no such household here.
+        BadInput: as ``contacts.service.set_postal``.
+    """
+    queries.get_group(workspace_id, Kind.HOUSEHOLD, household_id)
+    query = select(GroupMember.contact_id).where(GroupMember.group_id == household_id)
+    for contact_id in session().execute(query.order_by(GroupMember.contact_id)).scalars():
+        contacts_service.set_postal(workspace_id, contact_id, lines)
+
+
+# --- Files -------------------------------------------------------------------------------------------------------
+
+
+def ensure_companies(workspace_id: UUID, names: Mapping[str, str], *, import_id: UUID) -> None:
+    """Make the companies of a file that are not here, by their folded names."""
+    now = clock.now()
+    rows = [
+        {
+            "id": uuid7(), "workspace_id": workspace_id, "kind": Kind.COMPANY.value, "name": names[folded],
+            "name_folded": folded, "import_id": import_id, "created_at": now, "changed_at": now,
+        }
+        for folded in sorted(names)  # in one order, so that nobody waits for each other in a circle
+    ]  # fmt: skip
+    if rows:
+        made = insert(Group).on_conflict_do_nothing(
+            index_elements=["workspace_id", "name_folded"], index_where=text("kind = 'company'")
+        )
+        session().execute(made, rows)
+
+
+_FORGET = text(
+    "DELETE FROM groups g WHERE g.import_id = :id AND g.changed_at = g.created_at"
+    " AND NOT EXISTS (SELECT FROM group_members m WHERE m.group_id = g.id)"
+)
+
+
+def forget_import(import_id: UUID) -> None:
+    """A file was taken back: the companies that it brought go where nobody uses them."""
+    session().execute(_FORGET, {"id": import_id})
+
+
+# --- Privacy -----------------------------------------------------------------------------------------------------
+
+_EMPTY = text(
+    "DELETE FROM groups g WHERE g.workspace_id = :workspace_id AND g.kind = 'household' AND g.id = ANY(:ids)"
+    " AND NOT EXISTS (SELECT FROM group_members m WHERE m.group_id = g.id)"
+)
+
+
+def erase(workspace_id: UUID, contact_id: UUID) -> None:
+    """Take a person out of everything. A household of nobody goes too: its name is theirs."""
+    gone = delete(GroupMember).where(
+        GroupMember.workspace_id == workspace_id, GroupMember.contact_id == contact_id
+    )
+    ids = list(session().execute(gone.returning(GroupMember.group_id)).scalars())
+    session().execute(_EMPTY, {"workspace_id": workspace_id, "ids": ids})
