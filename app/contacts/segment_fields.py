@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 from app.contacts import queries
 from app.contacts.models import CustomField
 from app.contacts.rules import FieldKind
 from app.kernel import i18n
-from app.kernel.segment_fields import Own, Rows, SegmentField, Type
+from app.kernel.segment_fields import Bound, Condition, Own, Rows, SegmentField, Special, Test, Type
 
 _PROFILE = "Profile"
 _OWN = "Your own fields"
@@ -37,6 +40,11 @@ FIELDS = (
     ),
 )  # fmt: skip
 
+MANY: Final = 8
+"""From so many choices on, what is chosen is looked for by the index. Of a million people it finds 1,000 in 2 ms instead
+of 214, 10,000 in 13 instead of 167 and 20,000 in 27 instead of 199; but a quarter of all, as a field of few choices has
+for each of them, it reads in 275 instead of 188."""
+
 _TYPES = {
     FieldKind.TEXT: (Type.TEXT, _VALUE),
     FieldKind.NUMBER: (Type.NUMBER, _NUMBER),
@@ -57,10 +65,26 @@ def own_fields(workspace_id: UUID) -> list[SegmentField]:
 def _own(found: CustomField) -> SegmentField:
     kind = FieldKind(found.kind)
     type_, expression = _TYPES[kind]
+    choices = _choices(kind, found)
+    sql: Own | Special = Own(expression, {"key": found.key})
+    if kind in {FieldKind.BOOLEAN, FieldKind.COUNTRY} or len(choices) >= MANY:
+        sql = partial(_contained, kind, found.key)
     return SegmentField(
-        f"contacts.field.{found.key}", found.label, _OWN, type_, Own(expression, {"key": found.key}),
-        phrase=f"“{found.label}”", choices=_choices(kind, found), is_old=found.archived_at is not None,
+        f"contacts.field.{found.key}", found.label, _OWN, type_, sql,
+        phrase=f"“{found.label}”", choices=choices, is_old=found.archived_at is not None,
     )  # fmt: skip
+
+
+def _contained(kind: FieldKind, key: str, condition: Condition, bound: Bound) -> Test:
+    """What is chosen, as a piece of the person's fields that one index finds for any field."""
+    if condition.op == "is_known":
+        return Test(f"(c.fields ->> {bound.bind(key)}) <> ''")
+    value: object = condition.value
+    if kind is FieldKind.BOOLEAN:
+        value = value == "true"
+    elif kind is FieldKind.MULTI_CHOICE:
+        value = [value]
+    return Test(f"c.fields @> CAST({bound.bind(json.dumps({key: value}))} AS jsonb)")
 
 
 def _choices(kind: FieldKind, found: CustomField) -> tuple[tuple[str, str], ...]:

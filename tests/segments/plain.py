@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from app.engagement import rules as scores
-from tests.segments.world import Person, World
+from tests.segments.world import COMPANIES, Person, World
 
 OPPOSITES = {"is_not": "is", "does_not_contain": "contains", "is_not_known": "is_known", "did_not": "did"}
 
@@ -31,6 +31,10 @@ def _rule(world: World, person: Person, rule: dict, op: str) -> bool:
     value = rule.get("value")
     if name in {"open", "click", "read", "got"} or name.startswith("act."):
         return _acted(world, person, rule, name.removeprefix("act."))
+    if room == "tags":
+        return bool(person.tags) if op == "is_known" else value in {str(world.tags[n]) for n in person.tags}
+    if room == "groups":
+        return _belongs(world, person, rule, op, name)
     if room == "segments":
         return "mar" in person.first_name.lower()
     if name.startswith("interest."):
@@ -52,6 +56,21 @@ def _rule(world: World, person: Person, rule: dict, op: str) -> bool:
     if name.startswith("field."):
         return _own(world, person.fields.get(name.removeprefix("field.")), rule, op, name)
     return _text(_profile(person, name), value, op)
+
+
+def _belongs(world: World, person: Person, rule: dict, op: str, name: str) -> bool:
+    value = rule.get("value", "")
+    if name == "household":
+        lives = person.household is not None
+        return lives and (
+            op == "is_known" or _compare(Decimal(world.sizes[person.household]), op, Decimal(value))
+        )
+    if person.company is None:
+        return False
+    company, country, role = COMPANIES[person.company]
+    if name == "company_country":
+        return country != "" if op == "is_known" else country == value
+    return _text(company if name == "company" else role, value, op)
 
 
 def _profile(person: Person, name: str) -> str:

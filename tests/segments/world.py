@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -21,10 +22,15 @@ from app.contacts.rules import fold_name
 from app.delivery.models import Mailing, Message
 from app.engagement import rules as scores
 from app.engagement.models import EngagementScore
+from app.groups import service as groups
+from app.groups.models import GroupMember
+from app.groups.rules import Details, Kind
 from app.kernel import clock
 from app.kernel.db import session, transaction
 from app.kernel.ids import uuid7
 from app.segments import service
+from app.tags import service as tags
+from app.tags.models import ContactTag
 from app.tracking import service as tracking
 from app.tracking.models import Signal
 from tests.support import make
@@ -33,6 +39,8 @@ NAMES = ("", "Mara", "mara", "MARA", "Émile", "ÉMILE", "Nils 100%", "n_ls", "M
 TOWNS = (None, "", "Köln", "KÖLN", "Kiel", "50% off")
 ROASTS, BREWS = ("light", "dark"), ("filter", "espresso", "pour-over")
 OWN = "own.webinar"
+COMPANIES = (("Acme Köln", "DE", "Buyer"), ("n_ls", "", ""))
+"""Name, country, and the role that its people have."""
 DAYS = (0, 1, 5, 29, 30, 31, 89, 400)
 
 
@@ -64,6 +72,9 @@ class Person:
     points: float | None
     last_read: int
     acts: tuple[Act, ...] = ()
+    company: int | None = None
+    household: int | None = None
+    tags: tuple[int, ...] = ()
     id: UUID = field(default_factory=uuid7, compare=False, hash=False)
 
     @property
@@ -105,7 +116,8 @@ def people(today: date, at_least: int = 1) -> st.SearchStrategy[list[Person]]:
         st.sampled_from([None, None, None, "paused_until", "digest"]),
         st.sampled_from([None, "individual", "individual", "aggregate", "date", "none"]),
         st.sampled_from([None, 0.01, 1.0, 3.0, 9.0, 15.0, 70.0]), st.sampled_from(DAYS),
-        st.lists(act, max_size=5).map(tuple),
+        st.lists(act, max_size=5).map(tuple), st.sampled_from([None, 0, 1]), st.sampled_from([None, None, 0, 1]),
+        st.lists(st.sampled_from([0, 1]), unique=True, max_size=2).map(tuple),
     )  # fmt: skip
     return st.lists(person, min_size=at_least, max_size=at_least + 7)
 
@@ -120,12 +132,16 @@ class World:
         with transaction():
             for label, kind, choices in (
                 ("Town", "text", ()), ("Age", "number", ()), ("Birthday", "date", ()), ("Roast", "choice", ROASTS),
-                ("Brews", "multi_choice", BREWS), ("Member", "boolean", ()), ("Country", "country", ()),
+                ("Brews", "multi_choice", (*BREWS, *"abcdef")), ("Member", "boolean", ()), ("Country", "country", ()),
                 ("Spent", "money", ()),
             ):  # fmt: skip
                 contacts.define_field(self.id, label, kind, choices=choices)
             tracking.own_kinds.know(self.id, ["webinar"])
             self.now = clock.now()
+            self.tags = list(tags.ensure(self.id, {"vip": "VIP", "wholesale": "wholesale"}).values())
+            self.groups = [self._group(Kind.COMPANY, name, country) for name, country, _ in COMPANIES]
+            self.groups += [self._group(Kind.HOUSEHOLD, name) for name in ("Family Lund", "Family Yıldız")]
+        self.sizes: Counter[int | None] = Counter()
         session().execute(
             text("UPDATE contacts SET erased_at = now() WHERE id = :id"), {"id": made.contact_id}
         )
@@ -140,6 +156,9 @@ class World:
             }
             self.segment = service.create(self.id, "Maras", tree, by=acts.COMMAND)
 
+    def _group(self, kind: Kind, name: str, country: str = "") -> UUID:
+        return groups.create(self.id, kind, Details(name, country=country), by=acts.COMMAND).id
+
     def _mailing(self, kind: str) -> int:
         row = {
             "id": uuid7(), "workspace_id": self.id, "kind": kind, "name": "letter", "lane": kind, "channel": "email",
@@ -153,12 +172,20 @@ class World:
     def fill(self, found: list[Person]) -> None:
         """Write them down."""
         tracking.make_months({self.ago(act.days) for one in found for act in one.acts} or {self.now})
+        self.sizes = Counter(one.household for one in found if not one.erased)
         for table, rows in {
             Contact: [self._contact(one) for one in found],
             ContactAddress: [self._address(one) for one in found if one.domain],
             Reach: [self._reach(one) for one in found],
             Permission: [row for one in found for row in self._permissions(one)],
             EngagementScore: [self._score(one) for one in found if one.points and one.level == "individual"],
+            GroupMember: [row for one in found if not one.erased for row in self._memberships(one)],
+            ContactTag: [
+                {"contact_id": one.id, "tag_id": self.tags[n], "workspace_id": self.id, "added_at": self.now}
+                for one in found
+                if not one.erased
+                for n in one.tags
+            ],
             Signal: [self._signal(one, act) for one in found for act in one.acts if act.kind != "message"],
             Message: [
                 self._message(one, act, n)
@@ -215,6 +242,16 @@ class World:
                 )
         if one.level:
             rows.append(row | {"id": uuid7(), "purpose": "tracking", "state": "yes", "level": one.level})
+        return rows
+
+    def _memberships(self, one: Person) -> list[dict]:
+        row = {"contact_id": one.id, "workspace_id": self.id, "joined_at": self.now, "role": ""}
+        rows = []
+        if one.company is not None:
+            role = COMPANIES[one.company][2]
+            rows.append(row | {"kind": "company", "group_id": self.groups[one.company], "role": role})
+        if one.household is not None:
+            rows.append(row | {"kind": "household", "group_id": self.groups[2 + one.household]})
         return rows
 
     def _score(self, one: Person) -> dict:
