@@ -4,10 +4,10 @@ The rooms, in the order of the flow (each may use those named after it, never th
 
 ``home`` first run and overview · ``people`` the list and a person's page · ``imports`` files of people, in and out ·
 ``campaigns`` from the draft to the report · ``segments`` people chosen by rules · ``forms`` signup · ``preferences``
-confirm, choose, leave · ``evidence`` files that prove a permission · ``engagement`` scores · ``delivery`` the outbox
-and its senders · ``content`` MJML and merging · ``tracking`` opens and clicks · ``consent`` interests, the ledger,
-permissions: may we write? · ``contacts`` who a person is · ``accounts`` workspaces, users, sessions · ``kernel`` what
-all stand on.
+confirm, choose, leave · ``groups`` companies and households · ``evidence`` files that prove a permission ·
+``engagement`` scores · ``delivery`` the outbox and its senders · ``content`` MJML and merging · ``tracking`` opens and
+clicks · ``consent`` interests, the ledger, permissions: may we write? · ``notes`` and ``tags`` what staff write down
+about a person · ``contacts`` who a person is · ``accounts`` workspaces, users, sessions · ``kernel`` what all stand on.
 
 A signup flows: forms (one row) → a worker: consent (asked) → delivery (one system mail) → preferences (confirm) →
 consent (yes) → ``gate_sql`` → delivery again, whose workers ask the gate at the last moment.
