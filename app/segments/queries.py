@@ -299,12 +299,13 @@ _RESET: Final = text("SELECT set_config(name, reset_val, true) FROM pg_settings 
 
 
 @contextmanager
-def planned(seconds: int = SECONDS) -> Iterator[None]:
-    """Statements with a ``select_sql`` in them are planned well meanwhile, and may take so many seconds.
+def planned(seconds: float = 0) -> Iterator[None]:
+    """Statements with a ``select_sql`` in them are planned well meanwhile, and may take so many seconds, or else ``SECONDS``.
 
     Raises:
         Unavailable: one took longer; whoever asked goes on as before it.
     """
+    seconds = seconds or SECONDS
     try:
         with session().begin_nested():
             settings = {**_PLANNING, "statement_timeout": f"{seconds}s"}

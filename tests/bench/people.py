@@ -62,6 +62,7 @@ def answers(built: House, size: int, say: Say) -> dict[str, float]:
         for statement in _SEARCH_INDEXES:
             connection.execute(statement)
         connection.execute("VACUUM ANALYZE contacts, addresses")
+    _sizes(built, say)
     found = {"segment_p95_seconds": _segments(where, say)}
     for name, ask in (("search_p95_ms", _searches(where)), ("list_ms", [("the list", lambda: _list(where))])):
         took = []
@@ -70,6 +71,19 @@ def answers(built: House, size: int, say: Say) -> dict[str, float]:
             say(f"  {typed:30} {took[-1] * 1000:8.1f} ms")
         found[name] = round(percentile(took, 95) * 1000, 1)
     return {f"{name}_{size}": value for name, value in found.items()} | {"search_p95_ms": found["search_p95_ms"]}
+
+
+_SIZES = (
+    "SELECT coalesce(p.inhparent, c.oid)::regclass::text, sum(pg_table_size(c.oid)), sum(pg_indexes_size(c.oid))"
+    " FROM pg_class c LEFT JOIN pg_inherits p ON p.inhrelid = c.oid WHERE c.relkind = 'r'"
+    " GROUP BY 1 HAVING sum(pg_total_relation_size(c.oid)) > 10000000 ORDER BY 2 DESC"
+)
+
+
+def _sizes(built: House, say: Say) -> None:
+    with psycopg.connect(built.admin_url) as connection:
+        for table, rows, indexes in connection.execute(_SIZES):
+            say(f"  {table:30} {rows / 1e6:8,.0f} MB and {indexes / 1e6:,.0f} MB of indexes")
 
 
 def _segments(where: Sender, say: Say) -> float:

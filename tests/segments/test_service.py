@@ -122,7 +122,7 @@ def test_a_count_that_takes_too_long_is_stopped_in_words_and_the_transaction_goe
     sleeping = ("SELECT id AS contact_id FROM contacts, pg_sleep(2)", {"workspace_id": where.id})
     make.person(where.id)
     with transaction():
-        monkeypatch.setitem(queries._PLANNING, "statement_timeout", "200ms")
+        monkeypatch.setattr(queries, "SECONDS", 0.2)
         monkeypatch.setattr(queries, "select_sql", lambda *_: sleeping)
         with pytest.raises(Unavailable, match="was stopped"):
             queries.count(where.id, group)
