@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -18,12 +19,16 @@ from app.contacts import service as contacts_service
 from app.contacts.addresses import normalise
 from app.delivery import taking
 from app.delivery.rules import Lane
+from app.engagement import queries as scores
 from app.kernel import clock
 from app.kernel.db import session, transaction
 from app.kernel.errors import Conflict
+from app.kernel.ids import uuid7
 from app.merging import service
 from app.people import service as people
-from tests.support import mailing, make
+from app.tracking import service as tracking
+from app.tracking.rules.hits import Hit, Kind
+from tests.support import mailing, make, reading
 from tests.support.outbox import in_context
 
 BY = By("system")
@@ -158,6 +163,17 @@ def test_merges_beside_each_other_and_beside_what_people_do(story):
 
     asked = story.held(merge, in_transaction(sign_up))
     assert asked == story.mara.id
+
+    # A click that is being taken in while its message goes over is the survivor's.
+    story.mara, story.double = reading.reader(where), reading.reader(where)
+    letter = reading.sent(where, [story.mara, story.double])
+    with transaction():
+        at = clock.now() - timedelta(minutes=30)
+    hit = Hit(uuid7(), letter.no, 2, Kind.CLICK, 0, at, False, False, reading.FIREFOX, uuid7(), 1)
+    story.held(lambda: tracking.ingest_batch([hit]), story.merge)
+    assert len(letter.signals(story.mara)) == 1
+    assert scores.score(where.id, story.mara.id).points > 0
+
     with transaction():
         consent.seal_now()
         assert verify().holds
