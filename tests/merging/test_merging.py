@@ -329,6 +329,33 @@ def test_a_later_no_holds_for_the_other_one_even_where_the_survivor_had_left_bef
     assert set(words(where, double).values()) == {Word.NEVER}
 
 
+@pytest.mark.parametrize("no", ["leave", "stop", "complain", "hide"])
+def test_a_no_that_came_along_does_not_swallow_the_survivors_own(session, where, no):
+    """Said by the other entry before, and by the person since: taken back, it is the person's own as well."""
+    own, other = reading.reader(where), reading.reader(where)
+
+    def say(who):
+        ids = [found.id for found in where.interests]
+        with transaction():
+            if no == "leave":
+                return consent.withdraw(where.id, who.id, ids, by=By(), proof=Proof())
+            if no == "stop":
+                return consent.stop_everything(where.id, who.id, by=By(), proof=Proof())
+            if no == "complain":
+                return consent.suppress(where.id, who.id, Reason.COMPLAINT, by=BY)
+            return consent.set_tracking(where.id, who.id, Level.NONE, by=By(), proof=Proof())
+
+    say(other)
+    done = merge(where, own, other)
+    assert say(own) is not None
+    assert say(own) is None, "once"
+    undo(where, done)
+    if no == "hide":
+        assert queries.choices(where.id, own.id).tracking is Level.NONE
+    else:
+        assert Word.YES not in words(where, own).values()
+
+
 def test_taking_a_stop_back_does_not_lift_the_one_that_came_along(session, where, mara, double):
     with transaction():
         consent.stop_everything(where.id, double.id, by=By(), proof=Proof())
