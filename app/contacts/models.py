@@ -105,8 +105,12 @@ class ContactAddress(Base):
         UniqueConstraint("workspace_id", "channel", "key"),
         UniqueConstraint("contact_id", "channel"),
         Index("ix_addresses_folded", "workspace_id", "channel", "folded"),
+        Index(
+            "ix_addresses_spellings", "workspace_id", "folded",
+            postgresql_where=text("channel = 'email' AND key <> folded"),
+        ),
         Index("ix_addresses_search", "key", postgresql_using="gin", postgresql_ops={"key": "gin_trgm_ops"}),
-    )
+    )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(Uuid)

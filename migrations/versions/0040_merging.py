@@ -41,6 +41,12 @@ def upgrade() -> None:
             ["workspace_id", name],
             postgresql_where=sa.text(f"{name} IS NOT NULL AND merged_into IS NULL"),
         )
+    op.create_index(
+        "ix_addresses_spellings",
+        "addresses",
+        ["workspace_id", "folded"],
+        postgresql_where=sa.text("channel = 'email' AND key <> folded"),
+    )
     op.create_table(
         "merges",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -91,4 +97,5 @@ def downgrade() -> None:
     op.drop_table("different_people")
     op.drop_table("merged_rows")
     op.drop_table("merges")
+    op.drop_index("ix_addresses_spellings", "addresses")
     op.execute("ALTER TABLE contacts DROP COLUMN merged_into, DROP COLUMN phone_key, DROP COLUMN number_key")
