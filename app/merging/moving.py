@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Column, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
@@ -85,7 +85,7 @@ def _over(way: Moves, values: dict[str, Any]) -> None:
 def _back(way: Moves, values: dict[str, Any]) -> None:
     table = Base.metadata.tables[way.table]
     same = " AND ".join(
-        f"t.{name} = CAST(m.key ->> {place} AS {table.columns[name].type.compile(dialect=_DIALECT)})"
+        f"t.{name} = CAST(m.key ->> {place} AS {_type_of(table.columns[name])})"
         for place, name in enumerate(way.key)
     )
     kept = "m.merge_id = :merge_id AND m.table_name = :table_name"
@@ -105,6 +105,10 @@ def _back(way: Moves, values: dict[str, Any]) -> None:
         # What it points to may be gone by now, such as a tag.
         with suppress(IntegrityError), session().begin_nested():
             session().execute(again, values | {"key": json.dumps(key)})
+
+
+def _type_of(column: Column[Any]) -> str:
+    return column.type.compile(dialect=_DIALECT).partition(" COLLATE ")[0]
 
 
 def _is_one_each(way: Moves) -> bool:
