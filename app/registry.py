@@ -22,6 +22,7 @@ NAMES = (
     "forms",
     "segments",
     "campaigns",
+    "merging",
     "people",
     "imports",
     "home",

@@ -260,7 +260,7 @@ SELECT p.contact_id, CASE
 FROM permissions p
 {VETOED}
 WHERE p.workspace_id = :workspace_id AND p.interest_id = ANY(CAST(:interests AS uuid[]))
-  AND p.purpose = 'marketing' AND p.channel = 'email' AND r.erased_at IS NULL {_NARROWED}
+  AND p.purpose = 'marketing' AND p.channel = 'email' AND r.erased_at IS NULL AND r.suppressed_reason IS DISTINCT FROM 'merged' {_NARROWED}
 GROUP BY p.contact_id
 """  # noqa: S608  no input in it
 _RECKON = f"SELECT reason, count(*) FROM ({_RECKONED}) AS people GROUP BY reason"  # noqa: S608

@@ -28,6 +28,7 @@ from app.consent.rules import (
     word_for,
 )
 from app.consent.rules.jurisdictions import RULE_SETS
+from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import session
 
@@ -35,6 +36,8 @@ ALL = 100_000
 _CORRECTABLE = frozenset(
     {Kind.REQUESTED, Kind.CONFIRMED, Kind.RE_CONFIRMED, Kind.CHANGED, Kind.IMPORTED, Kind.GRANTED}
 )
+_KEPT_NO = frozenset({Kind.MERGED, Kind.UNMERGED})
+"""A no that was said elsewhere and is kept here."""
 _SHOWN = {
     "consent": "Words shown",
     "tracking": "Words on tracking",
@@ -58,6 +61,8 @@ SENTENCES = {
     Kind.ERASED: "Erased",
     Kind.GRANTED: "Another ground was entered",
     Kind.LAPSED: "Ended by itself",
+    Kind.MERGED: "Merged with another entry of the same person",
+    Kind.UNMERGED: "The merge was taken back",
 }
 BASES = {
     Basis.CONSENT: "Consent",
@@ -104,6 +109,8 @@ class HistoryEntry:
         """What happened, in a word or three."""
         if self.kind is Kind.ERASED and self.body.get("reason") == "retention":
             return "Their personal part of the proof was erased: its time was over"
+        if self.kind is Kind.MERGED and self.word is Word.NO:
+            return "Merged with another entry, and a no of either stands"
         if self.kind is Kind.CHANGED and self.body.get("undoes"):
             return "Took it back and said yes"
         if self.kind is Kind.CHANGED and self.body.get("tracking"):
@@ -149,6 +156,8 @@ def list_history(
 ) -> list[HistoryEntry]:
     """A person's events, newest first, older than ``before``; the personal part is empty once erased.
 
+    Those of entries that were merged into theirs are theirs as well.
+
     Args:
         workspace_id: of the person.
         contact_id: the person.
@@ -159,7 +168,7 @@ def list_history(
     query = (
         select(ConsentEvent, ConsentPersonal.body)
         .outerjoin(ConsentPersonal, ConsentPersonal.event_id == ConsentEvent.id)
-        .where(ConsentEvent.workspace_id == workspace_id, ConsentEvent.contact_id == contact_id)
+        .where(ConsentEvent.workspace_id == workspace_id, ConsentEvent.contact_id.in_(contacts.entries_of(contact_id)))
         .order_by(ConsentEvent.received_at.desc(), ConsentEvent.id.desc())
         .limit(limit)
     )
@@ -183,7 +192,8 @@ def get_entry(workspace_id: UUID, event_id: UUID) -> HistoryEntry | None:
 
 _CORRECTED = text(
     "SELECT convert_from(body, 'UTF8')::jsonb ->> 'corrects' FROM consent_events"
-    " WHERE workspace_id = :workspace_id AND contact_id = :contact_id AND kind = 'corrected'"
+    " WHERE workspace_id = :workspace_id AND kind = 'corrected' AND contact_id IN"
+    " (SELECT :contact_id UNION ALL SELECT id FROM contacts WHERE merged_into = :contact_id)"
 )
 
 
@@ -215,19 +225,28 @@ def last_word(
     What others ask or enter, and what runs out, is not their word: a question that somebody else puts after a no and
     that nobody answers leaves the no as it was. Stopping everything is a no to what was never asked about as well.
     """
+    parted: set[str] = set()
     for entry in list_history(workspace_id, contact_id, limit=ALL):
-        if entry.body.get("channel") != channel:
+        if _is_taken_back(entry, parted) or entry.body.get("channel") != channel:
             continue
         about = {found["id"] for found in entry.body.get("interests", [])}
         if entry.kind is Kind.OBJECTED:
             return State.NO
         if interest_id is None or str(interest_id) not in about:
             continue
-        if entry.kind in PERSONS_NO:
+        if entry.kind in PERSONS_NO or (entry.kind in _KEPT_NO and entry.word is Word.NO):
             return State.NO
         if entry.kind in PERSONS_YES or (entry.kind is Kind.CHANGED and entry.word is Word.YES):
             return State.YES
     return None
+
+
+def _is_taken_back(entry: HistoryEntry, parted: set[str]) -> bool:
+    """Whether this merge was taken back, reading from the newest; ``parted``: entries whose merge was, as read so far."""
+    other = str(entry.body.get("entry", ""))
+    if entry.kind is Kind.UNMERGED and other:
+        parted.add(other)
+    return entry.kind is Kind.MERGED and other in parted
 
 
 def verdicts(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EMAIL) -> list[Verdict]:

@@ -9,10 +9,10 @@ from uuid import UUID
 from app.accounts.events import WorkspaceCreated
 from app.consent import history, law, queries, seals, segment_fields, service
 from app.consent.rules import Basis, By, IpPolicy, Kind, Word
-from app.consent.service import write
+from app.consent.service import merging, write
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
-from app.kernel.module import Module, PersonalData, TimelineEntry, TimelineSource
+from app.kernel.module import Blends, Module, Moves, PersonalData, Stays, TimelineEntry, TimelineSource
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -67,6 +67,8 @@ def _timeline(
     # That the question was mailed stands among a person's mails.
     mailed = {Kind.DOI_MAIL_SENT}
     for entry in history.list_history(workspace_id, contact_id, before=before, limit=limit, without=mailed):
+        if entry.body.get("into"):
+            continue  # the survivor's own event says the same
         detail = ", ".join(entry.interests)
         if entry.kind in {Kind.GRANTED, Kind.LAPSED}:
             ground = history.BASES[Basis(entry.body["basis"])]
@@ -126,6 +128,14 @@ MODULE = Module(
             ),
             _export,
             _erase,
+        ),
+    ),
+    merging=(
+        Moves("consent_requests"),
+        Blends(("permissions", "reach"), merging.merge, merging.unmerge, merging.hold),
+        Stays(
+            ("consent_events", "consent_personal", "consent_mails", "suppressions"),
+            "Nothing that was written down is changed. Who reads a person's history reads that of both entries.",
         ),
     ),
     segment_fields=(*segment_fields.FIELDS, segment_fields.interests),

@@ -14,6 +14,7 @@ from app.consent import seals, sources
 from app.consent.models import ConsentRequest, ConsentSeal, ConsentSignature, ConsentText
 from app.consent.rules import Kind, RequestState
 from app.consent.seals import FIRST, inclusion_paths
+from app.contacts import queries as contacts
 from app.kernel.db import session
 
 
@@ -69,7 +70,7 @@ _EVENTS = text(
     "SELECT e.id, e.kind, e.request_id, e.body, p.salt, p.body AS personal, l.seal_no, l.position"
     " FROM consent_events e LEFT JOIN consent_personal p ON p.event_id = e.id"
     " LEFT JOIN consent_leaves l ON l.event_id = e.id"
-    " WHERE e.workspace_id = :workspace_id AND e.contact_id = :contact_id ORDER BY e.received_at, e.id"
+    " WHERE e.workspace_id = :workspace_id AND e.contact_id = ANY(:entries) ORDER BY e.received_at, e.id"
 )
 _LEAVES = text(
     "SELECT l.seal_no, sha256('\\x00'::bytea || e.body) FROM consent_leaves l"
@@ -79,8 +80,9 @@ _LEAVES = text(
 
 
 def of_person(workspace_id: UUID, contact_id: UUID) -> Proofs:
-    """The proofs of all events of a person; of nobody there are none."""
-    rows = session().execute(_EVENTS, {"workspace_id": workspace_id, "contact_id": contact_id}).all()
+    """The proofs of all events of a person, those of entries that were merged into theirs too; of nobody there are none."""
+    entries = [contact_id, *contacts.list_merged(workspace_id, contact_id)]
+    rows = session().execute(_EVENTS, {"workspace_id": workspace_id, "entries": entries}).all()
     sealed_in = sorted({row.seal_no for row in rows if row.seal_no is not None})
     paths = _paths(workspace_id, rows, sealed_in)
     signatures = signatures_for(workspace_id, sealed_in)
@@ -94,7 +96,7 @@ def of_person(workspace_id: UUID, contact_id: UUID) -> Proofs:
             )
             for row in rows
         ),
-        texts=_texts(workspace_id, contact_id),
+        texts=_texts(workspace_id, entries),
         chains=_chains(workspace_id, sealed_in, signatures),
         signatures=tuple(signatures),
         mails=sources.read(workspace_id, set(mailed) - withheld),
@@ -156,13 +158,13 @@ def _paths(
     return paths
 
 
-def _texts(workspace_id: UUID, contact_id: UUID) -> tuple[ConsentText, ...]:
+def _texts(workspace_id: UUID, entries: Sequence[UUID]) -> tuple[ConsentText, ...]:
     named = text(
         "SELECT DISTINCT (shown ->> 'id')::uuid FROM consent_events e"
         " CROSS JOIN jsonb_array_elements(coalesce(convert_from(e.body, 'UTF8')::jsonb -> 'texts', '[]')) AS shown"
-        " WHERE e.workspace_id = :workspace_id AND e.contact_id = :contact_id"
+        " WHERE e.workspace_id = :workspace_id AND e.contact_id = ANY(:entries)"
     )
-    ids = list(session().execute(named, {"workspace_id": workspace_id, "contact_id": contact_id}).scalars())
+    ids = list(session().execute(named, {"workspace_id": workspace_id, "entries": list(entries)}).scalars())
     query = select(ConsentText).where(ConsentText.workspace_id == workspace_id, ConsentText.id.in_(ids))
     return tuple(session().execute(query.order_by(ConsentText.kind, ConsentText.version)).scalars())
 

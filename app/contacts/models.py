@@ -6,15 +6,39 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, DateTime, ForeignKey, Index, Integer, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    Boolean,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.contacts.rules import NUMBER_KEYS, PHONE_KEYS
 from app.kernel.db import Base
 
 
+def _first_of(keys: tuple[str, ...]) -> str:
+    return f"coalesce({', '.join(f'fields ->> {key!r}' for key in keys)})"
+
+
+PHONE_SQL = f"substring(regexp_replace({_first_of(PHONE_KEYS)}, '[^0-9]', '', 'g') from '[0-9]{{7,9}}$')"
+NUMBER_SQL = f"nullif(lower(btrim({_first_of(NUMBER_KEYS)})), '')"
+
+
 class Contact(Base):
-    """One person within one workspace. After erasure the row stays, empty, so that counts stay true."""
+    """One person within one workspace. After erasure the row stays, empty, so that counts stay true.
+
+    Who was merged into somebody stays as they were, and leads to them (``merged_into``); nobody is merged into
+    somebody who was merged.
+    """
 
     __tablename__ = "contacts"
     __table_args__ = (
@@ -33,7 +57,16 @@ class Contact(Base):
             postgresql_using="gin",
             postgresql_ops={"fields": "jsonb_path_ops"},
         ),
-    )
+        Index("ix_contacts_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
+        Index(
+            "ix_contacts_phone_key", "workspace_id", "phone_key",
+            postgresql_where=text("phone_key IS NOT NULL AND merged_into IS NULL"),
+        ),
+        Index(
+            "ix_contacts_number_key", "workspace_id", "number_key",
+            postgresql_where=text("number_key IS NOT NULL AND merged_into IS NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(Uuid)
@@ -47,6 +80,12 @@ class Contact(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("contacts.id"))
+    """Who they are now."""
+    phone_key: Mapped[str | None] = mapped_column(Text(collation="C"), Computed(PHONE_SQL, persisted=True))
+    """The last nine digits of their telephone number, where it has seven; for finding doubles."""
+    number_key: Mapped[str | None] = mapped_column(Text(collation="C"), Computed(NUMBER_SQL, persisted=True))
+    """What another program calls them, for finding doubles."""
 
     @property
     def name(self) -> str:
@@ -55,15 +94,23 @@ class Contact(Base):
 
 
 class ContactAddress(Base):
-    """Where a person is reached on a channel; one current address a channel."""
+    """Where a person is reached on a channel; one current address a channel.
+
+    The channel ``former`` (``rules.FORMER``) holds the address of somebody who was merged: nothing is sent there, and
+    whoever comes with it is who they were merged into.
+    """
 
     __tablename__ = "addresses"
     __table_args__ = (
         UniqueConstraint("workspace_id", "channel", "key"),
         UniqueConstraint("contact_id", "channel"),
         Index("ix_addresses_folded", "workspace_id", "channel", "folded"),
+        Index(
+            "ix_addresses_spellings", "workspace_id", "folded",
+            postgresql_where=text("channel = 'email' AND key <> folded"),
+        ),
         Index("ix_addresses_search", "key", postgresql_using="gin", postgresql_ops={"key": "gin_trgm_ops"}),
-    )
+    )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(Uuid)

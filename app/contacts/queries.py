@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import CompoundSelect, Uuid, literal, select, text, union_all
 
 from app.contacts.models import Contact, ContactAddress, CustomField
-from app.contacts.rules import country_among
+from app.contacts.rules import FORMER, country_among
 from app.kernel.db import array_of, session
 from app.kernel.errors import NotFound
 
@@ -28,6 +28,24 @@ def get_contact(workspace_id: UUID, contact_id: UUID) -> Contact:
     return found
 
 
+def current_id(workspace_id: UUID, contact_id: UUID) -> UUID:
+    """Who somebody is now: whoever they were merged into, else they themselves; an unknown id stays as it is."""
+    query = select(Contact.merged_into).where(Contact.workspace_id == workspace_id, Contact.id == contact_id)
+    return session().execute(query).scalar_one_or_none() or contact_id
+
+
+def entries_of(contact_id: UUID) -> CompoundSelect[Any]:
+    """A SELECT of a person's id and those of the entries that were merged into theirs, for an IN."""
+    merged = select(Contact.id).where(Contact.merged_into == contact_id)
+    return union_all(select(literal(contact_id, Uuid)), merged)
+
+
+def list_merged(workspace_id: UUID, contact_id: UUID) -> list[UUID]:
+    """The entries that were merged into a person, oldest first; mostly none."""
+    query = select(Contact.id).where(Contact.workspace_id == workspace_id, Contact.merged_into == contact_id)
+    return list(session().execute(query.order_by(Contact.id)).scalars())
+
+
 def find_address(workspace_id: UUID, contact_id: UUID, channel: str = "email") -> ContactAddress | None:
     """Where the person is reached on a channel; None once erased or never known."""
     query = select(ContactAddress).where(
@@ -36,6 +54,16 @@ def find_address(workspace_id: UUID, contact_id: UUID, channel: str = "email") -
         ContactAddress.channel == channel,
     )
     return session().execute(query).scalar_one_or_none()
+
+
+def list_addresses(workspace_id: UUID, contact_ids: Collection[UUID]) -> list[ContactAddress]:
+    """The email addresses of these entries, those of merged ones too."""
+    query = select(ContactAddress).where(
+        ContactAddress.workspace_id == workspace_id,
+        ContactAddress.contact_id.in_(contact_ids),
+        ContactAddress.channel.in_(("email", FORMER)),
+    )
+    return list(session().execute(query.order_by(ContactAddress.id)).scalars())
 
 
 def find_recipients(
@@ -103,40 +131,44 @@ def find_addresses(
     return {row[0]: (row[1], row[2]) for row in session().execute(_ADDRESSES, values)}
 
 
+# Whoever comes with the address of somebody who was merged is who they are now.
+_BY_KEYS = text(
+    "SELECT key, contact_id FROM addresses WHERE workspace_id = :workspace_id AND channel = :channel AND key = ANY(:keys)"
+    " UNION ALL SELECT a.key, c.merged_into FROM addresses a JOIN contacts c ON c.id = a.contact_id"
+    " WHERE :channel = 'email' AND a.workspace_id = :workspace_id AND a.channel = 'former' AND a.key = ANY(:keys)"
+    " AND NOT EXISTS (SELECT FROM addresses o WHERE o.workspace_id = a.workspace_id AND o.channel = 'email' AND o.key = a.key)"
+)
+
+
 def find_by_key(workspace_id: UUID, key: str, channel: str = "email") -> Contact | None:
     """The person with this mailbox (``Address.key``)."""
-    query = (
-        select(Contact)
-        .join(ContactAddress, ContactAddress.contact_id == Contact.id)
-        .where(
-            ContactAddress.workspace_id == workspace_id,
-            ContactAddress.channel == channel,
-            ContactAddress.key == key,
-        )
-    )
-    return session().execute(query).scalar_one_or_none()
+    contact_id = find_by_keys(workspace_id, [key], channel).get(key)
+    return get_contact(workspace_id, contact_id) if contact_id else None
 
 
 def find_by_keys(workspace_id: UUID, keys: Collection[str], channel: str = "email") -> dict[str, UUID]:
     """The people with these mailboxes, by ``Address.key``; who is not here is missing. One query."""
-    query = select(ContactAddress.key, ContactAddress.contact_id).where(
-        ContactAddress.workspace_id == workspace_id,
-        ContactAddress.channel == channel,
-        ContactAddress.key == func.any(list(keys)),
-    )
-    return {key: contact_id for key, contact_id in session().execute(query)}  # noqa: C416  rows, not pairs
+    values = {"workspace_id": workspace_id, "channel": channel, "keys": list(keys)}
+    return {key: contact_id for key, contact_id in session().execute(_BY_KEYS, values)}  # noqa: C416  rows, not pairs
 
 
 _HELD = text(
-    "SELECT c.id FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS w (id) JOIN contacts c ON c.id = w.id"
+    "SELECT c.id, c.merged_into FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS w (id) JOIN contacts c ON c.id = w.id"
     " WHERE c.workspace_id = :workspace_id AND c.erased_at IS NULL ORDER BY c.id FOR SHARE OF c"
 )
 
 
-def hold_present(workspace_id: UUID, contact_ids: Collection[UUID]) -> set[UUID]:
-    """Those of these who are here and not erased; nobody erases them until the transaction ends."""
+def hold_present(workspace_id: UUID, contact_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Who they are now, of those of these who are here and not erased.
+
+    Nobody erases or merges them until the transaction ends.
+    """
     values = {"workspace_id": workspace_id, "ids": array_of(contact_ids)}
-    return set(session().execute(_HELD, values).scalars())
+    found: dict[UUID, UUID | None] = {row[0]: row[1] for row in session().execute(_HELD, values)}
+    into = {survivor for survivor in found.values() if survivor}
+    living = hold_present(workspace_id, into) if into else {}
+    now = {contact_id: living.get(survivor) if survivor else contact_id for contact_id, survivor in found.items()}
+    return {contact_id: person for contact_id, person in now.items() if person}
 
 
 def list_by_beginning(workspace_id: UUID, beginning: str, limit: int = 8) -> list[tuple[Contact, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +32,9 @@ _CHOSEN = frozenset({FieldKind.CHOICE, FieldKind.MULTI_CHOICE})
 
 _FIND_OR_MAKE = sql(
     "WITH known AS (SELECT contact_id FROM addresses"
-    " WHERE workspace_id = :workspace_id AND channel = 'email' AND key = :key),"
+    " WHERE workspace_id = :workspace_id AND channel = 'email' AND key = :key"
+    " UNION ALL SELECT c.merged_into FROM addresses a JOIN contacts c ON c.id = a.contact_id"
+    " WHERE a.workspace_id = :workspace_id AND a.channel = 'former' AND a.key = :key LIMIT 1),"
     " made AS (INSERT INTO contacts (id, workspace_id, language, created_at, updated_at)"
     " SELECT :contact_id, :workspace_id, :language, :now, :now WHERE NOT EXISTS (SELECT FROM known) RETURNING id),"
     " addressed AS (INSERT INTO addresses"
@@ -51,7 +54,8 @@ def find_or_create(workspace_id: UUID, address: Address, *, language: str = "en"
 def find_or_make(workspace_id: UUID, address: Address, *, language: str = "en") -> tuple[UUID, bool]:
     """The person with this address, made when new; the unique key is (workspace, channel, address key).
 
-    A known person's data stays as it is: whoever typed the address has proved nothing yet.
+    A known person's data stays as it is: whoever typed the address has proved nothing yet. With the address of somebody
+    who was merged comes who they are now.
 
     Returns:
         The person's id, and whether they are new.
@@ -86,6 +90,17 @@ def change_address(workspace_id: UUID, contact_id: UUID, address: Address) -> No
         session().flush()
     except IntegrityError as fault:
         raise Conflict("This address belongs to somebody else here.") from fault
+
+
+def give_address(workspace_id: UUID, contact_id: UUID, address: Address, *, since: datetime) -> None:
+    """Let somebody without an email address be reached here; the caller has seen that it is nobody's."""
+    row = ContactAddress(
+        id=uuid7(), workspace_id=workspace_id, contact_id=contact_id, channel=EMAIL, raw=address.raw,
+        address=address.address, key=address.key, folded=address.folded, domain=address.domain,
+        needs_smtputf8=address.needs_smtputf8, created_at=since,
+    )  # fmt: skip
+    session().add(row)
+    session().flush()
 
 
 def set_postal(workspace_id: UUID, contact_id: UUID, text: str) -> None:

@@ -22,7 +22,7 @@ from app.delivery.service import pacing
 from app.kernel import health
 from app.kernel.db import release, transaction
 from app.kernel.jobs import Job
-from app.kernel.module import Module, PersonalData, TimelineSource
+from app.kernel.module import Module, Moves, PersonalData, TimelineSource
 from app.tracking import service as tracking
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ MODULE = Module(
     system_mails=(trials.LETTER_TEST,),
     timeline_sources=(TimelineSource("mail", "Mails", timeline.entries),),
     personal_data=(PersonalData("delivery", ("messages",), _export, service.forget_person),),
+    merging=(Moves("messages", ("mailing_no", "n"), settle=service.follow_reach),),
     segment_fields=segment_fields.FIELDS,
     on_install=_configure,
 )

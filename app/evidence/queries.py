@@ -28,12 +28,12 @@ class Evidence:
 
 
 def evidence(workspace_id: UUID, contact_id: UUID) -> Evidence:
-    """The file about a person, as of now.
+    """The file about a person, as of now; of somebody who was merged, about who they are now.
 
     Raises:
         NotFound: none of this workspace.
     """
-    contacts.get_contact(workspace_id, contact_id)
+    contact_id = contacts.get_contact(workspace_id, contact_id).merged_into or contact_id
     made = document.make(workspace_id, contact_id, clock.now())
     return Evidence(made, document.file_of(made))
 
@@ -44,6 +44,7 @@ def pdf(workspace_id: UUID, contact_id: UUID) -> bytes:
     Raises:
         NotFound: none of this workspace.
     """
+    contact_id = contacts.current_id(workspace_id, contact_id)
     found = evidence(workspace_id, contact_id)
     return printing.pdf_of(
         found.document,

@@ -38,6 +38,8 @@ _STATES: Final = {
     Kind.ERASED: "ConsentInvalidated",
     Kind.GRANTED: "ConsentGiven",
     Kind.LAPSED: "ConsentExpired",
+    Kind.MERGED: "ConsentUnknown",
+    Kind.UNMERGED: "ConsentUnknown",
 }
 _WITHOUT_CONSENT: Final = {Kind.GRANTED: "OtherBasisRecorded", Kind.LAPSED: "OtherBasisExpired"}
 _METHODS: Final = {

@@ -94,6 +94,19 @@ def day_message(workspace: str, day: dict[str, Any]) -> bytes:
     return b"nod day 1\n" + canonical(parts)
 
 
+def entries_in(file: dict[str, Any]) -> set[str]:
+    """The person, and the entries of theirs that their own events say were merged into one."""
+    found: set[str] = set()
+    more = {str(file.get("person", ""))}
+    bodies = [json.loads(event["body"]) for event in file.get("events", [])]
+    while more - found:
+        found |= more
+        more = {
+            body["entry"] for body in bodies if body["kind"] == "merged" and body["contact"] in found and "entry" in body
+        }
+    return found
+
+
 class Check:
     """One evidence file; ``faults`` is what does not hold, ``notes`` what a reader should know."""
 
@@ -101,6 +114,7 @@ class Check:
         self.file = file
         self.faults: list[str] = []
         self.notes: list[str] = []
+        self.entries = entries_in(file)
         self.seals: dict[int, tuple[int, bytes, bytes]] = {}
         """(count, root, hash) by number."""
 
@@ -152,9 +166,8 @@ class Check:
     def _event(self, event: dict[str, Any]) -> dict[str, Any]:
         where = f"event {event['id']}"
         body: dict[str, Any] = json.loads(event["body"])
-        if (body["id"], body["workspace"], body["contact"]) != (
-            event["id"], self.file["workspace"], self.file["person"],
-        ):  # fmt: skip
+        is_theirs = body["contact"] in self.entries
+        if (body["id"], body["workspace"], is_theirs) != (event["id"], self.file["workspace"], True):
             self.faults.append(f"{where}: it is about something else")
         self._commitment(where, event, body)
         self._seal(where, event)

@@ -10,7 +10,7 @@ from app.consent.events import Confirmed, Erased
 from app.forms import bindings, intake, mails, queries, service
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
-from app.kernel.module import MenuItem, Module, PersonalData
+from app.kernel.module import MenuItem, Module, Moves, PersonalData
 from app.preferences import service as preferences
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ MODULE = Module(
     ),
     menu=(MenuItem("Forms", "forms.index", "forms", "forms.read", 30),),
     system_mails=mails.SYSTEM_MAILS,
+    merging=(Moves("submissions"),),
     on_install=_install,
     personal_data=(PersonalData("forms", ("submissions",), _export, service.forget_person),),
 )

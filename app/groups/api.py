@@ -83,6 +83,7 @@ def people(group_id: UUID) -> Response:
 def join(group_id: UUID, contact_id: UUID) -> Response:
     """Let a person belong to it, and to no other of its kind; repeating it writes their role."""
     _group(group_id)
+    contact_id = contacts.current_id(_workspace(), contact_id)
     service.refuse_erased(_workspace(), contact_id)
     role = posted_json(schemas.Membership())["role"]
     service.join(_workspace(), _kind(), group_id, contact_id, role=role)
@@ -94,7 +95,7 @@ def join(group_id: UUID, contact_id: UUID) -> Response:
 def leave(group_id: UUID, contact_id: UUID) -> tuple[str, int]:
     """Take a person out, where they are in it."""
     _group(group_id)
-    contacts.get_contact(_workspace(), contact_id)
+    contact_id = contacts.get_contact(_workspace(), contact_id).merged_into or contact_id
     found = queries.belonging(_workspace(), contact_id)
     if any(one.group_id == group_id and not one.is_guess for one in found):
         service.leave(_workspace(), _kind(), contact_id)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.groups import queries, segment_fields, service
 from app.groups.rules import Kind
-from app.kernel.module import Module, PersonalData, PersonPanel
+from app.kernel.module import Module, Moves, PersonalData, PersonPanel
 
 
 def _panel(workspace_id: UUID, contact_id: UUID) -> dict[str, Any]:
@@ -45,5 +45,6 @@ MODULE = Module(
     ),
     person_panels=(PersonPanel("groups", "groups/panel.html", _panel, column="side", order=15),),
     personal_data=(PersonalData("groups", ("group_members",), _export, service.erase),),
+    merging=(Moves("group_members", ("kind",)),),
     segment_fields=segment_fields.FIELDS,
 )

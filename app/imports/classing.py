@@ -14,11 +14,15 @@ from app.kernel.db import session
 _TEXTS = ("first_name", "last_name")
 
 
-# "OFFSET 0" has each row looked up by itself, whatever the planner believes of the tables' sizes; both indexes that
+# Whoever comes with the address of somebody who was merged is who they are now. "OFFSET 0" has each row looked up by itself, whatever the planner believes of the tables' sizes; both indexes that
 # begin with workspace and channel can answer it.
 KNOWN: Final = (
     "LATERAL (SELECT contact_id FROM addresses WHERE workspace_id = :workspace_id AND channel = 'email'"
-    " AND key = r.key AND folded = r.folded OFFSET 0) a"
+    " AND key = r.key AND folded = r.folded"
+    " UNION ALL SELECT m.merged_into FROM addresses f JOIN contacts m ON m.id = f.contact_id"
+    " WHERE f.workspace_id = :workspace_id AND f.channel = 'former' AND f.key = r.key AND f.folded = r.folded"
+    " AND NOT EXISTS (SELECT FROM addresses e WHERE e.workspace_id = f.workspace_id AND e.channel = 'email' AND e.key = f.key)"
+    " OFFSET 0) a"
 )
 # What a row adds to people beside their own row; only asked where the file has such a column.
 _TAGS: Final = (

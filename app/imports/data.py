@@ -41,13 +41,14 @@ def erase(workspace_id: UUID, contact_id: UUID) -> None:
         delete(ImportChange).where(ImportChange.workspace_id == workspace_id, ImportChange.contact_id == contact_id)
     )
     session().execute(delete(ExportPerson).where(ExportPerson.contact_id == contact_id))
-    address = contacts.find_address(workspace_id, contact_id)
-    if address is None:
-        return
+    for address in contacts.list_addresses(workspace_id, [contact_id]):
+        _wipe(workspace_id, consent.address_hash(address.key))
+
+
+def _wipe(workspace_id: UUID, hashed: bytes) -> None:
     nothing: dict[str, Any] = dict.fromkeys(
         ("raw", "address", "key", "folded", "domain", "first_name", "last_name", "name_folded", "fields", "tags", "company", "company_folded", "source", "ip")
     )
-    hashed = consent.address_hash(address.key)
     of_ours = select(Import.id).where(Import.workspace_id == workspace_id)
     wiped = update(ImportRow).values(**nothing, cells=[], fault="was erased", hash=None)
     session().execute(

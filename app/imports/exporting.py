@@ -54,7 +54,8 @@ _PEOPLE = text(
     "SELECT c.id, coalesce(a.address, ''), c.first_name, c.last_name, c.language, c.created_at, c.fields,"  # noqa: S608  no input in it
     f" {consent.contact_word_sql()} AS word FROM contacts c"
     " LEFT JOIN addresses a ON a.contact_id = c.id AND a.channel = 'email'"
-    " WHERE c.id IN (SELECT unnest(CAST(CAST(:ids AS text) AS uuid[]))) AND c.erased_at IS NULL ORDER BY c.id"
+    " WHERE c.id IN (SELECT unnest(CAST(CAST(:ids AS text) AS uuid[]))) AND c.erased_at IS NULL"
+    " AND c.merged_into IS NULL ORDER BY c.id"
 )
 _OF_ALL = text("SELECT id FROM contacts WHERE workspace_id = :workspace_id AND id > :after ORDER BY id LIMIT :limit")
 _OF_SEGMENT = text(

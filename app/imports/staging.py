@@ -117,8 +117,13 @@ def _json(cells: Sequence[str]) -> str:
 # --- What would become of them -----------------------------------------------------------------------------------
 
 _DOUBLES = text(
-    "UPDATE import_rows r SET fault = :words FROM (SELECT n, row_number() OVER (PARTITION BY key ORDER BY n) AS nth"
-    " FROM import_rows WHERE import_id = :id AND fault IS NULL) AS d WHERE r.import_id = :id AND r.n = d.n AND d.nth > 1"
+    "UPDATE import_rows r SET fault = :words FROM (SELECT i.n, row_number() OVER (PARTITION BY coalesce(o.key, i.key)"
+    " ORDER BY i.n) AS nth FROM import_rows i LEFT JOIN ("
+    # Two addresses of one person, since entries were merged, are one of them.
+    "  SELECT f.key AS former, a.key FROM addresses f JOIN contacts c ON c.id = f.contact_id"
+    "  JOIN addresses a ON a.contact_id = c.merged_into AND a.channel = 'email'"
+    "  WHERE f.workspace_id = :workspace_id AND f.channel = 'former') o ON o.former = i.key"
+    " WHERE i.import_id = :id AND i.fault IS NULL) AS d WHERE r.import_id = :id AND r.n = d.n AND d.nth > 1"
 )
 _LEAVE_OUT = "UPDATE import_rows r SET fault = x.verdict FROM ({classed}) AS x WHERE r.import_id = :id AND r.n = x.n AND x.verdict = ANY(:out)"
 _COUNT = "SELECT verdict, count(*) FROM ({classed}) AS x GROUP BY verdict"
@@ -133,7 +138,7 @@ def check(import_id: UUID) -> None:
         if found is None:
             return
         session().execute(text("SET LOCAL statement_timeout = '10min'"))
-        session().execute(_DOUBLES, {"id": import_id, "words": TWICE})
+        session().execute(_DOUBLES, {"id": import_id, "workspace_id": found.workspace_id, "words": TWICE})
         plan = Plan.from_json(found.plan or {})
         joining.refuse_too_many(found, plan)
     classed = classing.of(plan)

@@ -56,7 +56,7 @@ made AS (
     UNION ALL SELECT :id, known_id, :workspace_id, false,
         jsonb_build_object('first_name', old_first_name, 'last_name', old_last_name, 'language', old_language, 'fields', old_fields),
         jsonb_build_object('first_name', new_first_name, 'last_name', new_last_name, 'language', new_language, 'fields', new_fields)
-    FROM x WHERE verdict = '{changed}'
+    FROM x WHERE verdict = '{changed}' ON CONFLICT (import_id, contact_id) DO NOTHING
 ), left_out AS (
     UPDATE import_rows r SET fault = x.verdict FROM x
     WHERE r.import_id = :id AND r.n = x.n AND x.verdict NOT IN ('{new}', '{changed}', 'unchanged') RETURNING r.n
@@ -73,7 +73,7 @@ _RENAMED = text(
 _FOLD = text("UPDATE contacts SET name_folded = :folded WHERE id = :id")
 _PERMITTED = text(
     "INSERT INTO import_changes (import_id, contact_id, workspace_id, is_made, event_id)"
-    " SELECT :id, t.contact_id, :workspace_id, false, t.event_id FROM unnest(CAST(CAST(:people AS text) AS uuid[]),"
+    " SELECT DISTINCT ON (t.contact_id) :id, t.contact_id, :workspace_id, false, t.event_id FROM unnest(CAST(CAST(:people AS text) AS uuid[]),"
     " CAST(CAST(:events AS text) AS uuid[])) AS t (contact_id, event_id)"
     " ON CONFLICT (import_id, contact_id) DO UPDATE SET event_id = excluded.event_id"
 )

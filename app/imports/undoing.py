@@ -19,7 +19,7 @@ from app.imports import joining
 from app.imports.models import Import, ImportChange
 from app.imports.rules import ImportState
 from app.kernel import clock, module
-from app.kernel.db import session, transaction
+from app.kernel.db import Base, session, transaction
 from app.kernel.errors import Conflict, NotFound
 
 AT_ONCE: Final = 500
@@ -99,7 +99,14 @@ def _correct(found: Import, contact_id: UUID, event_id: UUID) -> None:
 def _delete(workspace_id: UUID, people: list[UUID]) -> None:
     """Those about whom nothing but this is known."""
     tables = sorted(
-        {name for one in module.installed() for data in one.personal_data for name in data.tables} - _OWN
+        {
+            name
+            for one in module.installed()
+            for data in one.personal_data
+            for name in data.tables
+            if "contact_id" in Base.metadata.tables[name].columns
+        }
+        - _OWN
     )
     nothing = " AND ".join(f"NOT EXISTS (SELECT FROM {name} o WHERE o.contact_id = c.id)" for name in tables)
     query = text(

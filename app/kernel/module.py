@@ -86,6 +86,61 @@ class PersonalData:
 
 
 @dataclass(frozen=True, slots=True)
+class Joining:
+    """Two entries of one person become one: ``merged_id`` goes on as ``survivor_id``, both of one workspace.
+
+    ``by``: kind and id of who does it, as ``consent.rules.By`` and the record of acts know them. ``takes``: what the
+    survivor takes over from the other entry: ``first_name``, ``last_name``, ``language``, ``email``, ``postal``, or
+    ``field:`` with the key of a custom field.
+    """
+
+    workspace_id: UUID
+    survivor_id: UUID
+    merged_id: UUID
+    by: tuple[str, str]
+    takes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Rows of ``table`` that go over to the survivor by ``contact_id``, and back when a merge is taken back.
+
+    Which rows went is kept by their ``key`` (the primary key without ``contact_id``), so that what came later stays. Where
+    the person is part of the primary key, a row whose like the survivor has is put aside until then. ``settle(
+    workspace_id, contact_id)`` puts right what else depends on whose they are, at whom they have arrived.
+    ``hold(workspace_id, contact_ids)`` locks what must stand still before anything is read.
+    """
+
+    table: str
+    key: tuple[str, ...] = ("id",)
+    settle: Callable[[UUID, UUID], None] | None = None
+    hold: Callable[[UUID, tuple[UUID, ...]], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blends:
+    """Rows of which each person has one, or which mean more than whose they are.
+
+    ``join(joining)`` makes one of two and gives what taking it back needs, as plain JSON; it is kept for as long.
+    ``part(joining, memo)`` takes it back: what was changed since stays the survivor's.
+    ``hold(workspace_id, contact_ids)`` as of ``Moves``.
+    """
+
+    tables: tuple[str, ...]
+    join: Callable[[Joining], Any]
+    part: Callable[[Joining, Any], None]
+    hold: Callable[[UUID, tuple[UUID, ...]], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stays:
+    """Rows that stay with the entry that made them, and ``why``; its page and its erasure find them by both ids."""
+
+    tables: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """All that a domain offers; every part is optional but the name."""
 
@@ -100,6 +155,8 @@ class Module:
     timeline_sources: tuple[TimelineSource, ...] = ()
     person_panels: tuple[PersonPanel, ...] = ()
     personal_data: tuple[PersonalData, ...] = ()
+    merging: tuple[Moves | Blends | Stays, ...] = ()
+    """What becomes of each table with a contact in it when two entries are merged; a forgotten one fails a test."""
     system_mails: tuple[Any, ...] = ()
     """``delivery.service.SystemMail``; typed Any since the kernel knows no mail."""
     signal_kinds: tuple[Any, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from app.kernel.module import Module, PersonalData, PersonPanel, TimelineSource
+from app.kernel.module import Module, Moves, PersonalData, PersonPanel, TimelineSource
 from app.notes import queries, service, timeline
 
 
@@ -31,4 +31,5 @@ MODULE = Module(
     timeline_sources=(TimelineSource("note", "Notes", timeline.entries),),
     person_panels=(PersonPanel("notes", "notes/panel.html", _panel, column="main", order=90),),
     personal_data=(PersonalData("notes", ("notes",), _export, service.erase),),
+    merging=(Moves("notes"),),
 )

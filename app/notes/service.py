@@ -29,11 +29,14 @@ def write(workspace_id: UUID, contact_id: UUID, body: str, *, by: UUID) -> Note:
 
     Raises:
         NotFound: no such person here.
-        Conflict: the person was erased.
+        Conflict: the person was erased, or merged into somebody.
         BadInput: it is empty or too long.
     """
-    if contacts.get_contact(workspace_id, contact_id).erased_at is not None:
+    contact = contacts.get_contact(workspace_id, contact_id)
+    if contact.erased_at is not None:
         raise Conflict("This person was erased. There is nothing left to write on.")
+    if contact.merged_into is not None:
+        raise Conflict("This entry was merged into another one. Open that one, and write there.")
     made = Note(
         id=uuid7(), workspace_id=workspace_id, contact_id=contact_id, user_id=by, body=_body(body),
         created_at=clock.now(),

@@ -24,7 +24,7 @@ blueprint = Blueprint("people_api", __name__, url_prefix="/api/v1/people")
 def grant(contact_id: UUID) -> tuple[Response, int]:
     """Enter a ground with its evidence: 201 with its event, or 200 with the one that stands and is as good."""
     actor = current_actor()
-    contacts.get_contact(actor.workspace_id, contact_id)
+    contact_id = contacts.get_contact(actor.workspace_id, contact_id).merged_into or contact_id
     values = posted_json(GroundByProgram())
     event_id, is_new = grounds.record(actor.workspace_id, contact_id, values, by=_program())
     return jsonify(event=str(event_id)), 201 if is_new else 200
@@ -35,7 +35,7 @@ def grant(contact_id: UUID) -> tuple[Response, int]:
 def object_to(contact_id: UUID) -> tuple[Response, int]:
     """They want nothing more on a channel: 201 with its event, or 200 with the one from before."""
     actor = current_actor()
-    contacts.get_contact(actor.workspace_id, contact_id)
+    contact_id = contacts.get_contact(actor.workspace_id, contact_id).merged_into or contact_id
     channel = posted_json(Objection())["channel"]
     event_id = consent.stop_everything(
         actor.workspace_id, contact_id, by=_program(), proof=Proof(), method="api", channel=channel

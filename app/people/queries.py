@@ -149,7 +149,7 @@ def _clauses(
 ) -> _Clauses:
     """With a window only those among so many who stand next to the position."""
     found = _Clauses(consent.contact_word_sql(), "")
-    found.where = ["c.workspace_id = :workspace_id", "c.erased_at IS NULL"]
+    found.where = ["c.workspace_id = :workspace_id", "c.erased_at IS NULL", "c.merged_into IS NULL"]
     found.values = {"workspace_id": workspace_id, "now": clock.now()}
     if position is not None:
         found.where.append(position.sql)

@@ -61,8 +61,11 @@ def change(workspace_id: UUID, contact_id: UUID, profile: Profile) -> None:
         Conflict: the person was erased.
         BadInput: names each field that does not fit, custom ones by their key.
     """
-    if contacts_queries.get_contact(workspace_id, contact_id).erased_at is not None:
+    contact = contacts_queries.get_contact(workspace_id, contact_id)
+    if contact.erased_at is not None:
         raise Conflict("This person was erased. There is nothing left to write on.")
+    if contact.merged_into is not None:
+        raise Conflict("This entry was merged into another one. Open that one, and write there.")
     faults: dict[str, str] = {}
     for write in (_write_names, _write_fields):
         try:

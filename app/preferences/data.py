@@ -39,17 +39,26 @@ def erase(workspace_id: UUID, contact_id: UUID, *, by: By) -> bool:
     The ledger comes first: it needs the address for the keyed hash that stays. Then every room of the registry
     from above to below, so that nobody reads what is gone.
 
+    Entries that were merged into theirs are theirs, and go with them.
+
     Raises:
         NotFound: none of this workspace.
     """
     contacts.get_contact(workspace_id, contact_id)
-    if consent.ensure_reach(workspace_id, contact_id).erased_at is not None:
+    held = consent.hold_one(workspace_id, contact_id)
+    if consent.ensure_reach(workspace_id, held.contact_id).erased_at is not None:
         return False
-    _erase(workspace_id, contact_id, by, keep_hash=True)
+    _erase(workspace_id, held, by, keep_hash=True)
     return True
 
 
-def _erase(workspace_id: UUID, contact_id: UUID, by: By, *, keep_hash: bool) -> None:
+def _erase(workspace_id: UUID, held: consent.Held, by: By, *, keep_hash: bool) -> None:
+    """Whoever was merged into them goes with them: they are one person."""
+    for entry in held.everywhere:
+        _erase_entry(workspace_id, entry, by, keep_hash=keep_hash)
+
+
+def _erase_entry(workspace_id: UUID, contact_id: UUID, by: By, *, keep_hash: bool) -> None:
     consent.erase(workspace_id, contact_id, by=by, keep_hash=keep_hash)
     for found in reversed(module.installed()):
         for data in found.personal_data:
@@ -64,8 +73,13 @@ _UNCONFIRMED = text(
     " AND c.erased_at IS NULL AND c.created_at > q.created_at - interval '1 minute'"
     " AND NOT EXISTS (SELECT FROM consent_requests o WHERE o.contact_id = c.id AND o.workspace_id = c.workspace_id"
     "  AND (o.created_at >= :before OR o.state = :confirmed OR o.form_id IS NULL))"
-    " AND NOT EXISTS (SELECT FROM consent_events e WHERE e.contact_id = c.id AND e.workspace_id = c.workspace_id"
-    "  AND e.kind NOT IN ('requested', 'doi_mail_sent', 'expired', 'cancelled', 'withdrawn'))"
+    " AND c.merged_into IS NULL AND NOT EXISTS (SELECT FROM consent_events e WHERE e.workspace_id = c.workspace_id"
+    "  AND e.contact_id IN (SELECT c.id UNION ALL SELECT m.id FROM contacts m WHERE m.merged_into = c.id)"
+    "  AND e.kind NOT IN ('requested', 'doi_mail_sent', 'expired', 'cancelled', 'withdrawn', 'merged', 'unmerged'))"
+    # Nor anybody who was merged into them: each was made by a question of their own.
+    " AND NOT EXISTS (SELECT FROM contacts m WHERE m.merged_into = c.id AND NOT EXISTS (SELECT FROM consent_events e"
+    "  WHERE e.workspace_id = m.workspace_id AND e.contact_id = m.id AND e.kind = 'requested'"
+    "  AND e.received_at < m.created_at + interval '1 minute'))"
     " GROUP BY c.workspace_id, c.id, c.created_at ORDER BY c.created_at LIMIT :limit"
 )
 _LOOK_BACK = timedelta(days=400)
@@ -88,5 +102,5 @@ def purge_unconfirmed(limit: int = 200) -> int:
     }  # fmt: skip
     found = session().execute(_UNCONFIRMED, values).all()
     for workspace_id, contact_id in found:
-        _erase(workspace_id, contact_id, By("system"), keep_hash=False)
+        _erase(workspace_id, consent.hold_one(workspace_id, contact_id), By("system"), keep_hash=False)
     return len(found)

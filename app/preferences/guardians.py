@@ -143,8 +143,7 @@ def forget(workspace_id: UUID, contact_id: UUID) -> None:
     session().execute(
         delete(Guardian).where(Guardian.workspace_id == workspace_id, Guardian.contact_id == contact_id)
     )
-    own = contacts.find_address(workspace_id, contact_id)
-    if own is not None:
+    for own in contacts.list_addresses(workspace_id, [contact_id]):
         same = select(Guardian).where(Guardian.workspace_id == workspace_id, Guardian.folded == own.folded)
         rows = session().execute(same).scalars()
         _forget(

@@ -10,7 +10,7 @@ from app.delivery import service as delivery
 from app.delivery.events import MessagesFinished
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
-from app.kernel.module import Module, PersonalData
+from app.kernel.module import Module, Moves, PersonalData
 from app.preferences import bindings, data, digests, guardians, mails, moving, own_mails, reminding
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ MODULE = Module(
         Job("preferences.digest", _digest, every_seconds=300),
     ),
     personal_data=(PersonalData("preferences", ("address_changes", "guardians"), _export, _erase),),
+    merging=(Moves("address_changes"), Moves("guardians", ("request_id",))),
     system_mails=(*mails.SYSTEM_MAILS, *own_mails.SYSTEM_MAILS),
     on_install=_configure,
 )

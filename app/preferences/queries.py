@@ -48,12 +48,14 @@ class Reader:
 
 
 def get_reader(workspace_id: UUID, contact_id: UUID) -> Reader:
-    """The reader.
+    """The reader; of somebody who was merged, who they are now.
 
     Raises:
         NotFound: none of this workspace.
     """
     contact = contacts.get_contact(workspace_id, contact_id)
+    if contact.merged_into is not None:
+        return get_reader(workspace_id, contact.merged_into)
     address = contacts.find_address(workspace_id, contact_id)
     return Reader(
         workspace_id,
@@ -184,12 +186,12 @@ def person_behind(token: links.Unsubscribe) -> tuple[UUID, UUID]:
     """
     if token.kind is links.Kind.PERMISSION:
         permission = get_permission(token.id)
-        return permission.workspace_id, permission.contact_id
+        return permission.workspace_id, contacts.current_id(permission.workspace_id, permission.contact_id)
     find = consent.find_request if token.kind is links.Kind.REQUEST else consent.find_reach_by_id
     found = find(token.id)
     if found is None:
         raise NotFound
-    return found.workspace_id, found.contact_id
+    return found.workspace_id, contacts.current_id(found.workspace_id, found.contact_id)
 
 
 def offers_post(workspace_id: UUID) -> bool:
@@ -229,12 +231,18 @@ def list_why(permission: Permission) -> Sequence[history.HistoryEntry]:
 
 
 def export(workspace_id: UUID, contact_id: UUID) -> dict[str, Any]:
-    """What every room knows about a person, by room.
+    """What every room knows about a person, by room; what stayed with entries that were merged stands by itself.
 
     Raises:
         NotFound: none of this workspace.
     """
     contacts.get_contact(workspace_id, contact_id)
+    contact_id = contacts.current_id(workspace_id, contact_id)
+    merged = [_everything(workspace_id, entry) for entry in contacts.list_merged(workspace_id, contact_id)]
+    return _everything(workspace_id, contact_id) | ({"merged_entries": merged} if merged else {})
+
+
+def _everything(workspace_id: UUID, contact_id: UUID) -> dict[str, Any]:
     return {
         data.name: data.export(workspace_id, contact_id)
         for found in module.installed()

@@ -7,6 +7,7 @@ gets nothing and cannot make two programs write to each other.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from app.consent.rules import Proof
 from app.contacts import queries as contacts
@@ -89,12 +90,21 @@ def _is_theirs(named: NamedMessage, sender: str) -> bool:
         guardian = guardians.find(named.dedupe)
         written_to = (guardian.address if guardian else None) or ""
     else:
-        found = contacts.find_address(named.workspace_id, named.contact_id) if named.contact_id else None
-        written_to = found.address if found else ""
+        return named.contact_id is not None and _is_of(named.workspace_id, named.contact_id, sender)
     try:
         return normalise(sender).key == normalise(written_to).key
     except AddressError:
         return False
+
+
+def _is_of(workspace_id: UUID, contact_id: UUID, sender: str) -> bool:
+    """Whether it is an address of this person, who may have several since entries were merged."""
+    entries = [contact_id, *contacts.list_merged(workspace_id, contact_id)]
+    try:
+        key = normalise(sender).key
+    except AddressError:
+        return False
+    return any(found.key == key for found in contacts.list_addresses(workspace_id, entries))
 
 
 def _proof(verdict: str) -> Proof:

@@ -10,6 +10,7 @@ from uuid import UUID
 from app.consent import queries as consent_queries
 from app.consent import service as consent
 from app.consent.rules import By, Channel, Digest, Level, Proof, RequestState, Shown
+from app.contacts import queries as contacts
 from app.delivery import service as delivery
 from app.kernel import clock, limits
 from app.kernel.errors import NotFound
@@ -141,6 +142,7 @@ def leave(token: links.Unsubscribe, proof: Proof, *, method: str) -> Left:
 
 def stop(workspace_id: UUID, contact_id: UUID, proof: Proof, *, method: str = "web") -> Left:
     """Stop everything, on paper too."""
+    contact_id = contacts.current_id(workspace_id, contact_id)
     if consent_queries.find_reach(workspace_id, contact_id, Channel.POST) is not None:
         consent.stop_everything(
             workspace_id, contact_id, by=PERSON, proof=proof, method=method, channel=Channel.POST
@@ -205,7 +207,7 @@ def _withdraw(
     method: str,
     channel: Channel = Channel.EMAIL,
 ) -> Left:
-    ids = [found.id for found in interests]
+    ids, contact_id = [found.id for found in interests], contacts.current_id(workspace_id, contact_id)
     event_id = consent.withdraw(
         workspace_id, contact_id, ids, by=PERSON, proof=proof, method=method, channel=channel
     )

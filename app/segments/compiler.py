@@ -36,8 +36,8 @@ class _Formula:
 
 
 def people_sql(group: Group, bound: Bound) -> str:
-    """A SELECT (contact_id) of whom the tree means, each once, nobody who was erased; its values are in ``bound``."""
-    return f"{_EVERYBODY} c.erased_at IS NULL AND {_group(group, bound, turned=False).sql}"
+    """A SELECT (contact_id) of whom the tree means, each once, nobody who was erased or merged into somebody; its values are in ``bound``."""
+    return f"{_EVERYBODY} c.erased_at IS NULL AND c.merged_into IS NULL AND {_group(group, bound, turned=False).sql}"
 
 
 def _group(group: Group, bound: Bound, *, turned: bool) -> _Formula:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.delivery import service as delivery
 from app.kernel.jobs import Job
-from app.kernel.module import Module, PersonalData, TimelineSource
+from app.kernel.module import Module, Moves, PersonalData, Stays, TimelineSource
 from app.segments import following, queries, segment_fields
 
 MODULE = Module(
@@ -17,6 +17,10 @@ MODULE = Module(
     timeline_sources=(TimelineSource("segments", "Segments", following.timeline),),
     personal_data=(
         PersonalData("segments", ("segment_members", "segment_changes"), following.export, following.erase),
+    ),
+    merging=(
+        Moves("segment_changes", ("no",)),
+        Stays(("segment_members",), "The next look sees who is in a segment; who was merged is in none."),
     ),
     segment_fields=(segment_fields.own_fields,),
     on_install=lambda _: delivery.narrow_by(queries.narrow),

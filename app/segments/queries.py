@@ -278,7 +278,9 @@ def sample(workspace_id: UUID, group: Group, limit: int = SAMPLE) -> list[Exampl
     return [Example(row[0], f"{row[1]} {row[2]}".strip(), row[3]) for row in rows]
 
 
-_EVERYBODY = text("SELECT count(*) FROM contacts WHERE workspace_id = :workspace_id AND erased_at IS NULL")
+_EVERYBODY = text(
+    "SELECT count(*) FROM contacts WHERE workspace_id = :workspace_id AND erased_at IS NULL AND merged_into IS NULL"
+)
 
 
 def count_everybody(workspace_id: UUID) -> int:

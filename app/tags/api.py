@@ -30,8 +30,8 @@ def index() -> Response:
 @guards.api("people.read")
 def show(contact_id: UUID) -> Response:
     """What a person carries."""
-    contacts.get_contact(current_actor().workspace_id, contact_id)
-    return _carried(contact_id)
+    contact = contacts.get_contact(current_actor().workspace_id, contact_id)
+    return _carried(contact.merged_into or contact.id)
 
 
 @blueprint.post("/people/<uuid:contact_id>/tags")
@@ -39,6 +39,7 @@ def show(contact_id: UUID) -> Response:
 def change(contact_id: UUID) -> Response:
     """Put tags on a person and take others off; what they carry then. Repeating it changes nothing."""
     workspace_id = current_actor().workspace_id
+    contact_id = contacts.current_id(workspace_id, contact_id)
     service.refuse_erased(workspace_id, contact_id)
     values = posted_json(Change())
     gone = _read("remove", values["remove"])

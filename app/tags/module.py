@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.kernel.db import transaction
 from app.kernel.jobs import Job
-from app.kernel.module import Module, PersonalData, PersonPanel
+from app.kernel.module import Module, Moves, PersonalData, PersonPanel
 from app.tags import queries, segment_fields, service
 
 
@@ -32,5 +32,6 @@ MODULE = Module(
     jobs=(Job(service.JOB, _tidy, every_seconds=60),),
     person_panels=(PersonPanel("tags", "tags/panel.html", _panel, column="side", order=10),),
     personal_data=(PersonalData("tags", ("contact_tags",), _export, service.erase),),
+    merging=(Moves("contact_tags", ("tag_id",)),),
     segment_fields=(segment_fields.own_fields,),
 )

@@ -67,9 +67,12 @@ def remove(workspace_id: UUID, contact_id: UUID, tag_id: UUID) -> None:
 
 
 def refuse_erased(workspace_id: UUID, contact_id: UUID) -> None:
-    """Raises: NotFound for nobody of this workspace, Conflict for who was erased."""
-    if contacts.get_contact(workspace_id, contact_id).erased_at is not None:
+    """Raises: NotFound for nobody of this workspace, Conflict for who was erased or merged into somebody."""
+    contact = contacts.get_contact(workspace_id, contact_id)
+    if contact.erased_at is not None:
         raise Conflict("This person was erased. There is nothing left to write on.")
+    if contact.merged_into is not None:
+        raise Conflict("This entry was merged into another one. Open that one, and write there.")
 
 
 def ensure(workspace_id: UUID, words: Mapping[str, str], *, import_id: UUID | None = None) -> dict[str, UUID]:

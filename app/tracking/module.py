@@ -8,8 +8,8 @@ from app.consent.events import Confirmed, TrackingChanged
 from app.consent.rules import Level
 from app.kernel import clock
 from app.kernel.jobs import Job
-from app.kernel.module import Module, PersonalData, TimelineSource
-from app.tracking import answers, jobs, links, metrics, recorder, segment_fields, service, timeline
+from app.kernel.module import Blends, Module, Moves, PersonalData, TimelineSource
+from app.tracking import answers, jobs, links, merging, metrics, recorder, segment_fields, service, timeline
 from app.tracking.answers import Answers
 from app.tracking.front import Front
 from app.tracking.links import LinkCache
@@ -60,6 +60,10 @@ MODULE = Module(
     ),
     timeline_sources=(TimelineSource("reading", "What they did", timeline.entries),),
     personal_data=(PersonalData("tracking", ("signals", "last_opens"), timeline.export, service.erase),),
+    merging=(
+        Moves("signals", ("event_id", "at"), hold=merging.hold),
+        Blends(("last_opens",), merging.join, merging.part),
+    ),
     signal_kinds=(
         SignalKind(Kind.OPEN, "Opened a letter", "eye", 1.0),
         SignalKind(Kind.CLICK, "Followed a link", "link", 3.0),

@@ -187,4 +187,4 @@ def _people(workspace_id: UUID, wanted: Sequence[UUID | str]) -> dict[UUID | str
     found: dict[UUID | str, UUID] = {one: one for one in wanted if isinstance(one, UUID)}
     found.update(contacts.find_by_keys(workspace_id, keys) if keys else {})
     present = contacts.hold_present(workspace_id, set(found.values()))
-    return {who: contact_id for who, contact_id in found.items() if contact_id in present}
+    return {who: present[contact_id] for who, contact_id in found.items() if contact_id in present}

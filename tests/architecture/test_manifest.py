@@ -20,6 +20,21 @@ def test_every_table_with_a_person_is_somebodys_personal_data(app):
     assert told <= set(Base.metadata.tables)
 
 
+def test_every_table_with_a_person_says_what_becomes_of_it_when_two_entries_are_merged(app):
+    named = []
+    for found in module.installed():
+        for way in found.merging:
+            named += [way.table] if isinstance(way, module.Moves) else way.tables
+    assert personal_tables() - set(named) == set()
+    assert len(named) == len(set(named)), "one table, one way"
+    for found in module.installed():
+        for way in found.merging:
+            if isinstance(way, module.Moves):
+                table = Base.metadata.tables[way.table]
+                assert {"workspace_id", "contact_id"} <= set(table.columns.keys())
+                assert set(way.key) == {column.name for column in table.primary_key} - {"contact_id"}, way.table
+
+
 def test_jobs_are_named_after_their_domain(app):
     names = {found.name for found in module.installed()}
     assert all(job.name.split(".")[0] in names for job in jobs.all_jobs())
@@ -36,6 +51,6 @@ def test_every_row_of_a_workspace_says_so(app):
     without = {name for name, table in Base.metadata.tables.items() if "workspace_id" not in table.columns}
     assert without <= {
         "workspaces", "users", "limit_counts", "heartbeats", "job_runs", "known_devices", "messages",
-        "form_versions", "form_counts", "export_chunks", "export_people", "import_chunks", "import_rows", "import_slices", "signal_inbox", "signal_sources",
+        "form_versions", "form_counts", "export_chunks", "export_people", "import_chunks", "import_rows", "import_slices", "merged_rows", "signal_inbox", "signal_sources",
         "paces", "slots", "delivery_tallies", "installation", "restores",
     }, without  # fmt: skip

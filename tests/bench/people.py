@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
+from uuid import UUID
 
 import click
 import psycopg
@@ -14,11 +15,15 @@ import psycopg
 from app.consent import queries as consent
 from app.kernel import clock
 from app.kernel.db import transaction
+from app.kernel.paging import Page
+from app.merging import queries as merging
+from app.merging.queries import Double
 from app.people import queries as people_queries
 from app.people.queries import Search
 from app.segments import queries as segment_queries
 from tests.bench import growth, importing, segments, track
 from tests.bench.asking import percentile
+from tests.bench.crowd import People
 from tests.bench.house import House, Sender, house, sender
 from tests.bench.readers import crowd, sent_to
 from tests.bench.report import machine
@@ -32,6 +37,21 @@ GROWTH = (10_000, 100_000)
 _SEARCH_INDEXES = (
     "CREATE INDEX IF NOT EXISTS ix_contacts_search ON contacts USING gin (name_folded gin_trgm_ops)",
     "CREATE INDEX IF NOT EXISTS ix_addresses_search ON addresses USING gin (key gin_trgm_ops)",
+)
+_PHONES = (
+    "UPDATE contacts SET fields = jsonb_build_object('phone', '+49 431 ' || (5000000 + n))"
+    " FROM (SELECT id AS of, row_number() OVER (ORDER BY id) AS n FROM contacts) AS o WHERE o.of = contacts.id"
+)
+# Every thousandth shares the telephone number, and every thousandth the mailbox, of the one before.
+_DOUBLES = (
+    (
+        "UPDATE contacts SET fields = o.before FROM (SELECT id AS of, lag(fields) OVER (ORDER BY id) AS before,"
+        " row_number() OVER (ORDER BY id) AS n FROM contacts) AS o WHERE o.of = contacts.id AND o.n % 1000 = 7"
+    ),
+    (
+        "UPDATE addresses a SET folded = o.before FROM (SELECT id AS of, lag(folded) OVER (ORDER BY id) AS before,"
+        " row_number() OVER (ORDER BY id) AS n FROM addresses) AS o WHERE o.of = a.id AND o.n % 1000 = 3"
+    ),
 )
 _TYPED = ("mar", "person 77", "person 7771", "zoe", "123456@", "letters.ex", "son.999999", "łukasz person 1", "nobody here", "saoirse")
 
@@ -118,8 +138,46 @@ def _slowest(act: Act) -> float:
     return max(lasted[1:])
 
 
+def doubles(built: House, size: int, say: Say) -> dict[str, float]:
+    """Pages of probable doubles among so many, of whom one in a thousand has one; and where nobody has any."""
+    where = sender()
+    crowd = People(built.admin_url, say)
+    crowd.fill(where.model, size - 1)
+    with psycopg.connect(built.admin_url) as connection:
+        connection.execute(_PHONES)
+    crowd.settle()
+    figures = {f"no_doubles_{name}": took for name, took in _pages(where.id, say, "none").items()}
+    with psycopg.connect(built.admin_url) as connection:
+        for statement in _DOUBLES:
+            say(f"  {connection.execute(statement).rowcount:,} doubles")
+    crowd.settle()
+    return figures | {f"doubles_{name}": took for name, took in _pages(where.id, say, "one in a thousand").items()}
+
+
+def _pages(workspace_id: UUID, say: Say, what: str) -> dict[str, float]:
+    """The slowest of three first pages, and of all pages that follow, in milliseconds."""
+    first, later = [], [0.0]
+    for _ in range(4):
+        page, took = _page(workspace_id, "")
+        first.append(took)
+    found = len(page.rows)
+    while page.next_cursor:
+        page, took = _page(workspace_id, page.next_cursor)
+        later.append(took)
+        found += len(page.rows)
+    say(f"  {what}: {found:,} groups, first page {max(first[1:]):.0f} ms, later ones up to {max(later):.0f} ms")
+    return {"first_page_ms": round(max(first[1:])), "later_page_ms": round(max(later))}
+
+
+def _page(workspace_id: UUID, cursor: str) -> tuple[Page[Double], float]:
+    with transaction():
+        began = time.monotonic()
+        page = merging.list_doubles(workspace_id, cursor)
+        return page, (time.monotonic() - began) * 1000
+
+
 PARTS: dict[str, Callable[[House, int, Say], dict[str, float]]] = {
-    "files": files, "signals": signals, "answers": answers,
+    "files": files, "signals": signals, "answers": answers, "doubles": doubles,
 }  # fmt: skip
 
 

@@ -81,6 +81,14 @@ def _tag(where: make.Place) -> UUID:
     return tags.ensure(where.id, {"wholesale": "wholesale"})["wholesale"]
 
 
+def _merge(where: make.Place) -> UUID:
+    from app.consent.rules import By
+    from app.merging import service as merging
+
+    one, other = make.person(where.id), make.person(where.id)
+    return merging.merge(where.id, one.id, other.id, by=By("staff", str(where.owner_id))).merge_id
+
+
 MAKERS = {
     "campaign_id": _campaign,
     "contact_id": lambda where: make.person(where.id, "mara@example.org").id,
@@ -93,6 +101,8 @@ MAKERS = {
     "interest_id": lambda where: where.interests[0].id,
     "key_id": lambda where: accounts.create_api_key(where.id, "Shop", ["people.read"], by=acts.COMMAND).id,
     "letter_id": _letter,
+    "merge_id": _merge,
+    "other_id": lambda where: make.person(where.id).id,
     "note_id": _note,
     "segment_id": _segment,
     "tag_id": _tag,

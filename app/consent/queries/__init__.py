@@ -33,6 +33,7 @@ from app.consent.queries.gate import (
     word_sql,
 )
 from app.consent.rules import Digest, Level, Purpose, RequestState, Standing, State, Word
+from app.consent.rules.merging import MERGED
 from app.kernel import clock, tokens
 from app.kernel.db import array_of, session
 from app.kernel.errors import NotFound
@@ -52,7 +53,7 @@ _COUNTS = text(
     "  WHEN bool_or(state = 'asked') THEN 'asked' ELSE 'no' END AS word FROM permissions p"
     "  WHERE workspace_id = :workspace_id AND channel = 'email' AND purpose = 'marketing' GROUP BY contact_id"
     " ) p ON p.contact_id = c.id"
-    " WHERE c.workspace_id = :workspace_id AND c.erased_at IS NULL GROUP BY 1"
+    " WHERE c.workspace_id = :workspace_id AND c.erased_at IS NULL AND c.merged_into IS NULL GROUP BY 1"
 )
 
 
@@ -316,14 +317,16 @@ def find_reach_ids(workspace_id: UUID, contact_ids: Collection[UUID]) -> dict[UU
     return {row[0]: row[1] for row in session().execute(_REACH_IDS, values)}
 
 
+# Who was merged is counted as who they are now.
+_LIVING = f"AND r.suppressed_reason IS DISTINCT FROM '{MERGED}'"
 # About one interest everybody has one row, so that nobody needs to be looked for twice.
 _STANDINGS_OF_ONE = text(
-    f"SELECT word, count(*) FROM (SELECT {STANDING} AS word FROM permissions p {VETOED} WHERE {MINE}) AS people"  # noqa: S608  no input in it
+    f"SELECT word, count(*) FROM (SELECT {STANDING} AS word FROM permissions p {VETOED} WHERE {MINE} {_LIVING}) AS people"  # noqa: S608
     " GROUP BY word"
 )
 _STANDINGS = text(
     f"SELECT word, count(*) FROM (SELECT min({STANDING} COLLATE \"C\") AS word FROM permissions p {VETOED}"  # noqa: S608
-    f" WHERE {MINE} GROUP BY p.contact_id) AS people GROUP BY word"
+    f" WHERE {MINE} {_LIVING} GROUP BY p.contact_id) AS people GROUP BY word"
 )
 
 

@@ -97,6 +97,10 @@ class Kind(StrEnum):
     """Somebody entered another ground than the person's own double opt-in, with its evidence."""
     LAPSED = "lapsed"
     """A permission's time was over."""
+    MERGED = "merged"
+    """Another entry of the same person was merged with this one; a no that it states stands for both."""
+    UNMERGED = "unmerged"
+    """That was taken back; a no that it states was said while they were one."""
 
 
 class Reason(StrEnum):

@@ -25,6 +25,7 @@ from app.consent.service.granting import SLICE, PersonSaidNo, grant, lapse
 from app.consent.service.importing import Imported, import_claims
 from app.consent.service.leaving import give_back, set_tracking, stop_everything, withdraw
 from app.consent.service.listing import Entered, enter_list
+from app.consent.service.merging import preview
 from app.consent.service.offers import (
     archive_interest,
     change_interest,
@@ -47,7 +48,7 @@ from app.consent.service.vetoes import (
     suppress,
 )
 from app.consent.service.wishes import change_address, note_digest, set_pace
-from app.consent.service.write import TOLD_COUNTRY, ensure_reach
+from app.consent.service.write import TOLD_COUNTRY, Held, ensure_reach, hold_one
 
 __all__ = [
     "NOBODY",
@@ -58,6 +59,7 @@ __all__ = [
     "Claim",
     "Confirmed",
     "Entered",
+    "Held",
     "Imported",
     "ImportedFile",
     "PersonSaidNo",
@@ -86,6 +88,7 @@ __all__ = [
     "expire_requests",
     "give_back",
     "grant",
+    "hold_one",
     "import_claims",
     "inherit",
     "inherit_suppression",
@@ -93,6 +96,7 @@ __all__ = [
     "lapse",
     "mark_suspect",
     "note_digest",
+    "preview",
     "purge_proofs",
     "record_mail",
     "restore_interest",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -122,6 +122,8 @@ def ask_all(workspace_id: UUID, questions: Sequence[Question]) -> list[ConsentRe
     Raises:
         BadInput: no interest of this workspace among those of a question.
     """
+    held = write.hold(workspace_id, {one.contact_id for one in questions})
+    questions = [replace(one, contact_id=held[one.contact_id].contact_id) for one in questions]
     chosen = [_chosen(workspace_id, one.interests) for one in questions]
     people = contacts.find_recipients(workspace_id, {one.contact_id for one in questions})
     addresses = {contact_id: address for contact_id, (_, address) in people.items()}
@@ -144,8 +146,9 @@ def ask_all(workspace_id: UUID, questions: Sequence[Question]) -> list[ConsentRe
     for request in requests:
         if request.renewal in ENDS_UNANSWERED:
             write.end_unanswered(request)
-    # In one order, so that two who ask the same people never wait for each other.
-    write.make_reach(workspace_id, sorted({(one.contact_id, one.channel) for one in questions}))
+    others = sorted({(one.contact_id, one.channel) for one in questions if one.channel is not Channel.EMAIL})
+    if others:
+        write.make_reach(workspace_id, others)
     vetoes.inherit_all(workspace_id, {contact_id: address.key for contact_id, address in addresses.items()})
     session().add_all(requests)
     session().flush()
@@ -240,7 +243,8 @@ def confirm(request_id: UUID, *, by: By, proof: Proof) -> Confirmed:
     """
     request = _lock_request(request_id)
     _refuse_closed(request)
-    workspace_id, contact_id = request.workspace_id, request.contact_id
+    workspace_id = request.workspace_id
+    contact_id = write.hold_one(workspace_id, request.contact_id).contact_id
     chosen = queries.get_interests(workspace_id, [UUID(found) for found in request.interests])
     channel, level = Channel(request.channel), Level(request.tracking) if request.tracking else None
     reach = write.ensure_reach(workspace_id, contact_id, channel)

@@ -28,15 +28,17 @@ def correct(workspace_id: UUID, contact_id: UUID, event_id: UUID, remark: str, *
         Conflict: a no and what only tells of closing cannot be corrected, nothing can twice, and nothing about somebody
             who was erased.
     """
+    held = write.hold_one(workspace_id, contact_id)
+    contact_id = held.contact_id
     entry = history.get_entry(workspace_id, event_id)
-    if entry is None or entry.body["contact"] != str(contact_id):
+    if entry is None or UUID(entry.body["contact"]) not in held.everywhere:
         raise NotFound("This event is not here.")
     if not remark.strip():
         raise BadInput("Say what is wrong about it.", fields={"remark": "Say what is wrong about it."})
     _refuse_final(workspace_id, contact_id, entry)
     query = select(Permission).where(
         Permission.workspace_id == workspace_id,
-        Permission.contact_id == contact_id,
+        Permission.contact_id.in_(held.everywhere),
         Permission.event_id == event_id,
     )
     standing = list(session().execute(query.with_for_update()).scalars())
@@ -54,7 +56,7 @@ def correct(workspace_id: UUID, contact_id: UUID, event_id: UUID, remark: str, *
     for permission in standing:
         write.set_permission(
             workspace_id,
-            contact_id,
+            permission.contact_id,
             Purpose(permission.purpose),
             Channel(permission.channel),
             permission.interest_id,

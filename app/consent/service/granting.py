@@ -62,6 +62,7 @@ def grant(
         BadInput: a condition of the ground is not met; names each field.
         PersonSaidNo: as its name says.
     """
+    contact_id = write.hold_one(workspace_id, contact_id).contact_id
     topic = _topic(workspace_id, interest_id)
     law = law_of(workspace_id, contact_id, country=country)
     faults = faults_of(claim, channel, _about(topic), law.rules, clock.now())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -65,6 +65,9 @@ def import_claims(
     Raises:
         BadInput: no hash, no declaration, no wording, no interest of this workspace, or too many rows.
     """
+    held = write.hold(workspace_id, {claim.contact_id for claim in claims}, make=False)
+    if any(contact_id != found.contact_id for contact_id, found in held.items()):
+        claims = [replace(claim, contact_id=held[claim.contact_id].contact_id) for claim in claims]
     chosen = queries.get_interests(workspace_id, interests)
     _refuse_incomplete(workspace_id, file, claims, chosen, interests)
     known = contacts.find_addresses(workspace_id, {claim.contact_id for claim in claims}, channel.value)

@@ -44,17 +44,15 @@ def withdraw(
     Returns:
         The event's id, or None when nothing was permitted or asked.
     """
-    states = queries.choices(workspace_id, contact_id, channel).interests
-    gone = [found for found in interest_ids if states.get(found) in {State.YES, State.ASKED}]
+    held = write.hold_one(workspace_id, contact_id)
+    contact_id = held.contact_id
+    gone = [found for found in interest_ids if _lives(workspace_id, held, found, channel)]
     if not gone:
         return None
     about = write.what(workspace_id, contact_id, queries.get_interests(workspace_id, gone), channel, State.NO)
     personal = write.personal(workspace_id, contact_id, proof)
     event_id = write.append(Kind.WITHDRAWN, workspace_id, contact_id, by, about, personal, method=method)
-    for interest_id in gone:
-        write.set_permission(
-            workspace_id, contact_id, Purpose.MARKETING, channel, interest_id, State.NO, event_id
-        )
+    _refuse(workspace_id, held, gone, channel, event_id)
     publish(events.Withdrawn(workspace_id, contact_id, tuple(gone), event_id))
     return event_id
 
@@ -69,23 +67,64 @@ def stop_everything(
     channel: Channel = Channel.EMAIL,
 ) -> UUID | None:
     """The person objects to all of it on a channel; None when they had objected before."""
-    reach = write.ensure_reach(workspace_id, contact_id, channel)
-    if reach.objected_at is not None:
+    held = write.hold_one(workspace_id, contact_id)
+    contact_id = held.contact_id
+    write.ensure_reach(workspace_id, contact_id, channel)
+    rows = [row for row in write.list_reach(workspace_id, held.everywhere, channel) if not _has_stopped(held, row)]
+    if not rows:
         return None
-    states = queries.choices(workspace_id, contact_id, channel).interests
-    gone = [found for found, state in states.items() if state is not State.NO]
+    known = {found for one in held.everywhere for found in queries.choices(workspace_id, one, channel).interests}
+    gone = [found for found in sorted(known) if _lives(workspace_id, held, found, channel)]
     about = write.what(workspace_id, contact_id, queries.get_interests(workspace_id, gone), channel, State.NO)
     personal = write.personal(workspace_id, contact_id, proof)
     event_id = write.append(Kind.OBJECTED, workspace_id, contact_id, by, about, personal, method=method)
-    for interest_id in gone:
-        write.set_permission(
-            workspace_id, contact_id, Purpose.MARKETING, channel, interest_id, State.NO, event_id
-        )
-    reach.objected_at, reach.event_id = clock.now(), event_id
+    _refuse(workspace_id, held, gone, channel, event_id)
+    for row in rows:
+        # One that came with another entry stays when this one is taken back.
+        row.event_id = row.event_id if row.objected_at else event_id
+        row.objected_at = clock.now()
     write.close_requests(workspace_id, contact_id)
     session().flush()
     publish(events.Objected(workspace_id, contact_id, event_id))
     return event_id
+
+
+def _has_stopped(held: write.Held, reach: Reach) -> bool:
+    if reach.objected_at is None:
+        return False
+    return reach.contact_id != held.contact_id or held.stands(reach.objected_at)
+
+
+def _lives(workspace_id: UUID, held: write.Held, interest_id: UUID, channel: Channel) -> bool:
+    """Whether anything is permitted or asked, of the person or of an entry that was merged into theirs."""
+    found = (queries.choices(workspace_id, one, channel).interests.get(interest_id) for one in held.everywhere)
+    if any(state in {State.YES, State.ASKED} for state in found):
+        return True
+    return bool(held.entries) and interest_id in _not_since(workspace_id, held, channel)
+
+
+def _not_since(workspace_id: UUID, held: write.Held, channel: Channel) -> set[UUID]:
+    """Interests of which the person has a no that was not said since the last merge."""
+    return {
+        found.interest_id
+        for found in queries.list_permissions(workspace_id, held.contact_id)
+        if found.interest_id and found.channel == channel and found.state == State.NO
+        and not held.stands(found.updated_at)
+    }  # fmt: skip
+
+
+def _refuse(
+    workspace_id: UUID, held: write.Held, interest_ids: Sequence[UUID], channel: Channel, event_id: UUID
+) -> None:
+    states = queries.choices(workspace_id, held.contact_id, channel).interests
+    anew = _not_since(workspace_id, held, channel) if held.entries else set()
+    for interest_id in interest_ids:
+        if states.get(interest_id, State.NO) is not State.NO or interest_id in anew:
+            write.set_permission(
+                workspace_id, held.contact_id, Purpose.MARKETING, channel, interest_id, State.NO, event_id
+            )
+    if held.entries:
+        write.refuse(workspace_id, held.entries, channel, interest_ids, event_id)
 
 
 def give_back(
@@ -95,6 +134,7 @@ def give_back(
 
     For the person's own undo, straight after leaving; the caller checks its short-lived token.
     """
+    contact_id = write.hold_one(workspace_id, contact_id).contact_id
     interests = select(Permission).where(
         Permission.workspace_id == workspace_id,
         Permission.contact_id == contact_id,
@@ -105,7 +145,11 @@ def give_back(
         session()
         .execute(
             select(Reach)
-            .where(Reach.workspace_id == workspace_id, Reach.event_id == withdrawn_event_id)
+            .where(
+                Reach.workspace_id == workspace_id,
+                Reach.contact_id == contact_id,
+                Reach.event_id == withdrawn_event_id,
+            )
             .with_for_update()
         )
         .scalar_one_or_none()
@@ -153,7 +197,11 @@ def set_tracking(
     channel: Channel = Channel.EMAIL,
 ) -> UUID | None:
     """How far the person lets us see opens and clicks; None when nothing changed."""
-    if queries.choices(workspace_id, contact_id, channel).tracking is level:
+    held = write.hold_one(workspace_id, contact_id)
+    contact_id = held.contact_id
+    seen = _seen_more(workspace_id, held.entries, level, channel)
+    is_same = queries.choices(workspace_id, contact_id, channel).tracking is level
+    if is_same and not seen and _has_chosen(workspace_id, held, channel):
         return None
     state = State.NO if level is Level.NONE else State.YES
     about = {
@@ -166,4 +214,24 @@ def set_tracking(
         Kind.CHANGED, workspace_id, contact_id, by, about, write.personal(workspace_id, contact_id, proof)
     )
     write.set_permission(workspace_id, contact_id, Purpose.TRACKING, channel, None, state, event_id, level)
+    for entry in seen:
+        write.set_permission(workspace_id, entry, Purpose.TRACKING, channel, None, state, event_id, level)
     return event_id
+
+
+def _has_chosen(workspace_id: UUID, held: write.Held, channel: Channel) -> bool:
+    """Whether what we may see is what they chose since the last merge; without one, whatever it is."""
+    return not held.entries or any(
+        found.purpose == Purpose.TRACKING and found.channel == channel and held.stands(found.updated_at)
+        for found in queries.list_permissions(workspace_id, held.contact_id)
+    )
+
+
+def _seen_more(workspace_id: UUID, entries: Sequence[UUID], level: Level, channel: Channel) -> list[UUID]:
+    """Entries that were merged and let us see more than this."""
+    order = list(Level)
+    return [
+        entry
+        for entry in entries
+        if order.index(queries.choices(workspace_id, entry, channel).tracking) > order.index(level)
+    ]

@@ -19,6 +19,7 @@ from app.consent.rules import By, Channel, Kind, Level, Purpose, State
 from app.consent.rules.grounds import months_after
 from app.consent.rules.jurisdictions import RULE_SETS, Jurisdiction
 from app.consent.service import write
+from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import array_of, session
 
@@ -34,7 +35,7 @@ _PAGE = text(
 # Whoever writes an event holds a key lock on its person: those are left for another day, and nobody is waited for.
 _ENDED = text(
     "SELECT c.workspace_id, c.id FROM contacts c"
-    " WHERE c.id = ANY(CAST(CAST(:ids AS text) AS uuid[])) AND c.erased_at IS NULL"
+    " WHERE c.id = ANY(CAST(CAST(:ids AS text) AS uuid[])) AND c.erased_at IS NULL AND c.merged_into IS NULL"
     " AND EXISTS (SELECT FROM consent_personal q WHERE q.workspace_id = c.workspace_id AND q.contact_id = c.id)"
     " AND EXISTS (SELECT FROM permissions p WHERE p.workspace_id = c.workspace_id AND p.contact_id = c.id)"
     " AND NOT EXISTS (SELECT FROM permissions p WHERE p.workspace_id = c.workspace_id AND p.contact_id = c.id"
@@ -45,9 +46,10 @@ _ENDED = text(
 )
 # Asked once they are locked: what was written until then is seen, and nothing more can be.
 _STORIES = text(
-    "SELECT e.contact_id, max(e.received_at), array_agg(DISTINCT convert_from(e.body, 'UTF8')::jsonb ->> 'rule_set')"
-    " FROM consent_events e WHERE e.workspace_id = :workspace_id"
-    " AND e.contact_id = ANY(CAST(CAST(:ids AS text) AS uuid[])) GROUP BY e.contact_id"
+    "SELECT w.id, max(e.received_at), array_agg(DISTINCT convert_from(e.body, 'UTF8')::jsonb ->> 'rule_set')"
+    " FROM (SELECT c.id, c.id AS entry FROM contacts c WHERE c.id = ANY(CAST(CAST(:ids AS text) AS uuid[]))"
+    "  UNION ALL SELECT c.merged_into, c.id FROM contacts c WHERE c.merged_into = ANY(CAST(CAST(:ids AS text) AS uuid[]))"
+    " ) w JOIN consent_events e ON e.workspace_id = :workspace_id AND e.contact_id = w.entry GROUP BY w.id"
 )
 
 
@@ -55,7 +57,7 @@ def purge_proofs(after: UUID = NOBODY, *, size: int = LOOKED_AT) -> tuple[int, U
     """Let go of the personal side of the ledger of people whose time is over, one slice of people after another.
 
     A person's time is over when nothing of theirs to be written to lives or is asked for, and the years of evidence have
-    passed since their last event: the most years of all rule sets that their events name and of the one that holds
+    passed since the last event of theirs or of an entry that was merged into theirs: the most years of all rule sets that their events name and of the one that holds
     today. What they allowed us to see of opens and clicks ends with its proof.
 
     Returns:
@@ -85,6 +87,8 @@ def _purge(workspace_id: UUID, contact_ids: Sequence[UUID], now: datetime) -> in
 
 def _erase(workspace_id: UUID, contact_id: UUID, years: int, law: Jurisdiction) -> None:
     about = {"reason": "retention", "years": years, "rule_set": law.rules.key}
+    for entry in contacts.list_merged(workspace_id, contact_id):
+        ledger.erase(ledger.Entry(Kind.ERASED, workspace_id, entry, By("system"), about, {}, method="clock"))
     event_id = ledger.erase(
         ledger.Entry(Kind.ERASED, workspace_id, contact_id, By("system"), about, {}, method="clock")
     )

@@ -25,8 +25,10 @@ from app.consent.rules import (
     Reason,
     State,
 )
+from app.consent.rules.merging import MERGED
 from app.consent.service import write
 from app.contacts import queries as contacts
+from app.contacts.rules import FORMER
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.events import publish
@@ -57,8 +59,14 @@ def suppress(
     Returns:
         The event's id, or None when it was suppressed for as good a reason before.
     """
-    reach = write.ensure_reach(workspace_id, contact_id, channel)
-    if reach.suppressed_at is not None and (reason not in ONE_WAY or reach.suppressed_reason in ONE_WAY):
+    held = write.hold_one(workspace_id, contact_id)
+    if reason not in ONE_WAY and held.contact_id != contact_id:
+        return None  # a mailbox that nobody is reached at any more
+    contact_id = held.contact_id
+    write.ensure_reach(workspace_id, contact_id, channel)
+    meant = held.everywhere if reason in ONE_WAY else (contact_id,)
+    rows = [row for row in write.list_reach(workspace_id, meant, channel) if not _stands(held, row, reason)]
+    if not rows:
         return None
     about = {
         **write.purposes(Purpose.MARKETING),
@@ -68,11 +76,23 @@ def suppress(
     }
     personal = {**write.personal(workspace_id, contact_id, Proof()), "detail": detail}
     event_id = write.append(Kind.SUPPRESSED, workspace_id, contact_id, by, about, personal, method="system")
-    reach.suppressed_at, reach.suppressed_reason, reach.event_id = clock.now(), reason.value, event_id
-    _remember_hash(workspace_id, contact_id, reason, channel, by.kind)
+    for row in rows:
+        row.suppressed_at, row.suppressed_reason, row.event_id = clock.now(), reason.value, event_id
+    for one in meant:
+        _remember_hash(workspace_id, one, reason, channel, by.kind)
     session().flush()
     publish(events.Suppressed(workspace_id, contact_id, reason.value))
     return event_id
+
+
+def _stands(held: write.Held, reach: Reach, reason: Reason) -> bool:
+    """Whether a reason as good stands there already; that an entry was merged, or came with it, is none."""
+    if reach.suppressed_at is None or reach.suppressed_reason == MERGED:
+        return False
+    if reason not in ONE_WAY:
+        return True
+    is_own = reach.contact_id == held.contact_id
+    return reach.suppressed_reason in ONE_WAY and (not is_own or held.stands(reach.suppressed_at))
 
 
 def erase(workspace_id: UUID, contact_id: UUID, *, by: By, keep_hash: bool = True) -> UUID:
@@ -183,6 +203,8 @@ def remember(rows: Sequence[dict[str, Any]]) -> None:
 
 def _remember_hash(workspace_id: UUID, contact_id: UUID, reason: Reason, channel: Channel, source: str) -> None:
     address = contacts.find_address(workspace_id, contact_id, channel.value)
+    if address is None and channel is Channel.EMAIL:
+        address = contacts.find_address(workspace_id, contact_id, FORMER)
     if address is not None:
         remember(
             [

@@ -31,6 +31,7 @@ def set_pace(
         The event's id, or None when nothing changed.
     """
     now = clock.now()
+    contact_id = write.hold_one(workspace_id, contact_id).contact_id
     reach = write.ensure_reach(workspace_id, contact_id)
     until = paused_until if paused_until and paused_until > now else None
     before = reach.paused_until if reach.paused_until and reach.paused_until > now else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from app.consent import ledger, queries
 from app.consent.events import TrackingChanged
 from app.consent.law import law_of
 from app.consent.models import (
+    ConsentEvent,
     ConsentRequest,
     ConsentText,
     Interest,
@@ -39,7 +41,7 @@ from app.consent.rules import (
 from app.consent.rules.jurisdictions import Jurisdiction, RuleSet
 from app.contacts import queries as contacts
 from app.kernel import clock
-from app.kernel.db import once, session
+from app.kernel.db import array_of, once, session
 from app.kernel.events import publish
 from app.kernel.ids import uuid7
 
@@ -80,6 +82,90 @@ _REACH = text(
     "INSERT INTO reach (id, workspace_id, contact_id, channel) VALUES (:id, :workspace_id, :contact_id, :channel)"
     " ON CONFLICT ON CONSTRAINT uq_reach_subject DO NOTHING"
 )
+
+_ENTRIES = text(
+    "SELECT id, merged_into FROM contacts WHERE workspace_id = :workspace_id AND merged_into IN"
+    " (SELECT coalesce(merged_into, id) FROM contacts WHERE id IN (SELECT unnest(CAST(CAST(:ids AS text) AS uuid[]))))"
+)
+# Whoever acts on somebody locks the entries that were merged into theirs first, and then their own, so that two who
+# came by different entries never wait for each other.
+_LOCK = text(
+    "WITH person AS MATERIALIZED (SELECT DISTINCT coalesce(merged_into, id) AS id FROM contacts"
+    " WHERE id IN (SELECT unnest(CAST(CAST(:ids AS text) AS uuid[])))),"
+    " wanted AS MATERIALIZED (SELECT id, true AS is_person FROM person UNION ALL"
+    " SELECT id, false FROM contacts WHERE merged_into IN (SELECT id FROM person))"
+    " SELECT r.contact_id FROM wanted w JOIN reach r ON r.contact_id = w.id WHERE r.workspace_id = :workspace_id"
+    " AND r.channel = 'email' ORDER BY w.is_person, r.contact_id FOR UPDATE OF r"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Who somebody is now, and the entries that were merged into theirs: a no of theirs is written on each."""
+
+    contact_id: UUID
+    entries: tuple[UUID, ...] = ()
+    merged_at: datetime | None = None
+    """When the last of them was. A no from before then may be another entry's, and would go with it: whoever says no
+    says it anew."""
+
+    def stands(self, said_at: datetime) -> bool:
+        """Whether a no of the person's was said since."""
+        return self.merged_at is None or said_at > self.merged_at
+
+    @property
+    def everywhere(self) -> tuple[UUID, ...]:
+        """All of them, the person first."""
+        return (self.contact_id, *self.entries)
+
+
+def hold(workspace_id: UUID, contact_ids: Collection[UUID], *, make: bool = True) -> dict[UUID, Held]:
+    """Who each of these is now, for as long as the transaction lasts: nobody is merged meanwhile.
+
+    The row of reach by email is a person's lock.
+
+    Args:
+        workspace_id: of all.
+        contact_ids: whom it is about, merged or not.
+        make: write that row where it is missing; without it somebody about whom nothing was ever said is not held.
+    """
+    if make:
+        make_reach(workspace_id, [(contact_id, Channel.EMAIL) for contact_id in sorted(contact_ids)])
+    locked = _lock(workspace_id, contact_ids)
+    found = _entries(workspace_id, contact_ids)
+    # Whoever was waited for may have merged them; of who was merged there always is a row to lock.
+    while more := {*found, *found.values()} - locked:
+        locked |= _lock(workspace_id, contact_ids) | more
+        found = _entries(workspace_id, contact_ids)
+    held = {}
+    for contact_id in contact_ids:
+        survivor = found.get(contact_id, contact_id)
+        entries = tuple(sorted(entry for entry, into in found.items() if into == survivor))
+        held[contact_id] = Held(survivor, entries, _merged_at(workspace_id, survivor) if entries else None)
+    return held
+
+
+def hold_one(workspace_id: UUID, contact_id: UUID) -> Held:
+    """As ``hold``, for one."""
+    return hold(workspace_id, [contact_id])[contact_id]
+
+
+def _merged_at(workspace_id: UUID, contact_id: UUID) -> datetime | None:
+    query = select(func.max(ConsentEvent.received_at)).where(
+        ConsentEvent.workspace_id == workspace_id,
+        ConsentEvent.contact_id == contact_id,
+        ConsentEvent.kind == Kind.MERGED.value,
+    )
+    return session().execute(query).scalar_one()
+
+
+def _entries(workspace_id: UUID, contact_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    rows = session().execute(_ENTRIES, {"workspace_id": workspace_id, "ids": array_of(contact_ids)})
+    return {row[0]: row[1] for row in rows}
+
+
+def _lock(workspace_id: UUID, contact_ids: Collection[UUID]) -> set[UUID]:
+    return set(session().execute(_LOCK, {"workspace_id": workspace_id, "ids": array_of(contact_ids)}).scalars())
 
 
 def append(
@@ -126,6 +212,24 @@ def set_permission(
     if purpose is Purpose.TRACKING:
         given = level if state is State.YES and level else Level.NONE
         publish(TrackingChanged(workspace_id, contact_id, given))
+
+
+def refuse(
+    workspace_id: UUID, entries: Sequence[UUID], channel: Channel, interest_ids: Sequence[UUID], event_id: UUID
+) -> None:
+    """Write a no about these interests on entries that were merged, so that it stays when they are parted again."""
+    session().execute(
+        update(Permission)
+        .where(
+            Permission.workspace_id == workspace_id,
+            Permission.contact_id.in_(entries),
+            Permission.purpose == Purpose.MARKETING.value,
+            Permission.channel == channel.value,
+            Permission.interest_id.in_(interest_ids),
+            Permission.state != State.NO.value,
+        )
+        .values(state=State.NO.value, event_id=event_id, updated_at=clock.now())
+    )
 
 
 def set_asked(workspace_id: UUID, asked: Sequence[tuple[UUID, Channel, UUID, UUID]]) -> None:
@@ -181,6 +285,15 @@ def ensure_reach(workspace_id: UUID, contact_id: UUID, channel: Channel = Channe
         Reach.workspace_id == workspace_id, Reach.contact_id == contact_id, Reach.channel == channel.value
     )
     return session().execute(query.with_for_update().execution_options(populate_existing=True)).scalar_one()
+
+
+def list_reach(workspace_id: UUID, contact_ids: Sequence[UUID], channel: Channel) -> list[Reach]:
+    """The rows of reach of these people, who are held, on a channel; the person's own comes first."""
+    query = select(Reach).where(
+        Reach.workspace_id == workspace_id, Reach.contact_id.in_(contact_ids), Reach.channel == channel.value
+    )
+    found = session().execute(query.with_for_update().execution_options(populate_existing=True)).scalars()
+    return sorted(found, key=lambda reach: contact_ids.index(reach.contact_id))
 
 
 def close_requests(workspace_id: UUID, contact_id: UUID) -> None:

@@ -81,6 +81,8 @@ def send_system(
         raise ValueError("A system mail goes to a contact or to a user.")
     domain = None
     if contact_id is not None:
+        if permission_id is None:
+            contact_id = contacts.current_id(workspace_id, contact_id)
         reach_id = reach_id or _reach_of(workspace_id, contact_id)
         address = contacts.find_address(workspace_id, contact_id)
         domain = group_of(address.domain) if address else None
@@ -174,6 +176,21 @@ def forget_person(workspace_id: UUID, contact_id: UUID) -> None:
         .values(state=MessageState.CANCELLED, done_at=clock.now(), lease_owner=None, lease_until=None)
     )
     session().execute(update(Message).where(*mine).values(data=None, domain_group=None, reply_text=None))
+
+
+_FOLLOW = text(
+    "UPDATE messages m SET reach_id = r.id FROM reach r WHERE m.workspace_id = :workspace_id AND m.contact_id = :contact_id"
+    " AND m.user_id IS NULL AND m.permission_id IS NULL AND m.reach_id <> r.id AND m.state IN ('pending', 'claimed',"
+    " 'attempting', 'unknown') AND r.workspace_id = m.workspace_id AND r.contact_id = m.contact_id AND r.channel = 'email'"
+)
+
+
+def follow_reach(workspace_id: UUID, contact_id: UUID) -> None:
+    """Let what a person has asked for go by their own reach: by that of another entry it would go past their veto.
+
+    A newsletter keeps the permission that it stands on, and the reach beside it.
+    """
+    session().execute(_FOLLOW, {"workspace_id": workspace_id, "contact_id": contact_id})
 
 
 def _reach_of(workspace_id: UUID, contact_id: UUID) -> UUID:

@@ -49,8 +49,9 @@ def correct(contact_id: UUID, event_id: UUID) -> Response:
 def _entry(contact_id: UUID, event_id: UUID) -> HistoryEntry:
     workspace_id = current_actor().workspace_id
     contacts.get_contact(workspace_id, contact_id)
+    entries = [contact_id, *contacts.list_merged(workspace_id, contact_id)]
     entry = history.get_entry(workspace_id, event_id)
-    if entry is None or entry.body["contact"] != str(contact_id):
+    if entry is None or UUID(entry.body["contact"]) not in entries:
         raise NotFound("This event is not here.")
     return entry
 

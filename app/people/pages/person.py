@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from flask import Response, json, make_response, render_template, request, url_for
+from flask import Response, json, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
+from werkzeug.wrappers import Response as Redirect
 
 from app.accounts import queries as accounts
 from app.consent import history
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
 
 @blueprint.get("/people/<uuid:contact_id>")
 @guards.member("people.read")
-def show(contact_id: UUID) -> str:
-    """Their page; ``kind`` narrows the timeline, ``before`` goes back in it."""
+def show(contact_id: UUID) -> str | Redirect:
+    """Their page; ``kind`` narrows the timeline, ``before`` goes back in it. Who was merged is on the page of who they are."""
     workspace_id = current_actor().workspace_id
     contact = contacts.get_contact(workspace_id, contact_id)
+    if contact.merged_into is not None:
+        return redirect(url_for("people.show", contact_id=contact.merged_into), 302)
     address = contacts.find_address(workspace_id, contact_id)
     verdicts = history.verdicts(workspace_id, contact_id)
     word, sentence = rules.answer(verdicts)
@@ -198,5 +201,6 @@ def _acts(contact: Contact) -> dict[str, str | None]:
         "evidence_url": url("evidence.person_pdf", when=True),
         "evidence_file_url": url("evidence.person_json", when=True),
         "never_url": url("people.ask_never", when=alive and not is_final),
+        "merge_url": url("merging.find", when=alive),
         "erase_url": url("people.ask_erase", when=alive),
     }

@@ -30,13 +30,17 @@ _PLACES = {"topic": "topics", "postal": "postal", "email": "email"}
 
 
 def reader_of(token: str) -> tuple[Reader, Response | None]:
-    """Whose private page it is; and where its hour is over, the page that offers a fresh mail."""
+    """Whose private page it is; and where its hour is over, the page that offers a fresh mail.
+
+    So it is for who was merged since: the link was mailed to another mailbox than the one that they have now.
+    """
     try:
         person = links.read_private(token, clock.now())
     except tokens.Expired as old:
         person = links.person_of(old.payload)
         return shown.reader(person.workspace_id, person.contact_id), private_expired(person)
-    return shown.reader(person.workspace_id, person.contact_id), None
+    reader = shown.reader(person.workspace_id, person.contact_id)
+    return reader, private_expired(person) if reader.contact_id != person.contact_id else None
 
 
 @blueprint.get("/my/<token>")
@@ -71,16 +75,17 @@ def save(token: str) -> Response:
 @guards.public
 def stop_private(token: str) -> Response:
     """Stop everything, from the private page."""
-    reader, over = reader_of(token)
-    if over is not None:
-        return over
-    return leaving.stopped(service.stop(reader.workspace_id, reader.contact_id, shown.proof(token)))
+    try:
+        person = links.read_private(token, clock.now())
+    except tokens.Expired as old:
+        return private_expired(links.person_of(old.payload))
+    return leaving.stopped(service.stop(person.workspace_id, person.contact_id, shown.proof(token)))
 
 
 def private_expired(person: links.Person) -> Response:
     """The page behind a private link whose hour is over: it offers a fresh mail and shows nothing."""
     reader = shown.reader(person.workspace_id, person.contact_id)
-    reach = consent.find_reach(person.workspace_id, person.contact_id)
+    reach = consent.find_reach(reader.workspace_id, reader.contact_id)
     if reach is None:
         raise NotFound
     body = render_template(

@@ -97,6 +97,9 @@ def _reader(
         person = links.person_of(old.payload)
         return shown.reader(person.workspace_id, person.contact_id), centre.private_expired(person)
     reader = shown.reader(person.workspace_id, person.contact_id)
+    if reader.contact_id != person.contact_id:
+        # Merged since: the link was mailed to another mailbox than the one that they have now.
+        return reader, centre.private_expired(person)
     if not reader.address:
         raise NotFound
     return reader, None

@@ -124,4 +124,6 @@ def verb(entry: history.HistoryEntry) -> str:
         EventKind.ERASED: _("Erased"),
         EventKind.GRANTED: _("Another ground was entered"),
         EventKind.LAPSED: _("Ended by itself"),
+        EventKind.MERGED: _("Two entries of yours were merged"),
+        EventKind.UNMERGED: _("They were parted again"),
     }[entry.kind]

@@ -32,7 +32,7 @@ MAX_BATCH: Final = 5000
 """Who withdraws waits for one batch at most: about half a second."""
 MAX_PER_MESSAGE: Final = 200
 """Signals of one message that are kept; who holds a mail can ask for its picture for ever."""
-_LOCK: Final = 0x6E6F64736967
+LOCK: Final = 0x6E6F64736967
 """The key of the lock: "nodsig"."""
 
 
@@ -61,7 +61,7 @@ def ingest_batch(hits: Sequence[Hit]) -> Ingested:
     """
     if not hits:
         return Ingested(0, 0, 0)
-    session().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    session().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
     sources.note_arrival(hits)
     once = {hit.event_id: hit for hit in hits}
     # Nobody else writes signals while the lock is held, so what is not there now is not there when we write.
