@@ -36,6 +36,6 @@ def test_every_row_of_a_workspace_says_so(app):
     without = {name for name, table in Base.metadata.tables.items() if "workspace_id" not in table.columns}
     assert without <= {
         "workspaces", "users", "limit_counts", "heartbeats", "job_runs", "known_devices", "messages",
-        "form_versions", "form_counts", "export_chunks", "export_people", "import_chunks", "import_rows", "import_slices", "signal_inbox", "signal_sources",
+        "form_versions", "form_counts", "export_chunks", "export_people", "bulk_act_people", "import_chunks", "import_rows", "import_slices", "signal_inbox", "signal_sources",
         "paces", "slots", "delivery_tallies", "installation", "restores",
     }, without  # fmt: skip
