@@ -65,7 +65,7 @@ def by_hand(where, who, *, is_on, word="VIP"):
         if is_on:
             tags_service.add(where.id, who, tag_rules.fold([word]))
         else:
-            tags_service.remove(where.id, who, dict((w, i) for i, w in tags.list_words(where.id))[word])
+            tags_service.remove(where.id, who, {w: i for i, w in tags.list_words(where.id)}[word])
 
 
 def kept_people():
@@ -173,6 +173,15 @@ def test_ids_of_another_workspace_are_nobody(session, where):
         with pytest.raises(NotFound):
             read(other.id, act_id)
     assert (list(bulk.list_acts(other.id)), carriers(where)) == ([], {ours})
+
+
+def test_a_tag_comes_to_nobody_elsewhere_and_to_nobody_erased(session, where):
+    stranger, erased = make.person(make.place("Other").id).id, make.person(where.id).id
+    with transaction():
+        service.erase(where.id, erased, by=By("staff", str(where.owner_id)))
+        (tag_id,) = tags_service.ensure(where.id, tag_rules.fold(["VIP"])).values()
+        assert tags_service.put_on_many(where.id, tag_id, dict.fromkeys([stranger, erased], clock.now())).people == set()
+    assert carriers(where) == set()
 
 
 def test_who_carries_as_many_as_may_be_is_left_out(session, where, monkeypatch):

@@ -71,6 +71,7 @@ def test_what_is_chosen_is_shown_and_kept_for_this_user_alone(staff, client, whe
 
 def test_who_does_not_let_us_see_has_no_score(staff, where, rich):
     make.person(where.id, "quiet@example.org", "Quiet")
+    make.confirmed(where, make.person(where.id, "sum@example.org", "Sum"), tracking=Level.AGGREGATE)
     choose(staff, "score")
     assert staff.get("/people").text.count('class="level"') == 1
 
