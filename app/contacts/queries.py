@@ -140,6 +140,12 @@ _BY_KEYS = text(
 )
 
 
+def fields_of(workspace_id: UUID, contact_ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """What the workspace's own fields hold of these people, by key; a page of them. One query."""
+    query = select(Contact.id, Contact.fields).where(Contact.workspace_id == workspace_id, Contact.id.in_(contact_ids))
+    return {row.id: row.fields for row in session().execute(query)}
+
+
 def find_by_key(workspace_id: UUID, key: str, channel: str = "email") -> Contact | None:
     """The person with this mailbox (``Address.key``)."""
     contact_id = find_by_keys(workspace_id, [key], channel).get(key)

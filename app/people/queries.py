@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from app.consent.rules import Word
 from app.contacts import queries as contacts
 from app.contacts.addresses import AddressError, normalise
 from app.kernel import clock, module
-from app.kernel.db import session
+from app.kernel.db import array_of, once, session
 from app.kernel.errors import BadRequest
 from app.kernel.paging import Page, decode_cursor, encode_cursor
 from app.people import rules
@@ -133,6 +134,24 @@ def count_people(workspace_id: UUID, search: Search) -> int | None:
     return found if found <= COUNTED_UP_TO else None
 
 
+def found_sql(workspace_id: UUID, search: Search) -> tuple[str, dict[str, Any]]:
+    """A SELECT of the ids of everybody whom a search finds, and what it binds: the list's own conditions."""
+    return _ids(_clauses(workspace_id, search, None))
+
+
+def chosen_sql(workspace_id: UUID, people: Collection[UUID]) -> tuple[str, dict[str, Any]]:
+    """The same of these, as far as the list could show them."""
+    clauses = _clauses(workspace_id, Search(), None)
+    clauses.where.append("c.id IN (SELECT unnest(CAST(CAST(:chosen AS text) AS uuid[])))")
+    clauses.values["chosen"] = array_of(people)
+    return _ids(clauses)
+
+
+def _ids(clauses: _Clauses) -> tuple[str, dict[str, Any]]:
+    where = " AND ".join(clauses.where)
+    return f"SELECT c.id FROM {clauses.people} c{clauses.joins} WHERE {where}", clauses.values  # noqa: S608  bound values only
+
+
 def _count(clauses: _Clauses) -> tuple[int, int]:
     """How many are found, one more than matters at most; with a window, among how many."""
     among = f"(SELECT count(*) FROM {clauses.people} c)" if clauses.values.get("window") else "0"  # noqa: S608
@@ -233,7 +252,7 @@ def _by_address(workspace_id: UUID, query: str) -> UUID | None:
         key = normalise(query).key
     except AddressError:
         return None
-    found = contacts.find_by_key(workspace_id, key)
+    found = once(("people.by_key", workspace_id, key), lambda: contacts.find_by_key(workspace_id, key))
     return found.id if found else None
 
 

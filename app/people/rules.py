@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from app.consent.history import Verdict
@@ -60,6 +61,79 @@ def initials(name: str, address: str) -> str:
     words = name.split() or address.partition("@")[0].split(".")
     letters = [next((letter for letter in word if letter.isalnum()), "") for word in (words[0], words[-1])]
     return "".join(letters if len(words) > 1 else letters[:1]).upper()
+
+
+# --- Acts on many -----------------------------------------------------------------------------------------------
+
+
+class ActKind(StrEnum):
+    """What an act on many people does with a tag."""
+
+    PUT_ON = "put_on"
+    TAKE_OFF = "take_off"
+
+
+class ActState(StrEnum):
+    """How far an act on many people is."""
+
+    DOING = "doing"
+    DONE = "done"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
+UNDO_FOR = timedelta(days=7)
+ACTS_KEPT = timedelta(days=30)
+
+
+def may_undo(state: ActState, ended_at: datetime | None, now: datetime) -> bool:
+    """Whether an act can be taken back: while it goes on, and for a week after."""
+    if state is ActState.DOING:
+        return True
+    return state is ActState.DONE and ended_at is not None and now - ended_at < UNDO_FOR
+
+
+def whom(query: str, word: str, interest: str, tag: str) -> str:
+    """Everybody whom a search finds, in words; an address is none of them, since it is kept when its person is not."""
+    by = [
+        *(["by an address"] if "@" in query else [f"by “{query}”"] if query else []),
+        *([f"with the permission {word}"] if word else []),
+        *([f"asked about {interest}"] if interest else []),
+        *([f"with the tag “{tag}”"] if tag else []),
+    ]
+    return f"everybody found {', '.join(by)}" if by else "everybody"
+
+
+def people(count: int) -> str:
+    """A number of people in words."""
+    return "1 person" if count == 1 else f"{count:,} people"
+
+
+def act_said(act: ActKind, state: ActState, word: str, total: int, changed: int, undone: int) -> str:
+    """What an act does or did, in a sentence."""
+    tag, is_on = f"The tag “{word}”", act is ActKind.PUT_ON
+    match state:
+        case ActState.DOING:
+            return f"{tag} is being {'put on' if is_on else 'taken off'} {people(total)}."
+        case ActState.DONE:
+            return f"{tag} is on {people(changed)}." if is_on else f"{tag} is off {people(changed)}."
+        case ActState.UNDOING:
+            return f"{tag} is being {'taken off' if is_on else 'put on'} {people(changed)} again."
+        case ActState.UNDONE:
+            return f"{tag} is {'off' if is_on else 'on'} {people(undone)} again."
+
+
+def act_note(act: ActKind, state: ActState, total: int, changed: int, left_out: int, fault: str) -> str:
+    """About whom nothing was changed, and why; empty where there is nobody."""
+    if state is not ActState.DONE or fault:
+        return fault
+    parts = []
+    if left_out:
+        parts.append(f"{people(left_out)} {'carries' if left_out == 1 else 'carry'} as many tags as there may be, and got none.")
+    if same := total - changed - left_out:
+        had = "had it before" if act is ActKind.PUT_ON else "did not carry it"
+        parts.append(f"{people(same)} {had}.")
+    return " ".join(parts)
 
 
 # --- The answer -------------------------------------------------------------------------------------------------

@@ -15,16 +15,20 @@ from app.forms.rules import CUSTOM
 from app.kernel import i18n
 from app.kernel.errors import BadInput
 from app.kernel.http import csrf
-from app.kernel.http.posted import Input, Line, Lines, load
+from app.kernel.http.posted import Input, Line, Lines, Tick, load
 from app.people import rules
 from app.people.grounds import METHODS
 from app.people.service import Profile
+from app.tags.rules import MAX_WORD
 
 _LANGUAGE = validate.OneOf(i18n.languages(), error="Choose a language that our pages speak.")
 _METHOD = validate.OneOf(METHODS, error="Choose one of the ways offered.")
 _DAY: dict[str, str | list[Any] | dict[Any, Any]] = dict.fromkeys(
     ("required", "invalid", "null"), "Write a day, like 2026-11-25."
 )
+
+
+_PAGE = validate.Length(max=500, error="These are too many at once.")
 
 
 class ProfileForm(Input):
@@ -105,6 +109,29 @@ class Objection(Input):
 
 class Nothing(Input):
     """A form that is only a button."""
+
+
+_WHO: dict[str, str | list[Any] | dict[Any, Any]] = {"invalid_uuid": "Choose people from the list."}
+
+
+class Tagging(Input):
+    """A tag for many: ``who`` is chosen, or ``whole``: all of ``shown``, or with ``all`` all whom the search finds."""
+
+    do = fields.Enum(
+        rules.ActKind, by_value=True, required=True,
+        error_messages={"required": "Choose what to do.", "unknown": "Choose what to do."},
+    )  # fmt: skip
+    tag = Line(longest=MAX_WORD, message="Write a tag.")
+    who = fields.List(fields.UUID(error_messages=_WHO), load_default=list, validate=_PAGE)
+    shown = fields.List(fields.UUID(error_messages=_WHO), load_default=list, validate=_PAGE)
+    whole = Tick()
+    all = Tick()
+
+
+class ChosenColumns(Input):
+    """What the list shows beside names and addresses."""
+
+    column = fields.List(fields.String(validate=validate.Length(max=200)), load_default=list, validate=_PAGE)
 
 
 class SuppressionList(Input):

@@ -42,6 +42,12 @@ def get_tag(workspace_id: UUID, tag_id: UUID) -> Tag:
     return found
 
 
+def is_listed(workspace_id: UUID, tag_id: UUID) -> bool:
+    """Whether a tag is in the list of the workspace."""
+    query = select(Tag.id).where(Tag.workspace_id == workspace_id, Tag.id == tag_id, Tag.removed_at.is_(None))
+    return session().execute(query).scalar_one_or_none() is not None
+
+
 def list_words(workspace_id: UUID) -> list[tuple[UUID, str]]:
     """Ids and words of the whole list, in its order."""
     query = select(Tag.id, Tag.word).where(Tag.workspace_id == workspace_id, Tag.removed_at.is_(None))

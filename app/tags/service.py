@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, text, update
@@ -14,7 +16,7 @@ from app.accounts import service as accounts
 from app.accounts.rules import acts
 from app.contacts import queries as contacts
 from app.kernel import clock, jobs
-from app.kernel.db import session
+from app.kernel.db import array_of, session
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.ids import uuid7
 from app.tags import queries, rules
@@ -64,6 +66,65 @@ def remove(workspace_id: UUID, contact_id: UUID, tag_id: UUID) -> None:
     session().execute(
         delete(ContactTag).where(ContactTag.contact_id == contact_id, ContactTag.tag_id == tag_id)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PutOn:
+    """Who got a tag, and how many did not since they carry ``MAX_EACH`` already."""
+
+    people: frozenset[UUID]
+    full: int
+
+
+_THESE: Final = "unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:moments AS text) AS timestamptz[])) AS w (id, since)"
+# In one order, so that two who do this at once never wait for each other in a circle.
+_PUT_ON_MANY = text(
+    f"WITH w AS MATERIALIZED (SELECT id, since FROM {_THESE}),"  # noqa: S608  no input in it
+    " too_many AS MATERIALIZED (SELECT c.contact_id FROM contact_tags c WHERE c.contact_id IN (SELECT id FROM w)"
+    "  GROUP BY c.contact_id HAVING count(*) >= :most AND NOT bool_or(c.tag_id = :tag_id)),"
+    " put AS (INSERT INTO contact_tags (contact_id, tag_id, workspace_id, added_at)"
+    "  SELECT w.id, t.id, t.workspace_id, w.since FROM tags t CROSS JOIN w"
+    "  WHERE t.id = :tag_id AND t.workspace_id = :workspace_id AND t.removed_at IS NULL"
+    "  AND w.id NOT IN (SELECT contact_id FROM too_many) ORDER BY w.id ON CONFLICT DO NOTHING RETURNING contact_id)"
+    " SELECT contact_id, true FROM put UNION ALL SELECT contact_id, false FROM too_many"
+)
+_HELD: Final = (
+    "WITH held AS MATERIALIZED (SELECT c.contact_id FROM contact_tags c JOIN {these} ON w.id = c.contact_id{more}"
+    " WHERE c.tag_id = :tag_id AND c.workspace_id = :workspace_id ORDER BY c.contact_id FOR UPDATE OF c)"
+    " DELETE FROM contact_tags c USING held h WHERE c.contact_id = h.contact_id AND c.tag_id = :tag_id"
+    " RETURNING c.contact_id, c.added_at"
+)
+_TAKE_OFF_MANY = text(_HELD.format(these="unnest(CAST(CAST(:ids AS text) AS uuid[])) AS w (id)", more=""))
+_TAKE_OFF_SINCE = text(_HELD.format(these=_THESE, more=" AND w.since = c.added_at"))
+
+
+def put_on_many(workspace_id: UUID, tag_id: UUID, people: Mapping[UUID, datetime]) -> PutOn:
+    """Put a tag on thousands at once: on each as carried since the moment that is told.
+
+    Who is not of this workspace, was erased, or carries it already is left as they are; so is everybody where the tag is
+    not in the list.
+    """
+    present = contacts.hold_present(workspace_id, people)
+    these = {contact_id: since for contact_id, since in people.items() if contact_id in present}
+    rows = session().execute(_PUT_ON_MANY, _values(workspace_id, tag_id, these) | {"most": MAX_EACH}).all()
+    put = frozenset(contact_id for contact_id, is_put in rows if is_put)
+    return PutOn(put, len(rows) - len(put))
+
+
+def take_off_many(workspace_id: UUID, tag_id: UUID, people: Collection[UUID]) -> dict[UUID, datetime]:
+    """Take a tag off thousands at once; since when each carried it who did."""
+    values = {"workspace_id": workspace_id, "tag_id": tag_id, "ids": array_of(people)}
+    return {row[0]: row[1] for row in session().execute(_TAKE_OFF_MANY, values)}
+
+
+def take_off_since(workspace_id: UUID, tag_id: UUID, people: Mapping[UUID, datetime]) -> int:
+    """Take a tag off those who carry it since exactly the moment that is told; how many did."""
+    return len(session().execute(_TAKE_OFF_SINCE, _values(workspace_id, tag_id, people)).all())
+
+
+def _values(workspace_id: UUID, tag_id: UUID, people: Mapping[UUID, datetime]) -> dict[str, Any]:
+    moments = array_of(since.isoformat() for since in people.values())
+    return {"workspace_id": workspace_id, "tag_id": tag_id, "ids": array_of(people), "moments": moments}
 
 
 def refuse_erased(workspace_id: UUID, contact_id: UUID) -> None:

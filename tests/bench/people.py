@@ -12,14 +12,18 @@ from uuid import UUID
 import click
 import psycopg
 
+from app.accounts import queries as accounts
 from app.consent import queries as consent
 from app.kernel import clock
 from app.kernel.db import transaction
 from app.kernel.paging import Page
 from app.merging import queries as merging
 from app.merging.queries import Double
+from app.people import bulk, bulk_slices
 from app.people import queries as people_queries
+from app.people.bulk import Whom
 from app.people.queries import Search
+from app.people.rules import ActKind
 from app.segments import queries as segment_queries
 from tests.bench import growth, importing, segments, track
 from tests.bench.asking import percentile
@@ -32,6 +36,7 @@ Say = Callable[[str], None]
 Act = Callable[[], object]
 CONNECTIONS = 64
 READERS = 20_000
+TAGGED = 100_000
 GROWTH = (10_000, 100_000)
 """Beside all people, so that it shows how answers grow."""
 _SEARCH_INDEXES = (
@@ -106,6 +111,29 @@ def _sizes(built: House, say: Say) -> None:
             say(f"  {table:30} {rows / 1e6:8,.0f} MB and {indexes / 1e6:,.0f} MB of indexes")
 
 
+def tags(built: House, size: int, say: Say) -> dict[str, float]:
+    """A tag put on everybody found, and taken back; of 100,000 at most."""
+    where = crowd(built, min(size, TAGGED), _quiet)
+    with transaction():
+        owner = accounts.list_members(where.id)[0].user_id
+        act_id = bulk.start(where.id, ActKind.PUT_ON, "VIP", Whom(search=Search(), words="everybody"), by=owner)
+    put_on = _rate(act_id, min(size, TAGGED))
+    with transaction():
+        bulk.undo(where.id, act_id, by=owner)
+    taken_back = _rate(act_id, min(size, TAGGED))
+    say(f"  put on {put_on:,}, taken back {taken_back:,} a second")
+    return {"tags_put_on_per_second": put_on, "tags_taken_back_per_second": taken_back}
+
+
+def _rate(act_id: UUID, people: int) -> int:
+    """Slice by slice, as the job does them; people a second."""
+    began, more = time.monotonic(), True
+    while more:
+        with transaction():
+            more = bulk_slices.go_on(act_id)
+    return round(people / (time.monotonic() - began))
+
+
 def _segments(where: Sender, say: Say) -> float:
     took = []
     for name, raw in segments.segments(where.interest):
@@ -177,7 +205,7 @@ def _page(workspace_id: UUID, cursor: str) -> tuple[Page[Double], float]:
 
 
 PARTS: dict[str, Callable[[House, int, Say], dict[str, float]]] = {
-    "files": files, "signals": signals, "answers": answers, "doubles": doubles,
+    "files": files, "signals": signals, "tags": tags, "answers": answers, "doubles": doubles,
 }  # fmt: skip
 
 

@@ -101,14 +101,61 @@ def visit(page: Page, name: str) -> None:
     look(page, f"people-{name}")
 
 
+def choose(page: Page) -> None:
+    """Several of the list at once, by keyboard: a tag is put on them, seen in a column, and taken off again."""
+    page.goto("/people")
+    page.get_by_role("link", name="Ada").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("status").filter(has_text="1 selected")).to_have_count(1)
+    page.get_by_label("Select all on this page").focus()
+    page.keyboard.press("Space")
+    bar = page.get_by_role("region", name="With the selected people")
+    expect(bar.get_by_text("3 selected")).to_be_visible()
+    page.get_by_label("Select Mara").uncheck()
+    expect(bar.get_by_text("2 selected")).to_be_visible()
+    page.keyboard.press("t")
+    expect(page.get_by_label("Tag", exact=True)).to_be_focused()
+    look(page, "list-bar")
+    page.keyboard.type("decaf")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The tag “decaf” is on 2 people.")).to_be_visible()
+    page.get_by_role("button", name="Columns").click()
+    look(page, "list-columns")
+    page.get_by_label("Tags", exact=True).check()
+    page.get_by_role("button", name="Show these").click()
+    expect(page.get_by_role("cell", name="decaf")).to_have_count(2)
+
+
+def take_back(page: Page) -> None:
+    """The same on a phone: what does not fit is said beside the input, and what was done is undone."""
+    page.goto("/people")
+    page.get_by_label("Select all on this page").check()
+    look(page, "list-bar-phone")
+    page.get_by_label("Tag", exact=True).fill("tea")
+    page.get_by_role("button", name="Take off").click()
+    expect(page.locator("#tag-error")).to_be_visible()
+    expect(page.get_by_label("Select Nils")).to_be_checked()
+    look(page, "list-fault-phone")
+    page.get_by_label("Tag", exact=True).fill("decaf")
+    page.get_by_role("button", name="Take off").click()
+    expect(page.get_by_text("The tag “decaf” is off 2 people. 1 person did not carry it.")).to_be_visible()
+    look(page, "list-done-phone")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("The tag “decaf” is on 2 people again.")).to_be_visible()
+    page.goto("/people/acts")
+    look(page, "acts-phone")
+
+
 def test_a_person_gets_tags_a_note_a_company_and_a_household(chromium, web, place):
     with tab(chromium, base_url=web.url) as page:
         sign_in(page, place)
         write(page)
         visit(page, "desk")
+        choose(page)
     with tab(chromium, "phone", dark=True, base_url=web.url) as page:
         sign_in(page, place)
         visit(page, "phone-dark")
+        take_back(page)
         page.goto("/people/tags")
         page.get_by_text("wholesale", exact=True).click()
         page.get_by_role("button", name="Remove").click()

@@ -89,7 +89,16 @@ def _merge(where: make.Place) -> UUID:
     return merging.merge(where.id, one.id, other.id, by=By("staff", str(where.owner_id))).merge_id
 
 
+def _bulk_act(where: make.Place) -> UUID:
+    from app.people import bulk
+    from app.people.rules import ActKind
+
+    who = make.person(where.id, "mara@example.org")
+    return bulk.start(where.id, ActKind.PUT_ON, "wholesale", bulk.Whom([who.id]), by=where.owner_id)
+
+
 MAKERS = {
+    "act_id": _bulk_act,
     "campaign_id": _campaign,
     "contact_id": lambda where: make.person(where.id, "mara@example.org").id,
     "event_id": lambda where: make.asked(where, make.person(where.id, "mara@example.org")).event_id,

@@ -10,6 +10,7 @@ import { palette } from "./palette.js";
 import { preview } from "./preview.js";
 import { progress } from "./progress.js";
 import { redrawn } from "./redrawn.js";
+import { selecting } from "./selecting.js";
 import { toasts } from "./toasts.js";
 
-for (const start of [busy, copying, dialogs, focusing, palette, preview, progress, redrawn, keys, toasts]) start(document);
+for (const start of [busy, copying, dialogs, focusing, palette, preview, progress, redrawn, selecting, keys, toasts]) start(document);

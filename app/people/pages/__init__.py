@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
 from uuid import UUID
 
-from flask import Blueprint
+from flask import Blueprint, request
 
 from app.consent.rules import By
 from app.kernel.http.actor import Actor
 
 blueprint = Blueprint("people", __name__, template_folder="../templates")
+
+
+KEPT: Final = ("q", "word", "interest", "tag", "page")
+
+
+def kept() -> dict[str, Any]:
+    """What the list looks for and where it stands, for addresses that lead back to it."""
+    return {name: request.args[name] for name in KEPT if request.args.get(name)}
 
 
 def staff(actor: Actor) -> By:
@@ -23,6 +32,9 @@ def short(contact_id: UUID) -> str:
 
 
 from app.people.pages import (  # noqa: E402  they add their routes to it
+    acts,
+    bulk,
+    columns,
     correcting,
     ending,
     fields,
@@ -34,4 +46,4 @@ from app.people.pages import (  # noqa: E402  they add their routes to it
     suppressed,
 )
 
-__all__ = ["blueprint", "correcting", "ending", "fields", "grounds", "leaving", "listing", "person", "profile", "suppressed"]
+__all__ = ["acts", "blueprint", "bulk", "columns", "correcting", "ending", "fields", "grounds", "leaving", "listing", "person", "profile", "suppressed"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,27 +17,62 @@ from app.kernel.errors import BadRequest, NotFound
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.kernel.paging import Page
-from app.people import queries, rules
-from app.people.pages import blueprint
+from app.people import columns, queries, rules
+from app.people.columns import Column
+from app.people.pages import acts, blueprint, kept
 from app.people.queries import ListedPerson, Search
 from app.tags import queries as tags
 
 if TYPE_CHECKING:
+    from app.consent.models import Interest
     from app.tags.models import Tag
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the address of the page looks for, with what it takes to say so."""
+
+    search: Search
+    interests: Sequence[Interest]
+    tag: Tag | None
+
+    @property
+    def words(self) -> str:
+        """Whom it finds, in words without an address."""
+        about = next((found.name for found in self.interests if found.id == self.search.interest), "")
+        word = self.search.word.value if self.search.word else ""
+        return rules.whom(self.search.query, word, about, self.tag.word if self.tag else "")
+
+
+def looked_for() -> Looked:
+    """Read the address of the page.
+
+    Raises:
+        BadRequest: no such word.
+        NotFound: no such interest or tag here.
+    """
+    workspace_id = current_actor().workspace_id
+    interests = consent.list_interests(workspace_id, include_archived=True)
+    tag = _tag(workspace_id)
+    search = _search({str(found.id): found.id for found in interests}, tag.id if tag else None)
+    return Looked(search, interests, tag)
 
 
 @blueprint.get("/people")
 @guards.member("people.read")
 def index() -> str:
-    """Everybody, newest first; ``q``, ``word``, ``interest`` and ``tag`` narrow it, ``page`` goes on."""
-    workspace_id = current_actor().workspace_id
-    interests = consent.list_interests(workspace_id, include_archived=True)
-    tag = _tag(workspace_id)
-    search = _search({str(found.id): found.id for found in interests}, tag.id if tag else None)
-    counts = consent.counts_by_word(workspace_id, clock.now())
-    page = queries.list_people(workspace_id, search, request.args.get("page", ""))
-    now = clock.now()
+    """Everybody, newest first; ``q``, ``word``, ``interest`` and ``tag`` narrow it, ``page`` goes on; ``acted``: an act."""
+    return page(looked_for(), act=acts.acted())
+
+
+def page(looked: Looked, *, act: Mapping[str, Any] | None = None, faults: Mapping[str, str] | None = None) -> str:
+    """The list; with faults of a form about people of it, and what was chosen and written there."""
+    actor = current_actor()
+    workspace_id, search, now = actor.workspace_id, looked.search, clock.now()
+    counts = consent.counts_by_word(workspace_id, now)
+    found = queries.list_people(workspace_id, search, request.args.get("page", ""))
     ends_soon, _ = ending.count_ending(workspace_id, now + ending.SOON, now)
+    chosen = columns.of(workspace_id, actor.id)
     return render_template(
         "people/list.html",
         ends_soon=ends_soon,
@@ -45,15 +82,22 @@ def index() -> str:
         query=search.query,
         word=search.word.value if search.word else "",
         interest=str(search.interest or ""),
-        interests=[(str(found.id), found.name) for found in interests],
-        tag=tag,
-        rows=[_row(row) for row in page.rows],
-        total=_total(workspace_id, search, counts, page),
-        newer_url=_turn(page.previous_cursor),
-        older_url=_turn(page.next_cursor),
-        new_url=url_for("people.new") if current_actor().may("people.write") else None,
+        interests=[(str(one.id), one.name) for one in looked.interests],
+        tag=looked.tag,
+        columns=chosen,
+        columns_url=url_for("people.choose_columns", **kept()),
+        rows=_rows(workspace_id, found.rows, chosen.chosen),
+        total=_total(workspace_id, search, counts, found),
+        newer_url=_turn(found.previous_cursor),
+        older_url=_turn(found.next_cursor),
+        new_url=url_for("people.new") if actor.may("people.write") else None,
         export_url=url_for("imports.exports"),
-        import_url=url_for("imports.index") if current_actor().may("people.write") else None,
+        import_url=url_for("imports.index") if actor.may("people.write") else None,
+        tagging_url=url_for("people.tag_many", **kept()) if actor.may("people.write") else None,
+        posted=request.form if faults else {},
+        who=frozenset(request.form.getlist("who")) if faults else frozenset(),
+        faults=faults or {},
+        act=act,
     )
 
 
@@ -89,22 +133,23 @@ def _total(
     return counts[search.word] if search.word else sum(counts.values())
 
 
+def _rows(workspace_id: UUID, people: Sequence[ListedPerson], chosen: Sequence[Column]) -> list[dict[str, Any]]:
+    values = columns.values(workspace_id, [person.id for person in people], chosen)
+    return [_row(person) | {key: held.get(person.id) for key, held in values.items()} for person in people]
+
+
 def _row(person: ListedPerson) -> dict[str, Any]:
     return {
+        "id": str(person.id),
         "url": url_for("people.show", contact_id=person.id),
         "name": person.name,
         "email": person.address,
         "initials": rules.initials(person.name, person.address),
-        "state": person.word.value,
+        "permission": person.word.value,
         "language": person.language,
-        "added_at": person.created_at,
+        "added": person.created_at,
     }
 
 
 def _turn(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    kept: dict[str, Any] = {
-        name: request.args[name] for name in ("q", "word", "interest", "tag") if request.args.get(name)
-    }
-    return url_for("people.index", **kept, page=cursor)
+    return None if cursor is None else url_for("people.index", **(kept() | {"page": cursor}))
