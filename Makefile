@@ -7,7 +7,7 @@ PYTEST_ARGUMENTS ?=
 
 BENCHES := bench-send bench-permission bench-people
 
-.PHONY: help run doctor flask setup test test-setup check style types imports setup-for-tests lock faults bench $(BENCHES)
+.PHONY: help run doctor flask setup test test-bench test-setup check style types imports setup-for-tests lock faults bench $(BENCHES)
 
 help:
 	@echo "make run         set up, start everything on this machine, print the address"
@@ -18,6 +18,7 @@ help:
 	@echo "make check       ruff, mypy, import contracts"
 	@echo "make bench       measure everything; make bench-send do='--help' is one of: $(BENCHES)"
 	@echo "make setup       what run needs, without starting"
+	@echo "make test-bench  run each bench in small (a minute)"
 	@echo "make test-setup  install from nothing in a fresh clone, over the network (minutes)"
 	@echo "make lock        resolve the newest Python packages into the lock files"
 
@@ -38,9 +39,12 @@ setup-for-tests: need-python
 
 # A third of the time of a test is waiting: three workers keep two cores busy.
 test: check
-	@$(VENV)/python -m pytest -m "not network" -n 3 --dist worksteal $(PYTEST_ARGUMENTS) $(TESTS) \
+	@$(VENV)/python -m pytest -m "not network and not bench" -n 3 --dist worksteal $(PYTEST_ARGUMENTS) $(TESTS) \
 	|| { echo "Nod: what failed while both cores were busy is tried once more, alone. Twice red is red."; \
-	exec $(VENV)/python -m pytest -m "not network" --last-failed --last-failed-no-failures none $(PYTEST_ARGUMENTS) $(TESTS); }
+	exec $(VENV)/python -m pytest -m "not network and not bench" --last-failed --last-failed-no-failures none $(PYTEST_ARGUMENTS) $(TESTS); }
+
+test-bench: setup-for-tests
+	@exec $(VENV)/python -m pytest -m bench --timeout=300 $(PYTEST_ARGUMENTS) tests/bench
 
 test-setup: setup-for-tests
 	@exec $(VENV)/python -m pytest -m network --timeout=900 $(PYTEST_ARGUMENTS) tests/local

@@ -129,7 +129,7 @@ def test_openssl_is_understood():
         signing.per_second("unknown algorithm")
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_it_runs_and_ends_with_json():
     words = ["--recipients", "60", "--runs", "1", "--sink", "own", "--freeze-people", "500", "--asking"]
     done = subprocess.run(

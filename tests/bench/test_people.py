@@ -11,7 +11,7 @@ import pytest
 from tests.support.installation import ROOT
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_its_parts_run_and_end_with_json():
     words = ["--only", "answers", "--only", "signals", "--people", "500"]
     done = subprocess.run(

@@ -301,7 +301,7 @@ def test_no_message_begins_without_a_live_permission(live, smtp):
     run_state_machine_as_test(
         Bound,
         settings=settings(
-            max_examples=15,
+            max_examples=8,
             stateful_step_count=20,
             deadline=None,
             # A short story is found at once or not needed: making it shorter would take minutes.
