@@ -76,7 +76,6 @@ def install_python_packages(for_tests: bool) -> None:
         "pip",
         "install",
         "--quiet",
-        "--no-compile",  # a tenth of them is ever imported, and is compiled then
         "--require-hashes",
         "--only-binary=:all:",
     ]
