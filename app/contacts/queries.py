@@ -12,7 +12,7 @@ from sqlalchemy import CompoundSelect, Uuid, literal, select, text, union_all
 from app.contacts.models import Contact, ContactAddress, CustomField
 from app.contacts.rules import FORMER, country_among
 from app.kernel.db import array_of, session
-from app.kernel.errors import NotFound
+from app.kernel.errors import Conflict, NotFound
 
 
 def get_contact(workspace_id: UUID, contact_id: UUID) -> Contact:
@@ -26,6 +26,34 @@ def get_contact(workspace_id: UUID, contact_id: UUID) -> Contact:
     if found is None:
         raise NotFound("This person is not here.")
     return found
+
+
+def get_living(workspace_id: UUID, contact_id: UUID) -> Contact:
+    """A person on whom something can be written.
+
+    Raises:
+        NotFound: none of this workspace.
+        Conflict: the person was erased, or merged into somebody.
+    """
+    found = get_contact(workspace_id, contact_id)
+    if found.erased_at is not None:
+        raise Conflict("This person was erased. There is nothing left to write on.")
+    if found.merged_into is not None:
+        raise Conflict("This entry was merged into another one. Open that one, and write there.")
+    return found
+
+
+def title_of(workspace_id: UUID, contact_id: UUID) -> str:
+    """What a page calls a person: by their name, else their address.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    found = get_contact(workspace_id, contact_id)
+    if found.name:
+        return found.name
+    address = find_address(workspace_id, contact_id)
+    return address.address if address else "Somebody"
 
 
 def current_id(workspace_id: UUID, contact_id: UUID) -> UUID:
@@ -158,23 +186,24 @@ def find_by_keys(workspace_id: UUID, keys: Collection[str], channel: str = "emai
     return {key: contact_id for key, contact_id in session().execute(_BY_KEYS, values)}  # noqa: C416  rows, not pairs
 
 
+def list_present(workspace_id: UUID, contact_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these who are here and not erased; they may be merged."""
+    query = select(Contact.id).where(
+        Contact.workspace_id == workspace_id, Contact.id.in_(contact_ids), Contact.erased_at.is_(None)
+    )
+    return set(session().execute(query).scalars())
+
+
 _HELD = text(
-    "SELECT c.id, c.merged_into FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS w (id) JOIN contacts c ON c.id = w.id"
-    " WHERE c.workspace_id = :workspace_id AND c.erased_at IS NULL ORDER BY c.id FOR SHARE OF c"
+    "SELECT c.id FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS w (id) JOIN contacts c ON c.id = w.id"
+    " WHERE c.workspace_id = :workspace_id AND c.erased_at IS NULL AND c.merged_into IS NULL ORDER BY c.id FOR SHARE OF c"
 )
 
 
-def hold_present(workspace_id: UUID, contact_ids: Collection[UUID]) -> dict[UUID, UUID]:
-    """Who they are now, of those of these who are here and not erased.
-
-    Nobody erases or merges them until the transaction ends.
-    """
+def hold_present(workspace_id: UUID, contact_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these who are here and neither erased nor merged; nobody does that to them until the transaction ends."""
     values = {"workspace_id": workspace_id, "ids": array_of(contact_ids)}
-    found: dict[UUID, UUID | None] = {row[0]: row[1] for row in session().execute(_HELD, values)}
-    into = {survivor for survivor in found.values() if survivor}
-    living = hold_present(workspace_id, into) if into else {}
-    now = {contact_id: living.get(survivor) if survivor else contact_id for contact_id, survivor in found.items()}
-    return {contact_id: person for contact_id, person in now.items() if person}
+    return set(session().execute(_HELD, values).scalars())
 
 
 def list_by_beginning(workspace_id: UUID, beginning: str, limit: int = 8) -> list[tuple[Contact, str]]:

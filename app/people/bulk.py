@@ -127,7 +127,8 @@ def undo(workspace_id: UUID, act_id: UUID, *, by: UUID) -> None:
 
 def _begin(found: BulkAct) -> None:
     if found.total <= AT_ONCE:
-        bulk_slices.go_on(found.id)
+        while bulk_slices.go_on(found.id):
+            pass
         session().refresh(found)
     else:
         jobs.ring_job(bulk_slices.JOB)

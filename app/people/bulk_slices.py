@@ -25,7 +25,7 @@ WORK_SECONDS: Final = 20.0
 _OPEN: Final = (ActState.DOING.value, ActState.UNDOING.value)
 # Locked before anything else of these people: whoever is erased leaves this table first, so neither waits in a circle.
 _NEXT = text(
-    "SELECT contact_id, carried_at FROM bulk_act_people WHERE act_id = :id"
+    "SELECT contact_id, carried_at FROM bulk_act_people WHERE act_id = :id AND NOT (:is_doing AND carried_at IS NOT NULL)"
     " AND (CAST(:after AS uuid) IS NULL OR contact_id > CAST(:after AS uuid)) ORDER BY contact_id LIMIT :limit FOR UPDATE"
 )
 _KEEP = text(
@@ -68,13 +68,19 @@ def go_on(act_id: UUID) -> bool:
     found = session().execute(locked).scalar_one_or_none()
     if found is None:
         return False
-    rows = session().execute(_NEXT, {"id": act_id, "after": found.position, "limit": SLICE}).all()
+    is_doing = found.state == ActState.DOING.value
+    values = {"id": act_id, "is_doing": is_doing, "limit": SLICE}
+    rows = session().execute(_NEXT, values | {"after": found.position}).all()
+    if not rows and found.position is not None:
+        # Somebody may stand behind us by now: they were merged into somebody whom we had passed.
+        found.position = None
+        rows = session().execute(_NEXT, values | {"after": None}).all()
     people = {row[0]: row[1] for row in rows}
     if people:
-        (_do if found.state == ActState.DOING.value else _undo)(found, people)
+        (_do if is_doing else _undo)(found, people)
         found.seen += len(people)
         found.position = rows[-1][0]
-    if len(rows) < SLICE:
+    if not rows:
         _end(found)
     session().flush()
     return True

@@ -10,9 +10,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+from app.consent import service as consent
 from app.contacts import addresses
 from app.contacts import queries as contacts
 from app.kernel import clock
@@ -176,15 +178,24 @@ def _data(value: Any) -> dict[str, Any]:
             raise ValueError(f"“{name}” is to be text, a number, true, false or null.")
         if isinstance(one, str) and _UNSTORABLE.search(one):
             raise ValueError(f"“{name}” holds a character that cannot be stored.")
+        if isinstance(one, float) and not isfinite(one):
+            raise ValueError(f"“{name}” is no number that can be stored.")
     if len(json.dumps(value)) > MAX_DATA_OCTETS:
         raise ValueError(f"“data” may have {MAX_DATA_OCTETS:,} characters.")
     return {name: one for name, one in value.items() if one is not None}
 
 
 def _people(workspace_id: UUID, wanted: Sequence[UUID | str]) -> dict[UUID | str, UUID]:
-    """Whom they mean, of those who are here; nobody of them is erased meanwhile."""
+    """Whom they mean, of those who are here; nobody of them is erased or merged meanwhile.
+
+    They are held as whoever erases holds them, and before the scores are, so that neither waits for the other in a circle.
+    """
     keys = {one for one in wanted if isinstance(one, str)}
     found: dict[UUID | str, UUID] = {one: one for one in wanted if isinstance(one, UUID)}
     found.update(contacts.find_by_keys(workspace_id, keys) if keys else {})
-    present = contacts.hold_present(workspace_id, set(found.values()))
-    return {who: present[contact_id] for who, contact_id in found.items() if contact_id in present}
+    here = contacts.list_present(workspace_id, set(found.values()))
+    held = consent.hold(workspace_id, here) if here else {}
+    # Whoever was waited for may have erased them.
+    present = contacts.list_present(workspace_id, {one.contact_id for one in held.values()})
+    people = {who: held[contact_id].contact_id for who, contact_id in found.items() if contact_id in held}
+    return {who: contact_id for who, contact_id in people.items() if contact_id in present}

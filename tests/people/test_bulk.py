@@ -21,6 +21,7 @@ from app.kernel import clock, jobs
 from app.kernel.db import session as current
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, Conflict, NotFound
+from app.merging import service as merging
 from app.people import bulk, bulk_slices, rules, service
 from app.people.bulk import Whom
 from app.people.queries import Search
@@ -129,6 +130,20 @@ def test_an_act_and_its_undo_are_those_of_sets(session, where, kind, had, chosen
     assert carriers(where) & set(people) == (now - (changed - anew) if kind is PUT_ON else now | changed)
     assert kept_people() == 0
     assert bulk.get_act(where.id, act_id).state == "undone"
+
+
+def test_who_is_merged_into_somebody_that_was_passed_is_not_passed_over(where, by_job, monkeypatch):
+    monkeypatch.setattr(bulk_slices, "SLICE", 1)
+    first, second, third = sorted(some(where, 3))
+    act_id = begin(where, PUT_ON, [second, third])
+    assert one_slice(act_id)
+    with transaction():
+        merging.merge(where.id, first, third, by=By("staff", str(where.owner_id)))
+    bulk_slices.run()
+    assert carriers(where) == {first, second}
+    take_back(where, act_id)
+    bulk_slices.run()
+    assert carriers(where) == set()
 
 
 def test_few_are_done_at_once_and_many_by_the_job(session, where, monkeypatch):

@@ -8,8 +8,6 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from app.accounts import service as accounts
-from app.accounts.rules import acts
 from app.consent.events import Confirmed
 from app.consent.rules import By, Level
 from app.engagement import queries as engagement
@@ -19,7 +17,7 @@ from app.kernel.db import transaction
 from app.preferences import data as preferences
 from app.segments import queries as segments
 from app.tracking import module, queries, service, timeline
-from tests.support import make, reading
+from tests.support import make, programs, reading
 
 PATH = "/api/v1/signals"
 
@@ -37,11 +35,8 @@ def mara(place):
 @pytest.fixture
 def program(place, client):
     def call(*signals, scopes=("people.read", "people.write"), path=PATH, method="POST"):
-        with transaction():
-            key = accounts.create_api_key(place.id, "Shop", list(scopes), by=acts.COMMAND)
-        headers = {"Authorization": f"Bearer {key.secret}"}
         body = {"signals": list(signals)} if method == "POST" else None
-        return client.open(path, method=method, headers=headers, json=body)
+        return programs.call(client, place.id, method, path, body, scopes)
 
     return call
 
@@ -74,7 +69,7 @@ def test_what_is_wrong_with_one_keeps_no_other_out(program, mara, place):
         "small letters": webinar(kind="Drop Table"), "by itself": webinar(kind="click"), "no email": webinar(email="mara"),
         "time zone": webinar(at="2026-11-25"), "future": webinar(at="2999-01-01T00:00:00Z"),
         "ten years": webinar(at="2001-01-01T00:00:00Z"), "not known here": webinar(sql="1"),
-        "at most 20": webinar(data={f"a{i}": 1 for i in range(21)}), "to be text": webinar(data={"a": [1]}),
+        "at most 20": webinar(data={f"a{i}": 1 for i in range(21)}), "to be text": webinar(data={"a": [1]}), "no number": webinar(data={"a": float("nan")}),
         "4,096": webinar(data={"a": "x" * 5000}), "cannot be stored": webinar(data={"a": "\0"}),
         "sign them up": webinar(email="nobody@example.org"),
         "Nobody here": {"id": "2", "kind": "order", "person": str(other.id)},
@@ -171,6 +166,16 @@ def test_a_confirmed_form_is_an_act_and_a_choice_on_a_page_is_none(place, mara):
                 handler(Confirmed(place.id, mara.id, request, form))
     found = rows("SELECT event_id, kind, contact_id, data FROM signals")
     assert found == [(request_id, "form", mara.id, {"form": str(form_id)})]
+
+
+def test_people_are_held_before_their_scores_as_whoever_erases_holds_them(program, place, mara, count_statements):
+    reading.allow(place, mara, Level.INDIVIDUAL)
+    with count_statements() as asked:
+        assert program({"id": "o", "kind": "order", "email": "mara@example.org"}).json["stored"] == 1
+    locks = [("reach" if "FOR UPDATE OF r" in one else "scores") for one in asked
+             if "FOR UPDATE OF r" in one or "hashtext(CAST" in one]  # fmt: skip
+    assert locks[0] == "reach"
+    assert "scores" in locks
 
 
 def test_an_erased_person_is_nobody(program, place, mara):

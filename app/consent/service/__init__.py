@@ -48,7 +48,7 @@ from app.consent.service.vetoes import (
     suppress,
 )
 from app.consent.service.wishes import change_address, note_digest, set_pace
-from app.consent.service.write import TOLD_COUNTRY, Held, ensure_reach, hold_one
+from app.consent.service.write import TOLD_COUNTRY, Held, ensure_reach, hold, hold_one
 
 __all__ = [
     "NOBODY",
@@ -88,6 +88,7 @@ __all__ = [
     "expire_requests",
     "give_back",
     "grant",
+    "hold",
     "hold_one",
     "import_claims",
     "inherit",
