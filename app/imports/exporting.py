@@ -222,7 +222,8 @@ def start(
     if faults:
         raise BadInput("This cannot be exported.", fields=faults)
     now, export_id = clock.now(), uuid7()
-    total = sum(consent.counts_by_word(workspace_id, now).values())
+    # Of what people did nobody knows how much there is before it is read.
+    total = sum(consent.counts_by_word(workspace_id, now).values()) if what == "people" else 0
     which = {"word": word, "interest": str(interest or ""), "segment": str(segment or "")} if what == "people" else {}
     session().add(
         Export(

@@ -171,7 +171,7 @@ class Export(Base):
     which: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """Of people: ``word``, ``interest`` and ``segment``, empty for all of them."""
     total: Mapped[int] = mapped_column(BigInteger)
-    """How many people were to be looked at when it began."""
+    """How many people were to be looked at when it began; 0: nobody knows."""
     rows: Mapped[int] = mapped_column(BigInteger, server_default="0")
     octets: Mapped[int] = mapped_column(BigInteger, server_default="0")
     position: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
