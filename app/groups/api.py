@@ -84,7 +84,7 @@ def join(group_id: UUID, contact_id: UUID) -> Response:
     """Let a person belong to it, and to no other of its kind; repeating it writes their role."""
     _group(group_id)
     contact_id = contacts.current_id(_workspace(), contact_id)
-    service.refuse_erased(_workspace(), contact_id)
+    contacts.get_living(_workspace(), contact_id)
     role = posted_json(schemas.Membership())["role"]
     service.join(_workspace(), _kind(), group_id, contact_id, role=role)
     return jsonify(person=str(contact_id), role=role)

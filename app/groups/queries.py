@@ -18,6 +18,7 @@ from app.kernel import clock
 from app.kernel.db import array_of, session
 from app.kernel.errors import BadRequest, NotFound
 from app.kernel.paging import Page, Position, read_position, turn
+from app.kernel.patterns import like
 
 PAGE_ROWS: Final = 50
 SUGGESTED: Final = 10
@@ -103,7 +104,7 @@ def list_groups(
     which, looked_for = "", " ".join(query[:MAX_QUERY].split())
     if looked_for:
         which += " AND (g.name_folded LIKE :pattern OR g.id = :of_domain)"
-        values["pattern"] = f"%{_literal(rules.fold(looked_for))}%"
+        values["pattern"] = f"%{like(rules.fold(looked_for))}%"
         values["of_domain"] = _of_domain(workspace_id, looked_for.lower())
     if at:
         which += f" AND (g.name_folded, g.id) {sign} (:name, :id)"
@@ -132,10 +133,6 @@ def suggest(workspace_id: UUID, kind: Kind, beginning: str) -> list[str]:
     )
     names = session().execute(query.order_by(Group.name_folded, Group.id).limit(SUGGESTED)).scalars()
     return list(dict.fromkeys(names))
-
-
-def _literal(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _id(raw: str) -> UUID:

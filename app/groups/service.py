@@ -125,7 +125,7 @@ def join(workspace_id: UUID, kind: Kind, group_id: UUID, contact_id: UUID, *, ro
         BadInput: the role is too long, or the household has too many people.
     """
     queries.get_group(workspace_id, kind, group_id)
-    refuse_erased(workspace_id, contact_id)
+    contacts.get_living(workspace_id, contact_id)
     role = " ".join(role.split()) if kind is Kind.COMPANY else ""
     if len(role) > rules.MAX_ROLE:
         raise BadInput(fields={"role": f"Write at most {rules.MAX_ROLE} characters."})
@@ -156,15 +156,6 @@ def leave(workspace_id: UUID, kind: Kind, contact_id: UUID) -> None:
     session().execute(
         delete(GroupMember).where(GroupMember.contact_id == contact_id, GroupMember.kind == kind.value)
     )
-
-
-def refuse_erased(workspace_id: UUID, contact_id: UUID) -> None:
-    """Raises: NotFound for nobody of this workspace, Conflict for who was erased or merged into somebody."""
-    contact = contacts.get_contact(workspace_id, contact_id)
-    if contact.erased_at is not None:
-        raise Conflict("This person was erased. There is nothing left to write on.")
-    if contact.merged_into is not None:
-        raise Conflict("This entry was merged into another one. Open that one, and write there.")
 
 
 def find_or_create(workspace_id: UUID, kind: Kind, name: str, *, by: acts.By) -> Group:

@@ -172,10 +172,7 @@ def _compare_page(contact_id: UUID, other_id: UUID, fault: str = "") -> str:
 
 
 def _title(contact_id: UUID) -> str:
-    workspace_id = current_actor().workspace_id
-    contact = contacts.get_contact(workspace_id, contact_id)
-    address = contacts.find_address(workspace_id, contact_id)
-    return contact.name or (address.address if address else "Somebody")
+    return contacts.title_of(current_actor().workspace_id, contact_id)
 
 
 def _permissions(workspace_id: UUID, contact_id: UUID, other_id: UUID) -> list[dict[str, str]]:

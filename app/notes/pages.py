@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from app.accounts import queries as accounts
 from app.contacts import queries as contacts
-from app.kernel.errors import BadInput, Conflict, Forbidden
+from app.kernel.errors import BadInput, Forbidden
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import Input, Lines, posted
@@ -34,8 +34,7 @@ class Nothing(Input):
 def write(contact_id: UUID) -> Response:
     """Write one."""
     actor = current_actor()
-    if contacts.get_contact(actor.workspace_id, contact_id).erased_at is not None:
-        raise Conflict("This person was erased. There is nothing left to write on.")
+    contacts.get_living(actor.workspace_id, contact_id)
     try:
         service.write(actor.workspace_id, contact_id, posted(NoteForm())["body"], by=actor.id)
     except BadInput as problem:
@@ -88,13 +87,11 @@ def _back(contact_id: UUID) -> Response:
 
 def _page(contact_id: UUID, note_id: UUID | None, errors: Mapping[str, str]) -> str:
     actor = current_actor()
-    contact = contacts.get_contact(actor.workspace_id, contact_id)
-    address = contacts.find_address(actor.workspace_id, contact_id)
     note = queries.get_note(actor.workspace_id, contact_id, note_id) if note_id else None
     written = note.body if note else ""
     return render_template(
         "notes/note.html",
-        title=contact.name or (address.address if address else "Somebody"),
+        title=contacts.title_of(actor.workspace_id, contact_id),
         contact_id=contact_id,
         note=note,
         author=timeline.author(note.user_id) if note else "",

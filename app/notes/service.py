@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import session
-from app.kernel.errors import BadInput, Conflict, Forbidden
+from app.kernel.errors import BadInput, Forbidden
 from app.kernel.ids import uuid7
 from app.notes import queries
 from app.notes.models import Note
@@ -32,11 +32,7 @@ def write(workspace_id: UUID, contact_id: UUID, body: str, *, by: UUID) -> Note:
         Conflict: the person was erased, or merged into somebody.
         BadInput: it is empty or too long.
     """
-    contact = contacts.get_contact(workspace_id, contact_id)
-    if contact.erased_at is not None:
-        raise Conflict("This person was erased. There is nothing left to write on.")
-    if contact.merged_into is not None:
-        raise Conflict("This entry was merged into another one. Open that one, and write there.")
+    contacts.get_living(workspace_id, contact_id)
     made = Note(
         id=uuid7(), workspace_id=workspace_id, contact_id=contact_id, user_id=by, body=_body(body),
         created_at=clock.now(),

@@ -13,6 +13,7 @@ from app.consent.history import Verdict
 from app.consent.rules import Level, Word
 from app.contacts.rules import fold_name
 from app.kernel.module import TimelineEntry
+from app.kernel.patterns import like
 
 MAX_QUERY = 200
 MAX_WORDS = 5
@@ -49,11 +50,6 @@ def _term(word: str) -> Term:
     if len(word) < SHORT:
         return Term((f"{name}%", f"% {name}%"), (f"{key}%",))
     return Term((f"%{name}%",), (f"%{key}%",))
-
-
-def like(text: str) -> str:
-    """Text as a LIKE pattern that matches exactly it: %, _ and the escape sign itself are letters."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def initials(name: str, address: str) -> str:

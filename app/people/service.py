@@ -58,14 +58,10 @@ def change(workspace_id: UUID, contact_id: UUID, profile: Profile) -> None:
 
     Raises:
         NotFound: none of this workspace.
-        Conflict: the person was erased.
+        Conflict: the person was erased, or merged into somebody.
         BadInput: names each field that does not fit, custom ones by their key.
     """
-    contact = contacts_queries.get_contact(workspace_id, contact_id)
-    if contact.erased_at is not None:
-        raise Conflict("This person was erased. There is nothing left to write on.")
-    if contact.merged_into is not None:
-        raise Conflict("This entry was merged into another one. Open that one, and write there.")
+    contacts_queries.get_living(workspace_id, contact_id)
     faults: dict[str, str] = {}
     for write in (_write_names, _write_fields):
         try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from app.kernel.patterns import like
 from app.kernel.segment_fields import Acts, Bound, Condition, Own, People, Rows, SegmentField, Test, Type
 from app.segments.rules import Group, Match, Rule
 
@@ -148,12 +149,8 @@ def _text(x: str, condition: Condition, bound: Bound) -> str:
     folded = f'lower({x} COLLATE "C")'
     if condition.op == "is":
         return f"{folded} = ANY(CAST({bound.bind(sorted(writings))} AS text[]))"
-    patterns = sorted(_PATTERNS[condition.op].format(_literal(word)) for word in writings)
+    patterns = sorted(_PATTERNS[condition.op].format(like(word)) for word in writings)
     return f"{folded} LIKE ANY(CAST({bound.bind(patterns)} AS text[]))"
-
-
-def _literal(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _moment(x: str, condition: Condition, bound: Bound) -> str:

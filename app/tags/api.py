@@ -40,7 +40,7 @@ def change(contact_id: UUID) -> Response:
     """Put tags on a person and take others off; what they carry then. Repeating it changes nothing."""
     workspace_id = current_actor().workspace_id
     contact_id = contacts.current_id(workspace_id, contact_id)
-    service.refuse_erased(workspace_id, contact_id)
+    contacts.get_living(workspace_id, contact_id)
     values = posted_json(Change())
     gone = _read("remove", values["remove"])
     for tag_id, word in queries.tags_of(workspace_id, contact_id):

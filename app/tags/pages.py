@@ -68,7 +68,7 @@ def suggest() -> str:
 def add(contact_id: UUID) -> Response:
     """Put tags on somebody."""
     workspace_id = current_actor().workspace_id
-    service.refuse_erased(workspace_id, contact_id)
+    contacts.get_living(workspace_id, contact_id)
     try:
         # Refused halfway, nothing of it may stay: the page that says why is an answer and commits.
         with session().begin_nested():
@@ -131,11 +131,9 @@ def _list(*, wrong: UUID | None = None, fault: str = "") -> str:
 
 def _person(contact_id: UUID, errors: Mapping[str, str]) -> str:
     workspace_id = current_actor().workspace_id
-    contact = contacts.get_contact(workspace_id, contact_id)
-    address = contacts.find_address(workspace_id, contact_id)
     return render_template(
         "tags/person.html",
-        title=contact.name or (address.address if address else "Somebody"),
+        title=contacts.title_of(workspace_id, contact_id),
         contact_id=contact_id,
         value=request.form.get("tag", ""),
         errors=errors,

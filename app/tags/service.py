@@ -40,7 +40,7 @@ def add(workspace_id: UUID, contact_id: UUID, words: Mapping[str, str]) -> None:
         Conflict: the person was erased.
         BadInput: the list, or the person, has too many.
     """
-    refuse_erased(workspace_id, contact_id)
+    contacts.get_living(workspace_id, contact_id)
     ids = ensure(workspace_id, words)
     if not ids:
         return
@@ -125,15 +125,6 @@ def take_off_since(workspace_id: UUID, tag_id: UUID, people: Mapping[UUID, datet
 def _values(workspace_id: UUID, tag_id: UUID, people: Mapping[UUID, datetime]) -> dict[str, Any]:
     moments = array_of(since.isoformat() for since in people.values())
     return {"workspace_id": workspace_id, "tag_id": tag_id, "ids": array_of(people), "moments": moments}
-
-
-def refuse_erased(workspace_id: UUID, contact_id: UUID) -> None:
-    """Raises: NotFound for nobody of this workspace, Conflict for who was erased or merged into somebody."""
-    contact = contacts.get_contact(workspace_id, contact_id)
-    if contact.erased_at is not None:
-        raise Conflict("This person was erased. There is nothing left to write on.")
-    if contact.merged_into is not None:
-        raise Conflict("This entry was merged into another one. Open that one, and write there.")
 
 
 def ensure(workspace_id: UUID, words: Mapping[str, str], *, import_id: UUID | None = None) -> dict[str, UUID]:

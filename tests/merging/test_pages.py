@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from app.accounts import service as accounts
-from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
 from app.consent import service as consent
 from app.consent.rules import By, Proof
@@ -15,7 +13,7 @@ from app.contacts import service as contacts_service
 from app.kernel.db import transaction
 from app.kernel.ids import uuid7
 from tests.people.conftest import Staff
-from tests.support import make
+from tests.support import make, programs
 from tests.support.accounts import make_member
 
 EVIL = "<script>alert(1)</script>"
@@ -23,9 +21,7 @@ EVIL = "<script>alert(1)</script>"
 
 @pytest.fixture
 def key(where):
-    with transaction():
-        secret = accounts.create_api_key(where.id, "Shop", ["people.read", "people.write"], by=acts.COMMAND).secret
-    return {"Authorization": f"Bearer {secret}"}
+    return programs.key_of(where.id)
 
 
 def merged_into(session, who):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from app.accounts import service as accounts
 from app.accounts.rules import acts
 from app.consent.rules import By
 from app.groups import queries as groups
@@ -18,15 +17,14 @@ from app.notes import service as notes_service
 from app.tags import queries as tags
 from app.tags import rules as tag_rules
 from app.tags import service as tags_service
+from tests.support import programs
 
 BY = By("system")
 
 
 @pytest.fixture
 def key(where):
-    with transaction():
-        secret = accounts.create_api_key(where.id, "Shop", ["people.read", "people.write"], by=acts.COMMAND).secret
-    return {"Authorization": f"Bearer {secret}"}
+    return programs.key_of(where.id)
 
 
 def tag(where, who, *words):

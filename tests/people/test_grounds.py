@@ -8,8 +8,6 @@ from html import unescape
 import pytest
 from sqlalchemy import text
 
-from app.accounts import service as accounts
-from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
 from app.consent import history, service
 from app.consent import queries as consent
@@ -17,7 +15,7 @@ from app.consent.rules import By, Kind, Proof
 from app.kernel import clock
 from app.kernel.db import transaction
 from tests.people.conftest import Staff
-from tests.support import make
+from tests.support import make, programs
 from tests.support.accounts import make_member
 
 
@@ -178,10 +176,7 @@ def program(client, where):
     """Calls with a key; the scopes it has are those given."""
 
     def call(who, what, values, scopes=("people.write",)):
-        with transaction():
-            key = accounts.create_api_key(where.id, "Shop", list(scopes), by=acts.COMMAND)
-        headers = {"Authorization": f"Bearer {key.secret}"}
-        return client.post(f"/api/v1/people/{who.id}/{what}", json=values, headers=headers)
+        return programs.call(client, where.id, "POST", f"/api/v1/people/{who.id}/{what}", values, scopes)
 
     return call
 

@@ -7,12 +7,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
-from app.accounts import service as accounts
-from app.accounts.rules import acts
-from app.kernel.db import transaction
 from app.segments.models import SegmentVersion
 from tests.segments.test_service import tree
-from tests.support import make
+from tests.support import make, programs
 
 PATH = "/api/v1/segments"
 
@@ -20,10 +17,7 @@ PATH = "/api/v1/segments"
 @pytest.fixture
 def program(where, client):
     def call(method, path, *, scopes=("people.read", "people.write"), **body):
-        with transaction():
-            key = accounts.create_api_key(where.id, "Shop", list(scopes), by=acts.COMMAND)
-        headers = {"Authorization": f"Bearer {key.secret}"}
-        return client.open(path, method=method, headers=headers, json=body or None)
+        return programs.call(client, where.id, method, path, body or None, scopes)
 
     return call
 

@@ -25,7 +25,7 @@ from app.kernel.http.posted import posted
 def join(contact_id: UUID) -> Response:
     """Put a person into the one of this name; it is made where there is none."""
     actor, kind = current_actor(), kind_here()
-    service.refuse_erased(actor.workspace_id, contact_id)
+    contacts.get_living(actor.workspace_id, contact_id)
     try:
         with session().begin_nested():
             form = posted(schemas.Found())
@@ -53,11 +53,9 @@ def _back(contact_id: UUID) -> Response:
 
 def _page(contact_id: UUID, errors: Mapping[str, str]) -> str:
     workspace_id, kind = current_actor().workspace_id, kind_here()
-    contact = contacts.get_contact(workspace_id, contact_id)
-    address = contacts.find_address(workspace_id, contact_id)
     return render_template(
         "groups/person.html",
-        title=contact.name or (address.address if address else "Somebody"),
+        title=contacts.title_of(workspace_id, contact_id),
         words=WORDS[kind],
         kind=kind.value,
         contact_id=contact_id,

@@ -64,10 +64,9 @@ def _page(contact_id: UUID, event_id: UUID, faults: Mapping[str, str]) -> str:
     contact = contacts.get_contact(workspace_id, contact_id)
     if contact.erased_at is not None:
         raise Conflict("This person was erased. There is nothing left to correct.")
-    address = contacts.find_address(workspace_id, contact_id)
     return render_template(
         "people/wrong.html",
-        title=contact.name or (address.address if address else "Somebody"),
+        title=contacts.title_of(workspace_id, contact_id),
         what=entry.sentence,
         facts=_facts(entry, accounts.brand(workspace_id).time_zone),
         ends=_ends(workspace_id, contact_id, entry),

@@ -129,9 +129,8 @@ def _who(contact_id: UUID) -> dict[str, str]:
     contact = contacts.get_contact(workspace_id, contact_id)
     if contact.erased_at is not None:
         raise Conflict("This person was erased. They can still sign up themselves.")
-    address = contacts.find_address(workspace_id, contact_id)
     return {
-        "title": contact.name or (address.address if address else "Somebody"),
+        "title": contacts.title_of(workspace_id, contact_id),
         "back_url": url_for("people.show", contact_id=contact_id),
         "people_url": url_for("people.index"),
     }

@@ -70,7 +70,7 @@ def _page(template: str, contact_id: UUID, action: str, faults: Mapping[str, str
     address = contacts.find_address(workspace_id, contact_id)
     return render_template(
         template,
-        title=contact.name or (address.address if address else "Somebody"),
+        title=contacts.title_of(workspace_id, contact_id),
         email=address.address if address else "",
         action=action,
         back_url=url_for("people.show", contact_id=contact_id),

@@ -126,9 +126,7 @@ def save(contact_id: UUID) -> Response:
 
 def _edit_page(contact_id: UUID, faults: Mapping[str, str]) -> str:
     workspace_id = current_actor().workspace_id
-    contact = contacts.get_contact(workspace_id, contact_id)
-    if contact.erased_at is not None:
-        raise Conflict("This person was erased. There is nothing left to write on.")
+    contact = contacts.get_living(workspace_id, contact_id)
     address = contacts.find_address(workspace_id, contact_id)
     stored = {"first_name": contact.first_name, "last_name": contact.last_name, "language": contact.language}
     return render_template(
