@@ -31,8 +31,8 @@ JOB: Final = "segments.follow"
 EVERY: Final = timedelta(seconds=60)
 SHARE: Final = 20
 """A look that took a second is taken every ``SHARE`` seconds at most."""
-SECONDS: Final = 60
-"""So long a look may take."""
+SECONDS: Final = 20
+"""So long a look may take, less than somebody waits who stops following."""
 LATER: Final = timedelta(minutes=15)
 """When one that came to nothing is tried again."""
 KEPT: Final = timedelta(days=90)
