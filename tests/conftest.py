@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +31,7 @@ from app.forms import intake
 from app.forms.pages import known
 from app.kernel import clock, i18n, limits, redis
 from app.kernel.db import aside, db
+from app.local import places
 from app.local.servers import OwnServers, throwaway_servers
 from tests.support.smtp_sink import SmtpSink
 
@@ -49,6 +52,19 @@ WAITING = frozenset({"bench", "browser", "faults", "journeys", "local", "workers
 # Each application would compile its templates anew.
 _compiled = tempfile.TemporaryDirectory(prefix="nod-tests-templates-")
 _templates = FileSystemBytecodeCache(_compiled.name)
+
+
+def _roomy() -> str | None:
+    """Memory as a folder where there is room for throw-away servers, else None: the disk.
+
+    A database is 720 files. ext4 looks through every file deleted in the last minute before it makes another,
+    so four hundred databases made and dropped on a disk cost 0.6 to 1 s each instead of 0.04.
+    """
+    memory = Path("/dev/shm")
+    if not (memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 << 30):
+        return None
+    places.SHARED_ROOT = memory  # where root's servers live
+    return str(memory)
 
 
 def _build_once() -> None:
@@ -76,6 +92,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     So none of the longest begins last, and few of those that watch the clock run at the same time.
     """
     items.sort(key=lambda item: item.path.parent.name not in WAITING)
+    # What is imported stays; to look through it again and again is a tenth of the run.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 class FreshClient(FlaskClient):
@@ -132,7 +151,7 @@ def _drop(servers: OwnServers, name: str) -> None:
 def servers() -> Iterator[OwnServers]:
     """PostgreSQL and Redis of this run."""
     with (
-        tempfile.TemporaryDirectory(prefix="nod-tests-") as folder,
+        tempfile.TemporaryDirectory(prefix="nod-tests-", dir=_roomy()) as folder,
         throwaway_servers(Path(folder)) as running,
     ):
         yield running
