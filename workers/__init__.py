@@ -1,6 +1,6 @@
 """The worker processes: Dramatiq's engine around ``app``; no business rule lives here.
 
-``dramatiq workers --queues system jobs`` and ``dramatiq workers --queues bulk`` run them, ``python -m
+``python -m workers --queues system jobs`` and ``python -m workers --queues bulk`` run them, ``python -m
 workers.clock`` runs the scheduler. Redis carries names only, the tables say what is due: with Redis away, a
 thread in each worker looks for itself.
 """

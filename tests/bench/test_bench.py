@@ -81,8 +81,8 @@ def test_the_time_of_children_counts_while_they_live_and_when_they_have_ended():
 def test_the_programs_are_those_of_the_procfile():
     commands = processes.procfile()
     assert set(processes.NAMES) < set(commands)
-    assert commands["bulk"][:5] == ["python", "-OO", "-m", "dramatiq", "workers"]
-    assert processes.process_count(["dramatiq", "workers", "--processes", "3"]) == 3
+    assert commands["bulk"][:4] == ["python", "-OO", "-m", "workers"]
+    assert processes.process_count(["python", "-m", "workers", "--processes", "3"]) == 3
 
 
 def run(recipients: int, seconds: float, reference_rate: float) -> Run:

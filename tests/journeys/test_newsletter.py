@@ -1,4 +1,4 @@
-"""The whole of README over real processes: a form, a yes, a newsletter to two thousand, what came of it, and leaving."""
+"""The whole of README over real processes: a form, a yes, a newsletter to four hundred, what came of it, and leaving."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.journeys.test_signup import Person, links, sign_up
 from tests.support import mailing, signup
 from tests.support.installation import eventually, running
 
-PEOPLE = 2_000
+PEOPLE = 400
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.cookiejar
 import re
-import signal
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -180,34 +179,3 @@ def test_with_the_database_away_people_read_a_clear_word_and_nothing_is_half_don
     eventually(lambda: Person(nod.url).get("/readyz")[0] == 200, seconds=20)
     sign_up(nod, stage)
     assert len(smtp.wait_for(1, seconds=30)) == 1
-
-
-def test_a_worker_killed_between_begin_and_finish_asks_once_more_with_the_same_message_id(nod, stage, smtp):
-    held = smtp.hold_at("DOT")
-    sign_up(nod, stage)
-    assert held.reached.wait(20)
-    nod.kill("senders", signal.SIGKILL)
-    held.release()
-    assert final_state() == "attempting"
-    pass_minutes(13)
-    nod.start("senders")
-    eventually(lambda: final_state() == "unknown", seconds=40)
-    assert len(smtp.copies) == 1
-    pass_minutes(16)
-    eventually(lambda: final_state() == "sent", seconds=40)
-    first, second = smtp.copies
-    assert second.message_id == first.message_id
-    assert second.raw == first.raw
-
-
-def final_state():
-    session().rollback()
-    return session().execute(text("SELECT state FROM messages ORDER BY created_at LIMIT 1")).scalar_one()
-
-
-def pass_minutes(minutes):
-    """Move what waits for the clock into the past, instead of waiting."""
-    columns = ("due_at", "lease_until", "began_at", "done_at")
-    moves = ", ".join(f"{name} = {name} - make_interval(mins => :minutes)" for name in columns)
-    with transaction() as current:
-        current.execute(text(f"UPDATE messages SET {moves}"), {"minutes": minutes})

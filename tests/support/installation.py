@@ -32,11 +32,11 @@ COMMANDS = {
         "--blocking-threads", "4", "--log-level", "warning", "wsgi:app",
     ],
     "senders": [
-        str(BIN / "dramatiq"), "workers", "--processes", "1", "--threads", "4", "--queues", "system", "jobs",
+        sys.executable, "-m", "workers", "--processes", "1", "--threads", "4", "--queues", "system", "jobs",
         "--worker-shutdown-timeout", "10000",
     ],
     "bulk": [
-        str(BIN / "dramatiq"), "workers", "--processes", "1", "--threads", "2", "--queues", "bulk",
+        sys.executable, "-m", "workers", "--processes", "1", "--threads", "2", "--queues", "bulk",
         "--worker-shutdown-timeout", "10000",
     ],
     "clock": [sys.executable, "-m", "workers.clock"],

@@ -20,11 +20,11 @@ from tests.support.smtp_sink import SmtpSink
 
 ROOT = Path(__file__).parents[2]
 WORKER = (
-    "-m", "dramatiq", "workers", "--processes", "1", "--threads", "2", "--queues", "system", "jobs",
+    "-m", "workers", "--processes", "1", "--threads", "2", "--queues", "system", "jobs",
     "--skip-logging", "--worker-shutdown-timeout", "20000",
 )  # fmt: skip
 BULK_WORKER = (
-    "-m", "dramatiq", "workers", "--processes", "1", "--threads", "2", "--queues", "bulk", "jobs",
+    "-m", "workers", "--processes", "1", "--threads", "2", "--queues", "bulk", "jobs",
     "--skip-logging", "--worker-shutdown-timeout", "20000",
 )  # fmt: skip
 CLOCK = ("-m", "workers.clock")
