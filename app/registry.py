@@ -11,6 +11,7 @@ NAMES = (
     "contacts",
     "tags",
     "notes",
+    "files",
     "consent",
     "tracking",
     "content",

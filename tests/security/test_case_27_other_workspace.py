@@ -68,6 +68,13 @@ def _note(where: make.Place) -> UUID:
     return notes.write(where.id, who.id, "Met in Kiel", by=where.owner_id).id
 
 
+def _file(where: make.Place) -> UUID:
+    from app.files import service as files
+
+    who = make.person(where.id, "mara@example.org")
+    return files.add(where.id, who.id, "contract.pdf", b"%PDF-1.7", by=where.owner_id).id
+
+
 def _company(where: make.Place) -> UUID:
     from app.groups import service as groups
     from app.groups.rules import Details, Kind
@@ -104,6 +111,7 @@ MAKERS = {
     "event_id": lambda where: make.asked(where, make.person(where.id, "mara@example.org")).event_id,
     "export_id": _export,
     "field_id": lambda where: contacts.define_field(where.id, "Town", "text").id,
+    "file_id": _file,
     "form_id": lambda where: forms.list_forms(where.id)[0].form.id,
     "group_id": _company,
     "import_id": _import,
