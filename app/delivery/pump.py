@@ -6,7 +6,6 @@ two commits stands in the slice's journal.
 
 from __future__ import annotations
 
-import itertools
 import os
 import secrets
 import socket
@@ -16,9 +15,6 @@ from collections.abc import Callable
 from app.delivery import outbox, recovery, sending
 from app.delivery.rules import Lane
 from app.kernel.db import release, transaction
-
-_slices = itertools.count(1)
-_process = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 def run_slice(lane: str, *, deadline_seconds: float = 30, stop: Callable[[], bool] = lambda: False) -> bool:
@@ -40,7 +36,12 @@ def run_slice(lane: str, *, deadline_seconds: float = 30, stop: Callable[[], boo
     """
     until = time.monotonic() + deadline_seconds
     reap()
-    return sending.run(Lane(lane), f"{_process}:{next(_slices)}", until, stop)
+    return sending.run(Lane(lane), _name(), until, stop)
+
+
+def _name() -> str:
+    """Of a slice and of nothing else, also in processes that were forked from one that had loaded this."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
 
 
 def reap() -> None:

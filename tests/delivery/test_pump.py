@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import os
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
 
@@ -672,3 +674,14 @@ def test_a_reply_is_kept_as_the_server_gave_it_and_our_own_words_with_their_code
     ours = Result(Outcome.PERMANENT, 550, "5.6.7", "no SMTPUTF8", Verb.LOCAL)
     assert ends.words_of(ours) == "550 5.6.7 no SMTPUTF8"
     assert ends.words_of(Result(Outcome.SENT, 250, "", "Ok", Verb.DOT)) == "250 Ok"
+
+
+def test_processes_forked_from_one_that_had_loaded_everything_hold_leases_of_their_own():
+    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as children:
+        names = list(children.map(name_of_a_slice, range(20)))
+    assert len(set(names)) == 20
+    assert {name.split(":")[1] for name in names} != {str(os.getpid())}
+
+
+def name_of_a_slice(_turn: int) -> str:
+    return pump._name()
