@@ -13,6 +13,7 @@ WIRED = [pytest.param(found, id=found.NAME) for found in scenarios.ALL if found 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("scenario", WIRED)
 def test_the_promise_is_kept(scenario: ModuleType, request, servers, template, tmp_path, seed):
     try:
