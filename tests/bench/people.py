@@ -108,7 +108,7 @@ _SIZES = (
 def _sizes(built: House, say: Say) -> None:
     with psycopg.connect(built.admin_url) as connection:
         for table, rows, indexes in connection.execute(_SIZES):
-            say(f"  {table:30} {rows / 1e6:8,.0f} MB and {indexes / 1e6:,.0f} MB of indexes")
+            say(f"  {table:30} {rows / 10**6:8,.0f} MB and {indexes / 10**6:,.0f} MB of indexes")
 
 
 def tags(built: House, size: int, say: Say) -> dict[str, float]:
@@ -150,9 +150,9 @@ def _searches(where: Sender) -> list[tuple[str, Act]]:
 
 
 def _list(where: Sender) -> None:
-    """What the page of people asks."""
+    """What the page of people asks, before what it asks for afterwards."""
     people_queries.list_people(where.id, Search())
-    consent.counts_by_word(where.id, clock.now())
+    consent.counts_at_hand(where.id, clock.now())
 
 
 def _slowest(act: Act) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -69,16 +70,14 @@ def page(looked: Looked, *, act: Mapping[str, Any] | None = None, faults: Mappin
     """The list; with faults of a form about people of it, and what was chosen and written there."""
     actor = current_actor()
     workspace_id, search, now = actor.workspace_id, looked.search, clock.now()
-    counts = consent.counts_by_word(workspace_id, now)
+    counts = (consent.counts_by_word if "counted" in request.args else consent.counts_at_hand)(workspace_id, now)
     found = queries.list_people(workspace_id, search, request.args.get("page", ""))
-    ends_soon, _ = ending.count_ending(workspace_id, now + ending.SOON, now)
     chosen = columns.of(workspace_id, actor.id)
     return render_template(
         "people/list.html",
-        ends_soon=ends_soon,
+        **(_counts(workspace_id, counts, now) if counts else {"counts": None, "ending_url": url_for("people.ending_soon")}),
+        counts_url=url_for("people.counts"),
         suppressed_url=url_for("people.list_suppressed"),
-        ending_url=url_for("people.ending_soon"),
-        counts=counts,
         query=search.query,
         word=search.word.value if search.word else "",
         interest=str(search.interest or ""),
@@ -99,6 +98,20 @@ def page(looked: Looked, *, act: Mapping[str, Any] | None = None, faults: Mappin
         faults=faults or {},
         act=act,
     )
+
+
+@blueprint.get("/people/counts")
+@guards.member("people.read")
+def counts() -> str:
+    """How many people there are by their word: what the list asks for afterwards where it takes its time."""
+    workspace_id, now = current_actor().workspace_id, clock.now()
+    found = consent.counts_by_word(workspace_id, now)
+    return render_template("people/counts.html", **_counts(workspace_id, found, now))
+
+
+def _counts(workspace_id: UUID, found: Mapping[str, int], now: datetime) -> dict[str, Any]:
+    ends_soon, _ = ending.count_ending(workspace_id, now + ending.SOON, now)
+    return {"counts": found, "ends_soon": ends_soon, "ending_url": url_for("people.ending_soon")}
 
 
 def _tag(workspace_id: UUID) -> Tag | None:
@@ -124,12 +137,14 @@ def _search(interests: dict[str, UUID], tag: UUID | None) -> Search:
 
 
 def _total(
-    workspace_id: UUID, search: Search, counts: dict[str, int], page: Page[ListedPerson]
+    workspace_id: UUID, search: Search, counts: Mapping[str, int] | None, page: Page[ListedPerson]
 ) -> int | None:
     if page.next_cursor is None and page.previous_cursor is None:
         return len(page.rows)
     if search.query or search.interest or search.tag:
         return queries.count_people(workspace_id, search)
+    if counts is None:
+        return None
     return counts[search.word] if search.word else sum(counts.values())
 
 
