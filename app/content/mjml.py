@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
-import json
 import re
-import subprocess
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -24,13 +21,13 @@ from typing import Any, Final
 
 from app.content.colours import DEFAULT, Colours, paint
 from app.content.compiler import MERGE_WORD
+from app.content.warm import Warm
 
 EMAILS: Final = Path(__file__).resolve().parents[2] / "emails"
 SOURCE_CHARACTERS: Final = 512 * 1024
 WALL_SECONDS: Final = 10.0
 CACHE_ENTRIES: Final = 128
 
-_COMPILER = Path(__file__).with_name("compiler.py")
 _OWN_INCLUDE = re.compile(r'<mj-include path="([a-z][a-z-]{0,40})" />')
 _ANY_INCLUDE = re.compile(r"mj-include", re.IGNORECASE)
 _MJ_FONT = re.compile(r"<mj-font\b([^<>]*?)/?>(?:\s*</mj-font>)?", re.IGNORECASE)
@@ -267,26 +264,12 @@ def _google(source: str) -> Problem:
     return Problem(1, 1, "error", message)
 
 
-_slots = threading.BoundedSemaphore(2)
+_warm = Warm()
 
 
 def _run(text: str) -> dict[str, Any] | None:
     """Compile in a child; None when a limit stopped it."""
-    command = [sys.executable, "-I", "-B", "-W", "ignore", str(_COMPILER)]
-    try:
-        with _slots:
-            done = subprocess.run(  # noqa: S603  (our own file; the source goes in by standard input)
-                command,
-                input=json.dumps({"source": text}).encode(),
-                capture_output=True,
-                timeout=WALL_SECONDS,
-                env={},
-                check=True,
-            )
-        answer = json.loads(done.stdout)
-    except (subprocess.SubprocessError, OSError, ValueError):
-        return None
-    return dict(answer)
+    return _warm.run(text, WALL_SECONDS)
 
 
 class _Results:

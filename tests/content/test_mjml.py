@@ -1,9 +1,12 @@
 """The wrapper around the compiler: faults bridged, limits kept, every problem on its line."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from app.content import mjml as wrapper
 from app.content.colours import Colours
 from app.content.compiler import DEPTH, ENDING_TAGS, TAGS
 from app.content.mjml import Compiled, compile_mjml
+from app.content.warm import MOST, Warm
 
 HEAD = '<mj-head><mj-attributes><mj-all font-family="Arial" /></mj-attributes></mj-head>'
 
@@ -212,7 +216,7 @@ def test_a_mail_that_grows_too_large_in_compiling_is_refused(monkeypatch: pytest
 LIMITED = """
 import resource, runpy, sys
 compiler = runpy.run_path(sys.argv[1])
-compiler["main"]()
+compiler["compile_one"](sys.stdin.buffer.readline())
 for name, act in (("memory", lambda: bytearray(compiler["MEMORY_OCTETS"])), ("file", lambda: open(sys.argv[2], "wb", 0).write(b"x"))):
     try:
         act()
@@ -234,7 +238,7 @@ def test_the_compilers_process_gets_no_more_than_its_share(tmp_path: Path) -> No
 
 
 def test_a_compile_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wrapper, "WALL_SECONDS", 0.02)
+    monkeypatch.setattr(wrapper, "WALL_SECONDS", 0.001)
     began = time.monotonic()
     compiled = compile_mjml(mail("<mj-text>endless</mj-text>"))
     assert time.monotonic() - began < 5
@@ -256,3 +260,22 @@ def test_our_list_of_text_components_is_that_of_the_compiler() -> None:
 
     found = {name for name, component in components_for_invocation(None).items() if component.ending_tag}
     assert found == ENDING_TAGS
+
+
+def test_a_compiler_that_was_killed_is_followed_by_another_and_none_outlives_its_limits() -> None:
+    warm = Warm()
+    first = warm.run(mail("<mj-text>one</mj-text>"), 10)
+    (waiting,) = warm._idle
+    assert warm.run(mail("<mj-text>two</mj-text>"), 10)
+    assert [found.pid for found in warm._idle] == [waiting.pid], "it waits for the next"
+    os.killpg(waiting.pid, signal.SIGKILL)
+    waiting.wait()
+    assert warm.run(mail("<mj-text>one</mj-text>"), 10) == first
+    assert warm.run(mail("<mj-text>two</mj-text>"), 0.0) is None
+    assert warm._idle == [], "whatever it was at has ended with it"
+    with ThreadPoolExecutor(6) as threads:
+        sources = [mail(f"<mj-text>{number}</mj-text>") for number in range(12)]
+        answers = list(threads.map(lambda source: warm.run(source, 10), sources))
+    assert all(f">{number}<" in answer["html"] for number, answer in enumerate(answers))
+    assert len(warm._idle) <= MOST
+    warm.close()
