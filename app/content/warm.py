@@ -46,7 +46,10 @@ class Warm:
         """What the compiler answers; None when a limit stopped it, or ``seconds`` were over."""
         until = time.monotonic() + seconds
         with self._slots:
-            compiler = self._take()
+            try:
+                compiler = self._take()
+            except OSError:
+                return None
             try:
                 answer = _ask(compiler, json.dumps({"source": source}).encode() + b"\n", until)
             except (OSError, ValueError):
