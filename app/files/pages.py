@@ -11,10 +11,10 @@ from werkzeug.wrappers import Response
 
 from app.contacts import queries as contacts
 from app.files import queries, service
-from app.kernel.db import transaction
 from app.kernel.errors import BadInput
 from app.kernel.http import guards
-from app.kernel.http.actor import authenticate, current_actor
+from app.kernel.http.actor import current_actor
+from app.kernel.http.uploads import take_files
 
 blueprint = Blueprint("files", __name__, template_folder="templates")
 ROOM = 64 * 1024
@@ -23,13 +23,8 @@ ROOM = 64 * 1024
 
 @blueprint.before_request
 def _take_file() -> None:
-    """A file is larger than other posts; who is not signed in is refused before it is looked at."""
     if request.endpoint == "files.add":
-        with transaction():
-            is_known = authenticate("user", request) is not None
-        if is_known:
-            request.max_content_length = service.MAX_OCTETS + ROOM
-            request.files  # noqa: B018  read now: the guard looks at the form within a transaction
+        take_files(service.MAX_OCTETS + ROOM)
 
 
 @blueprint.post("/people/<uuid:contact_id>/files")

@@ -25,8 +25,9 @@ from app.kernel import clock, csvs, outgoing
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, Problem
 from app.kernel.http import guards
-from app.kernel.http.actor import authenticate, current_actor
+from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import posted
+from app.kernel.http.uploads import take_files
 
 blueprint = Blueprint("imports", __name__, template_folder="templates")
 MOST_FETCHED: Final = 64 * 1024 * 1024
@@ -51,16 +52,8 @@ STATES = {
 
 @blueprint.before_request
 def _take_files() -> None:
-    """Files of people are larger than other posts; who is not signed in is refused before a file is looked at.
-
-    The file arrives here, since the guard looks at the form within a transaction, which none may hold meanwhile.
-    """
     if request.endpoint == "imports.upload":
-        with transaction():
-            is_known = authenticate("user", request) is not None
-        if is_known:
-            request.max_content_length = service.MOST_OCTETS
-            request.files  # noqa: B018  read now
+        take_files(service.MOST_OCTETS)
 
 
 @blueprint.get("/people/import")
