@@ -217,9 +217,10 @@ def test_nobody_waits_for_the_counts_of_many(staff, four, monkeypatch, count_sta
     with count_statements() as statements:
         page = staff.get("/people").text
     assert not [one for one in statements if "GROUP BY 1" in one and "'many'" not in one], "counted only where they are few"
-    assert 'href="/people?counted=1"' in page
+    assert 'hx-get="/people/counts"' in page
+    assert "Everybody is being counted" in page
     assert "4 people" in page
-    for asked in ("/people?counted=1", "/people"):
+    for asked in ("/people/counts", "/people?counted=1", "/people"):
         counted = staff.get(asked).text
         assert [n for _, n in re.findall(r'href="/people\?word=(\w+)">(\d+)</a>', counted)] == ["1", "1", "1", "1"], asked
     make.person(four.id)

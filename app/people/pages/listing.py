@@ -76,6 +76,7 @@ def page(looked: Looked, *, act: Mapping[str, Any] | None = None, faults: Mappin
     return render_template(
         "people/list.html",
         **(_counts(workspace_id, counts, now) if counts else {"counts": None, "ending_url": url_for("people.ending_soon")}),
+        counts_url=url_for("people.counts"),
         suppressed_url=url_for("people.list_suppressed"),
         query=search.query,
         word=search.word.value if search.word else "",
@@ -97,6 +98,15 @@ def page(looked: Looked, *, act: Mapping[str, Any] | None = None, faults: Mappin
         faults=faults or {},
         act=act,
     )
+
+
+@blueprint.get("/people/counts")
+@guards.member("people.read")
+def counts() -> str:
+    """How many people there are by their word: what the list asks for afterwards where it takes its time."""
+    workspace_id, now = current_actor().workspace_id, clock.now()
+    found = consent.counts_by_word(workspace_id, now)
+    return render_template("people/counts.html", **_counts(workspace_id, found, now))
 
 
 def _counts(workspace_id: UUID, found: Mapping[str, int], now: datetime) -> dict[str, Any]:
