@@ -16,6 +16,10 @@ LONGEST_SUBJECT: Final = 70
 _RUNS: Final = frozenset({"script", "iframe", "object", "embed", "applet", "form", "base"})
 _SPACE = re.compile(r"(?:&nbsp;|&#160;|\s)+")
 _RELATIVE = re.compile(r"(?!https?:|data:image/|cid:|nodtag|\s*$)", re.IGNORECASE)
+_NO_LINK = re.compile(
+    r"(?!https?://|mailto:|tel:|sms:|nodtag|#|(?:javascript|vbscript|data|file):|//)", re.IGNORECASE
+)
+"""What leads nowhere in a mail; those that could do harm the compiler's process has told already."""
 _EXAMPLE_HOSTS: Final = (".example", "example.com", "example.org", "example.net")
 _VOID: Final = frozenset({"mj-image", "img"})
 
@@ -105,6 +109,10 @@ class _Reader(HTMLParser):
         href = values.get("href", "").strip()
         if not href or href == "#":
             self._say("warning", f"This {_called(tag)} leads nowhere: it has no href.")
+        elif _NO_LINK.match(href):
+            self._say(
+                "error", f"The address of this {_called(tag)} must begin with https://, mailto: or tel:."
+            )
         elif MERGE_WORD.match(href) is None and _is_example(href):
             self._say("warning", f"This {_called(tag)} still leads to an example.")
 

@@ -31,11 +31,45 @@ class Letter(Base):
     source: Mapped[str] = mapped_column(Text, server_default="")
     own_text: Mapped[str] = mapped_column(Text, server_default="")
     """The text part, where somebody wrote one; empty: made from the content."""
+    blocks: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))
+    """What the source is written from (``blocks.writing.Block``); NULL: somebody writes it by hand."""
+    step: Mapped[int] = mapped_column(Integer, server_default="0")
+    """The step of its history that the draft is at; later ones can be done again."""
     revision: Mapped[int] = mapped_column(Integer, server_default="1")
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
     updated_by: Mapped[UUID | None] = mapped_column(Uuid)
     archived_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class LetterStep(Base):
+    """What a letter of blocks was after one change, so that it can be undone."""
+
+    __tablename__ = "letter_steps"
+
+    letter_id: Mapped[UUID] = mapped_column(ForeignKey("letters.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    subject: Mapped[str] = mapped_column(Text)
+    preheader: Mapped[str] = mapped_column(Text)
+    blocks: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    at: Mapped[datetime] = mapped_column(Instant)
+    by: Mapped[UUID | None] = mapped_column(Uuid)
+
+
+class KeptBlock(Base):
+    """A filled-in block that somebody keeps for other letters; each use is a copy."""
+
+    __tablename__ = "kept_blocks"
+    __table_args__ = (UniqueConstraint("workspace_id", "name"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    name: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text(collation="C"))
+    values: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[UUID | None] = mapped_column(Uuid)
 
 
 class LetterVersion(Base):
@@ -52,6 +86,8 @@ class LetterVersion(Base):
     subject: Mapped[str] = mapped_column(Text)
     preheader: Mapped[str] = mapped_column(Text)
     source: Mapped[str] = mapped_column(Text)
+    blocks: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))
+    """What the source was written from; NULL: by hand."""
     own_text: Mapped[str] = mapped_column(Text)
     html: Mapped[str] = mapped_column(Text)
     """Compiled, with its merge tags."""

@@ -49,27 +49,6 @@ _TOPICS: Final = (
     {"name": "New coffees", "pace": "about twice a month"},
     {"name": "Brewing letters", "pace": "once a month"},
 )
-_STORIES: Final = (
-    {
-        "topic": "New coffees",
-        "title": "A winter blend with smoke and plum",
-        "text": "Two lots that should not get along, and do. In the shop from Tuesday.",
-        "label": "Meet the blend",
-        "url": "https://ostkai.example/winter",
-        "image": "https://media.ostkai.example/bag-winter.png",
-        "alt": "A dark blue bag of the winter blend",
-    },
-    {
-        "topic": "Tastings in Kiel",
-        "title": "Two seats on Thursday",
-        "text": "Six cups, eight people, no exam at the end.",
-        "label": "Keep a seat",
-        "url": "https://ostkai.example/tastings",
-        "image": "https://media.ostkai.example/cups.png",
-        "alt": "Cups on a long table, seen from above",
-    },
-)
-_STORY: Final = {key: Kind.URL if key in {"url", "image"} else Kind.TEXT for key in _STORIES[0]}
 
 COMMON: Final[tuple[Variable, ...]] = (
     _text("contact.first_name", "Mara", "First name; give a default, not everybody has told us"),
@@ -97,52 +76,6 @@ NEWSLETTER: Final[tuple[Variable, ...]] = (
     _url("links.web_view", "https://news.ostkai.example/v/8sK2vQ0pLr", "View online"),
 )
 """What a newsletter may name."""
-
-STARTER: Final[tuple[Variable, ...]] = (
-    *NEWSLETTER,
-    _url("links.confirm", "https://news.ostkai.example/c/8sK2vQ0pLr", "Say yes again"),
-    _url("links.shop", "https://ostkai.example/shop", "Your shop"),
-    _url("links.recipe", "https://ostkai.example/recipe", "A page of yours"),
-    _url("links.survey", "https://news.ostkai.example/s/8sK2vQ0pLr", "The survey"),
-    _url("links.reorder", "https://ostkai.example/again", "Order again"),
-    _url("links.keep", "https://news.ostkai.example/k/8sK2vQ0pLr", "Keep the pace"),
-    _url("links.monthly", "https://news.ostkai.example/m/8sK2vQ0pLr", "Once a month"),
-    _text("next.date", "1 December 2026", "Day of the next mail"),
-    _text("renewal.reason", "That was more than two years ago.", "Why we ask again"),
-    _text("renewal.until", "22 December 2026", "Last day to answer"),
-    _text(
-        "renewal.text",
-        "“Yes, Ostkai may email me about New coffees. You can stop with one click in every mail.”",
-        "The words of the permission",
-    ),
-    _text("product.name", "Gedeo", "Product"),
-    _text("product.line", "A natural from southern Ethiopia, roasted light for filter.", "One line about it"),
-    _text("product.grower", "42 families near Worka", "Who grew it"),
-    _text("product.taste", "Peach, jasmine, honey", "How it tastes"),
-    _text("product.price", "13.50 € for 250 g", "Price"),
-    _url("product.url", "https://ostkai.example/gedeo", "Page of the product"),
-    _text("offer.until", "Sunday, 29 November, 20:00", "End of the offer"),
-    _text("offer.price", "10.80 €", "Price now"),
-    _text("offer.price_before", "13.50 €", "Price before"),
-    _text("offer.lowest", "13.50 €", "Lowest price of the last 30 days"),
-    _text("event.date", "Thursday, 3 December 2026", "Day of the event"),
-    _text("event.time", "19:00", "Time of the event"),
-    _text("event.place", "Speicherweg 4, 24103 Kiel, ground floor, step-free", "Place of the event"),
-    _text("event.price", "12 €", "Price of the event"),
-    _url("event.url", "https://ostkai.example/tastings/dec", "Page of the event"),
-    _url("event.calendar", "https://ostkai.example/tastings/dec.ics", "Calendar file"),
-    _text("event.next", "7 January 2027", "The event after this one"),
-    _text("order.number", "OK-20418", "Number of the order"),
-    _text("order.date", "24 October 2026", "Day of the order"),
-    _text("order.delivered", "28 October", "Day of the delivery"),
-    _text("order.runs_out", "Thursday", "Day on which it is used up"),
-    Variable("digest.stories", Kind.LIST, _STORIES, "Stories of a digest", _STORY),
-    _url("images.harbour", "https://media.ostkai.example/harbour.png", "A picture"),
-    _url("images.bag_gedeo", "https://media.ostkai.example/bag-gedeo.png", "A picture"),
-    _url("images.last_bags", "https://media.ostkai.example/last-bags.png", "A picture"),
-    _url("images.tasting", "https://media.ostkai.example/tasting.png", "A picture"),
-)
-"""What our starter designs name; whoever copies one fills in his own."""
 
 SYSTEM: Final[tuple[Variable, ...]] = (
     *COMMON,

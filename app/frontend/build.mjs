@@ -1,4 +1,4 @@
-// Bundles what the pages load into ../static/built: app.js, editor.js (only where a letter is written), fonts.css and its font
+// Bundles what the pages load into ../static/built: app.js, editor.js and blocks.js (only where a letter is written), fonts.css and its font
 // files, and what forms load: nod-form.js on other websites, puzzle.js and frame.js on our own pages.
 // The pages work without any of it; running this twice gives the same bytes.
 import { build } from "esbuild";
@@ -23,7 +23,7 @@ const common = {
 await rm(outdir, { recursive: true, force: true });
 await build({
   ...common,
-  entryPoints: { app: "src/app.js", editor: "src/editor.js", fonts: "src/fonts.css" },
+  entryPoints: { app: "src/app.js", editor: "src/editor.js", blocks: "src/blocks.js", fonts: "src/fonts.css" },
   loader: { ".woff2": "file" },
 });
 // What stands on other people's pages and on public ones: small, and each whole in one file.

@@ -65,8 +65,8 @@ def write(page: Page) -> None:
     page.get_by_label("Plain letter").check()
     press(page, "Write the letter")
     expect(page).to_have_url(re.compile("/letters/"))
-    page.get_by_label("Subject").fill("Guji is in")
-    page.get_by_label("Preview line").fill("Washed and bright")
+    page.get_by_role("textbox", name="Subject", exact=True).fill("Guji is in")
+    page.get_by_role("textbox", name="Preview line").fill("Washed and bright")
 
 
 def choose(page: Page) -> None:
@@ -120,9 +120,11 @@ def save_source(nod) -> None:
     """The letter as somebody has written it who knows MJML."""
     from app.content import service as content
     from app.content.models import Letter
+    from app.content.service import blocks
 
     with nod.app.app_context(), transaction():
         letter = session().query(Letter).one()
+        blocks.turn_into_code(letter.workspace_id, letter.id)
         content.save_draft(letter.workspace_id, letter.id, "Guji is in", "Washed and bright", LETTER)
         assert accounts.brand(letter.workspace_id).name
 

@@ -40,7 +40,7 @@ class Made:
 
 def draft(where: make.Place, name: str = "Autumn letter", *, inner: str = LETTER, interests: int = 1) -> Made:
     with transaction():
-        made = service.create(where.id, name, "plain-letter", by=where.owner_id)
+        made = service.create(where.id, name, "code", by=where.owner_id)
         content.save_draft(where.id, made.letter_id, "Three new coffees", "Plum and cocoa", source(inner))
         if interests:
             chosen = [found.id for found in where.interests[:interests]]

@@ -10,11 +10,10 @@ from app.content.colours import DEFAULT, Colours, paint
 from app.content.merge import prepare
 from app.content.mjml import EMAILS, compile_mjml
 from app.content.systemmail import list_names, load, render_system
-from app.content.variables import STARTER, SYSTEM, samples
+from app.content.variables import SYSTEM, samples
 from app.kernel import i18n
 
 SYSTEM_FILES = sorted(EMAILS.glob("system/*/mail*.mjml"))
-NEWSLETTERS = sorted(EMAILS.glob("newsletters/*/mail*.mjml"))
 FOR_PEOPLE = (
     "address-change", "already-subscribed", "confirm", "confirm-guardian", "digest", "erase-confirm", "export-ready",
     "left-notice", "preferences-link", "renew", "welcome",
@@ -43,9 +42,9 @@ def ident(path: Path) -> str:
     return f"{path.parent.name}-{path.stem}"
 
 
-@pytest.mark.parametrize("path", [*SYSTEM_FILES, *NEWSLETTERS], ids=ident)
+@pytest.mark.parametrize("path", SYSTEM_FILES, ids=ident)
 def test_a_mail_compiles_merges_and_stays_small(path: Path) -> None:
-    declared = SYSTEM if path in SYSTEM_FILES else STARTER
+    declared = SYSTEM
     compiled = compile_mjml(paint(path.read_text(), DEFAULT))
     assert compiled.problems == ()
     assert compiled.title
@@ -60,7 +59,7 @@ def test_a_mail_compiles_merges_and_stays_small(path: Path) -> None:
     assert {link for link in shown if link != "https://ostkai.example/"} == set(ADDRESS.findall(text))
 
 
-@pytest.mark.parametrize("path", [*SYSTEM_FILES, *NEWSLETTERS], ids=ident)
+@pytest.mark.parametrize("path", SYSTEM_FILES, ids=ident)
 def test_every_mail_shows_the_postal_address_in_both_parts(path: Path) -> None:
     assert 'path="footer' in path.read_text()
     assert "{{ brand.postal_address }}" in path.with_suffix(".txt").read_text()
@@ -74,14 +73,6 @@ def test_a_system_mail_loads_nothing_and_tracks_nothing(path: Path) -> None:
     assert "url(" not in html
     assert "@import" not in html
     assert all(link.startswith(("{{ links.", "{{ letter.url }}")) for link in Links(html).links)
-
-
-@pytest.mark.parametrize("path", NEWSLETTERS, ids=ident)
-def test_a_newsletter_can_be_left_in_both_parts(path: Path) -> None:
-    html = compile_mjml(paint(path.read_text(), DEFAULT)).html
-    assert "{{ links.unsubscribe }}" in html
-    assert "{{ links.preferences }}" in html
-    assert "{{ links.unsubscribe }}" in path.with_suffix(".txt").read_text()
 
 
 @pytest.mark.parametrize("language", ["en", "de"])

@@ -12,6 +12,7 @@ from app.accounts.rules.roles import Role
 from app.consent import queries as consent
 from app.contacts import service as contacts
 from app.content import queries, service
+from app.content.mjml import EMAILS
 from app.kernel.db import session as current
 from app.kernel.db import transaction
 from tests.support import accounts, letters, make
@@ -409,3 +410,137 @@ def test_fields_of_the_workspace_are_offered_to_the_editor(inside, place, made):
     assert '"contact.fields.roast"' in words
     assert '"links.unsubscribe"' in words
     assert '"links.confirm"' not in words
+
+
+# --- Blocks without scripts -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def blocks(inside, place):
+    """The editor of a letter of blocks as a browser without scripts uses it: presses, and what is kept."""
+    with transaction():
+        letter = service.create_letter(place.id, "November", design="announcement")
+
+    class Editor:
+        path = f"/letters/{letter.id}"
+
+        def kept(self):
+            current().expire_all()
+            return queries.get_letter(place.id, letter.id)
+
+        def kinds(self):
+            return [one["kind"] for one in self.kept().blocks]
+
+        def press(self, path, **form):
+            token = accounts.csrf_of(inside.get(self.path).text)
+            given = {"csrf": token, "revision": str(self.kept().revision), "back": ""} | form
+            return inside.post(f"{self.path}{path}", data=given)
+
+        def see(self, where=""):
+            return inside.get(f"{self.path}{where}")
+
+    return Editor()
+
+
+def test_blocks_are_written_with_presses_alone(blocks):
+    page = blocks.see()
+    assert page.status_code == 200
+    assert 'name="subject"' in page.text
+    assert blocks.press("/lines", subject="Guji is in", preheader="Washed and bright").status_code == 303
+    assert blocks.kept().subject == "Guji is in"
+    answer = blocks.press("/blocks", kind="quote", after="b4")
+    assert answer.status_code == 303
+    made = re.search(r"block=(b\d+)", answer.headers["Location"])[1]
+    assert blocks.kinds()[4] == "quote"
+    shown = blocks.see(f"?block={made}").text
+    assert "Something kind that somebody said." in shown
+    form = {"filled": "1", "v-text": "So <good>", "v-who": "{{ contact.first_name }}"}
+    assert blocks.press(f"/blocks/{made}", act="save", **form).status_code == 303
+    assert "So &lt;good&gt;" in blocks.kept().source
+    assert "moved=1" in blocks.press(f"/blocks/{made}", act="up").headers["Location"]
+    assert blocks.kinds()[3] == "quote"
+    assert "Moved to place 4" in blocks.see(f"?block={made}&moved=1").text
+    blocks.press(f"/blocks/{made}", act="to-0")
+    assert blocks.kinds()[0] == "quote"
+    blocks.press(f"/blocks/{made}", act="copy")
+    assert blocks.kinds()[:2] == ["quote", "quote"]
+    blocks.press(f"/blocks/{made}", act="remove")
+    assert blocks.kinds().count("quote") == 1
+    blocks.press("/steps", act="undo")
+    assert blocks.kinds().count("quote") == 2
+    blocks.press("/steps", act="redo")
+    assert blocks.kinds().count("quote") == 1
+
+
+def test_items_of_a_block_are_added_moved_and_removed_with_what_was_filled_in(blocks):
+    answer = blocks.press("/blocks", kind="question")
+    made = re.search(r"block=(b\d+)", answer.headers["Location"])[1]
+    form = {"filled": "1", "v-text": "Which?", "v-link": "https://shop.test/thanks"}
+    form |= {f"v-answers-{n}": "" for n in range(2)} | {f"v-answers-{n}-text": f"Answer {n}" for n in range(2)}
+
+    def answers():
+        return [one["text"] for one in blocks.kept().blocks[-2]["values"]["answers"]]
+
+    blocks.press(f"/blocks/{made}", act="more-answers", **form)
+    assert answers() == ["Answer 0", "Answer 1", ""]
+    blocks.press(f"/blocks/{made}", act="after-answers-0", **form)
+    assert answers() == ["Answer 1", "Answer 0"]
+    blocks.press(f"/blocks/{made}", act="less-answers-0", **form)
+    assert answers() == ["Answer 0", "Answer 1"]  # no fewer than two
+    assert "https://shop.test/thanks?answer=2" in blocks.kept().source
+    for strange in ("more-text", "less-answers-99", "after-answers--1", "before-nothing-0", "to-999999", "x" * 500):
+        assert blocks.press(f"/blocks/{made}", act=strange, **form).status_code == 303
+
+
+def test_a_picture_comes_from_this_machine_or_from_those_that_are_here(blocks, inside, place):
+    data = (EMAILS / "img" / "cup.png").read_bytes()
+    answer = blocks.press("/blocks/b2/picture", field="v-picture", picture=(io.BytesIO(data), "cup.png"))
+    assert answer.status_code == 303
+    source = blocks.kept().blocks[1]["values"]["picture"]
+    assert source["src"].endswith(".png")
+    assert source["alt"] == "A freighter with coffee sacks in Kiel harbour at sunrise"
+    page = blocks.see("?block=b2").text
+    uses = re.findall(r'name="use" value="(v-picture [^"]+)"', page)
+    assert len(uses) == 2
+    other = next(one for one in uses if source["src"] not in one)
+    blocks.press("/blocks/b2", filled="1", use=other, **{"v-picture-alt": "A ship"})
+    assert blocks.kept().blocks[1]["values"]["picture"] == {"src": other.split()[1], "alt": "A ship"}
+
+
+def test_what_cannot_be_kept_is_said_and_nothing_is_changed(blocks):
+    before = blocks.kept().blocks
+    assert blocks.press("/blocks", kind="nothing").status_code == 404
+    assert blocks.press("/blocks/b99", act="remove").status_code == 404
+    assert blocks.press("/blocks/b4", filled="1", **{"v-text": "x" * 401}).status_code == 422
+    assert blocks.press("/blocks/b4", filled="1", **{"v-text": "\x00"}).status_code == 422
+    assert blocks.press("/blocks/b4", revision="999", act="remove").status_code == 409
+    assert blocks.press("/blocks/b4/keep", name="").status_code == 422
+    assert blocks.press("", source="<mjml></mjml>", subject="S", preheader="").status_code == 409
+    assert blocks.kept().blocks == before
+
+
+def test_blocks_are_kept_used_and_turned_into_code(blocks):
+    assert blocks.press("/blocks/b7/keep", name="Our button").status_code == 303
+    answer = blocks.press("/blocks", kept="Our button", kind="")
+    assert answer.status_code == 303
+    assert blocks.kinds().count("button") == 2
+    blocks.press("/kept", name="Our button")
+    assert "Our button" not in blocks.see().text
+    assert blocks.press("/code").status_code == 303
+    page = blocks.see().text
+    assert 'name="source"' in page
+    assert "Go back to version 1" in page
+
+
+def test_the_preview_of_blocks_runs_our_script_alone_and_has_no_origin(blocks, inside):
+    plain = inside.get(f"{blocks.path}/preview")
+    assert "script" not in plain.headers["Content-Security-Policy"]
+    assert "<script" not in plain.text
+    marked = inside.get(f"{blocks.path}/preview?marks=1")
+    policy = marked.headers["Content-Security-Policy"]
+    nonce = re.search(r"script-src 'nonce-([^']+)'", policy)[1]
+    assert policy.startswith("sandbox allow-scripts; default-src 'none'")
+    assert "allow-same-origin" not in policy
+    assert marked.text.count("<script") == 1
+    assert f'<script nonce="{nonce}">' in marked.text
+    assert "<!-- block b4 -->" in marked.text

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.content.merge import MergeRefused, MergeStopped, Target, check, prepare
-from app.content.variables import NEWSLETTER, STARTER, SYSTEM, Kind, Variable, samples
+from app.content.variables import NEWSLETTER, SYSTEM, Kind, Variable, samples
 
 ROWS = Variable(
     "shop.rows", Kind.LIST, ({"name": "a", "url": "https://a.example"},), "Rows", {"name": Kind.TEXT}
@@ -273,7 +273,7 @@ def test_a_template_knows_what_it_cannot_do_without() -> None:
 
 
 def test_every_declared_name_can_be_merged() -> None:
-    for declared in (NEWSLETTER, STARTER, SYSTEM):
+    for declared in (NEWSLETTER, SYSTEM):
         values = samples(declared)
         for variable in declared:
             if variable.kind is not Kind.LIST:

@@ -69,7 +69,7 @@ def test_a_template_falls_apart_into_text_tags_and_whole_ifs_and_fors():
 
 
 def test_a_piece_renders_what_it_gives_to_the_whole():
-    source = '{{ contact.first_name }}{% if contact.fields.cups > 3 %}<b>{{ brand.name }}</b>{% else %}-{% endif %}'
+    source = "{{ contact.first_name }}{% if contact.fields.cups > 3 %}<b>{{ brand.name }}</b>{% else %}-{% endif %}"
     template = read(source)
     for own in (MARA, NOBODY):
         values = {**FIXED, **own}
@@ -132,7 +132,11 @@ TAGS = [
 ]  # fmt: skip
 
 
-@given(st.lists(st.sampled_from(TAGS), max_size=12), st.sampled_from([MARA, NOBODY]), st.sampled_from(["html", "text"]))
+@given(
+    st.lists(st.sampled_from(TAGS), max_size=12),
+    st.sampled_from([MARA, NOBODY]),
+    st.sampled_from(["html", "text"]),
+)
 def test_a_folded_template_says_what_the_whole_one_says(tags, own, target):
     try:
         template = read("".join(tags), target)

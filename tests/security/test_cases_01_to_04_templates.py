@@ -5,7 +5,7 @@ import time
 import pytest
 
 from app.content.merge import MergeRefused, MergeStopped, Target, check, prepare
-from app.content.variables import NEWSLETTER, STARTER
+from app.content.variables import NEWSLETTER, SYSTEM
 
 PLACES: tuple[Target, ...] = ("header", "html", "text")
 
@@ -48,22 +48,22 @@ def test_case_02_indirect_ways_to_attributes_are_refused(attack: str) -> None:
     "attack",
     [
         "{% for i in range(10**9) %}x{% endfor %}",
-        "{% for a in digest.stories %}" * 5 + "x" + "{% endfor %}" * 5,
+        "{% for a in digest.letters %}" * 5 + "x" + "{% endfor %}" * 5,
         "{{ 'a' * 10**9 }}",
         "{{ 'a'|center(1000000000) }}",
     ],
 )
 def test_case_03_a_template_that_would_run_away_is_refused(attack: str) -> None:
     began = time.monotonic()
-    assert check(attack, STARTER)
+    assert check(attack, SYSTEM)
     assert time.monotonic() - began < 1
 
 
 def test_case_03_a_template_that_runs_away_with_its_values_is_stopped() -> None:
-    template = prepare("{% for a in digest.stories %}{{ a.text }}{% endfor %}", "html", STARTER)
+    template = prepare("{% for a in digest.letters %}{{ a.title }}{% endfor %}", "html", SYSTEM)
     began = time.monotonic()
     with pytest.raises(MergeStopped) as stopped:
-        template.render({"digest": {"stories": [{"text": "x" * 10_000}] * 1_000}})
+        template.render({"digest": {"letters": [{"title": "x" * 10_000}] * 1_000}})
     assert stopped.value.status == 422
     assert time.monotonic() - began < 1.5
 

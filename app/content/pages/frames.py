@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from typing import Final
 
 from flask import Response, make_response
@@ -16,6 +17,7 @@ from app.content import places
 from app.kernel.http import headers
 
 _DARK: Final = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
+_MARKS: Final = Path(__file__).with_name("marks.js").read_text(encoding="utf-8")
 _FAULT: Final = (
     "<!doctype html><meta charset=utf-8><title>No preview</title>"
     "<style>:root{color-scheme:light dark}body{font:16px/24px system-ui;padding:32px;max-width:480px}</style>"
@@ -23,15 +25,22 @@ _FAULT: Final = (
 )
 
 
-def letter(page: str, *, with_links: bool = False, with_pictures: bool = True) -> Response:
+def letter(
+    page: str, *, with_links: bool = False, with_pictures: bool = True, with_marks: bool = False
+) -> Response:
     """A mail's HTML as an answer.
 
     Args:
         page: as it would be sent.
         with_links: links open in a new tab; otherwise they lead nowhere.
         with_pictures: False shows it as inboxes do that load no pictures.
+        with_marks: with our one script, which tells the page around it which block was pressed.
     """
-    return _sandboxed(make_response(page), with_links=with_links, with_pictures=with_pictures)
+    if with_marks:
+        page = f'{page}<script nonce="{headers.nonce()}">{_MARKS}</script>'
+    return _sandboxed(
+        make_response(page), with_links=with_links, with_pictures=with_pictures, with_marks=with_marks
+    )
 
 
 def plain(text: str) -> Response:
@@ -55,12 +64,17 @@ def themed(page: str, theme: str) -> str:
     return _DARK.sub(media, page) if theme in {"light", "dark"} else page
 
 
-def _sandboxed(response: Response, *, with_links: bool = False, with_pictures: bool = True) -> Response:
+def _sandboxed(
+    response: Response, *, with_links: bool = False, with_pictures: bool = True, with_marks: bool = False
+) -> Response:
     headers.allow_frames("'self'")
     sandbox = "sandbox allow-popups allow-popups-to-escape-sandbox" if with_links else "sandbox"
+    # Without an origin of its own: the script reaches no cookie, no storage, no page of ours and no network.
+    sandbox += " allow-scripts" if with_marks else ""
+    scripts = f"script-src 'nonce-{headers.nonce()}'; " if with_marks else ""
     pictures = f"https: data: {places.base()}" if with_pictures else "'none'"
     response.headers["Content-Security-Policy"] = (
-        f"{sandbox}; default-src 'none'; img-src {pictures}; style-src 'unsafe-inline'; "
+        f"{sandbox}; default-src 'none'; img-src {pictures}; style-src 'unsafe-inline'; {scripts}"
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )
     return response

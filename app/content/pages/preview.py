@@ -24,7 +24,7 @@ def preview(letter_id: UUID) -> Response:
     """The draft, or with ``version`` that version's source, as one reader's inbox shows it.
 
     Arguments: ``as`` (sample, nobody or a person's id), ``part`` (html or text), ``theme`` (light, dark; else the
-    machine's), ``pictures`` (off leaves them out).
+    machine's), ``pictures`` (off leaves them out), ``marks`` (1: blocks can be pressed).
     """
     with transaction():
         letter = queries.get_letter(current_actor().workspace_id, letter_id)
@@ -70,4 +70,8 @@ def _answer(rendered: Rendered) -> Response:
     if request.args.get("part") == "text":
         return frames.plain(rendered.text)
     page = frames.themed(rendered.html, request.args.get("theme", ""))
-    return frames.letter(page, with_pictures=request.args.get("pictures") != "off")
+    return frames.letter(
+        page,
+        with_pictures=request.args.get("pictures") != "off",
+        with_marks=request.args.get("marks") == "1",
+    )

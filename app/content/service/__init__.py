@@ -15,15 +15,14 @@ from app.content.readers import (
     sample_values,
     shared_values,
 )
-from app.content.service.drafts import (
+from app.content.service.drafts import draft_of, save_draft
+from app.content.service.letters import (
     archive_letter,
     copy_letter,
     create_letter,
     designs,
-    draft_of,
     rename_letter,
     restore_version,
-    save_draft,
 )
 from app.content.service.pictures import add_picture
 from app.content.service.rendering import (

@@ -1,101 +1,24 @@
-"""Writing: letters and their drafts. A draft is always kept, whatever is wrong with it."""
+"""Drafts: what is written by hand. A draft is always kept, whatever is wrong with it."""
 
 from __future__ import annotations
 
-import re
 from uuid import UUID
 
 from sqlalchemy import select
 
 from app.accounts import queries as accounts
 from app.contacts import queries as contacts
-from app.content import designs as starters
-from app.content import places, queries
+from app.content import queries
 from app.content.colours import Colours
-from app.content.designs import Design
 from app.content.letters import Draft, Problem, write
-from app.content.models import Letter, LetterVersion
-from app.content.service.pictures import add_picture
+from app.content.models import Letter
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict
-from app.kernel.ids import uuid7
 
 MAX_NAME = 80
 MAX_LINE = 400
 MAX_SOURCE = 512 * 1024
-
-
-def designs() -> list[Design]:
-    """What a new letter may begin with; the three most used first."""
-    return starters.list_designs()
-
-
-def create_letter(
-    workspace_id: UUID,
-    name: str,
-    *,
-    design: str = "",
-    source: str = "",
-    language: str = "",
-    by: UUID | None = None,
-) -> Letter:
-    """A letter that begins with a design or with a source of one's own.
-
-    Args:
-        workspace_id: whose it is.
-        name: for the people who work here.
-        design: a name of ``designs()``; without it ``source`` counts.
-        source: MJML.
-        language: of its words; the brand's where it is not said.
-        by: who makes it.
-
-    Raises:
-        NotFound: there is no such design.
-        BadInput: the name or the source does not fit.
-    """
-    brand = accounts.brand(workspace_id)
-    now = clock.now()
-    letter = Letter(
-        id=uuid7(), workspace_id=workspace_id, name=_name(name), language=language or brand.language,
-        subject="", preheader="", source=_source(source), own_text="", revision=1,
-        created_at=now, updated_at=now, updated_by=by,
-    )  # fmt: skip
-    if design:
-        filled = starters.fill(design, lambda file: _hosted(workspace_id, file, by), letter.language)
-        letter.subject, letter.preheader, letter.source = filled.subject, filled.preheader, filled.source
-    session().add(letter)
-    session().flush()
-    return letter
-
-
-def copy_letter(workspace_id: UUID, letter_id: UUID, name: str, *, by: UUID | None = None) -> Letter:
-    """Another letter with the same draft.
-
-    Raises:
-        NotFound: no letter of this workspace.
-        BadInput: the name does not fit.
-    """
-    other = queries.get_letter(workspace_id, letter_id)
-    letter = create_letter(workspace_id, name, source=other.source, language=other.language, by=by)
-    letter.subject, letter.preheader, letter.own_text = other.subject, other.preheader, other.own_text
-    return letter
-
-
-def rename_letter(workspace_id: UUID, letter_id: UUID, name: str) -> None:
-    """Call it something else.
-
-    Raises:
-        NotFound: no letter of this workspace.
-        BadInput: the name does not fit.
-    """
-    queries.get_letter(workspace_id, letter_id).name = _name(name)
-
-
-def archive_letter(workspace_id: UUID, letter_id: UUID) -> None:
-    """Put a letter away; its versions stay."""
-    letter = queries.get_letter(workspace_id, letter_id)
-    letter.archived_at = letter.archived_at or clock.now()
 
 
 def save_draft(
@@ -144,18 +67,14 @@ def keep_draft(
     by: UUID | None = None,
 ) -> Letter:
     """As ``save_draft``, without looking for problems: that takes a while, and no lock should wait for it."""
-    query = select(Letter).where(Letter.workspace_id == workspace_id, Letter.id == letter_id)
-    queries.get_letter(workspace_id, letter_id)
-    letter = session().execute(query.with_for_update().execution_options(populate_existing=True)).scalar_one()
-    if revision is not None and letter.revision != revision:
-        raise Conflict(
-            "Somebody else has saved this letter since you opened it. Load it again to see theirs."
-        )
+    letter = hold_letter(workspace_id, letter_id, revision)
+    if letter.blocks is not None:
+        raise Conflict("This letter is made of blocks. Load it again to see them.")
     changed = {
-        "subject": _line(subject, "subject"),
-        "preheader": _line(preheader, "preheader"),
-        "source": _source(source),
-        "own_text": _source(own_text),
+        "subject": one_line(subject, "subject"),
+        "preheader": one_line(preheader, "preheader"),
+        "source": whole_source(source),
+        "own_text": whole_source(own_text),
     }
     if any(getattr(letter, name) != value for name, value in changed.items()):
         for name, value in changed.items():
@@ -167,23 +86,21 @@ def keep_draft(
     return letter
 
 
-def restore_version(workspace_id: UUID, letter_id: UUID, number: int, *, by: UUID | None = None) -> Letter:
-    """Make the draft what a version was made of; that version and all others stay.
+def hold_letter(workspace_id: UUID, letter_id: UUID, revision: int | None = None) -> Letter:
+    """A letter that nobody else changes until the transaction ends.
 
     Raises:
-        NotFound: no such version.
+        NotFound: no letter of this workspace.
+        Conflict: somebody else has saved since this revision.
     """
-    letter = queries.get_letter(workspace_id, letter_id)
-    version: LetterVersion = queries.get_version_by_number(letter, number)
-    return keep_draft(
-        workspace_id,
-        letter_id,
-        version.subject,
-        version.preheader,
-        version.source,
-        own_text=version.own_text,
-        by=by,
-    )
+    query = select(Letter).where(Letter.workspace_id == workspace_id, Letter.id == letter_id)
+    queries.get_letter(workspace_id, letter_id)
+    letter = session().execute(query.with_for_update().execution_options(populate_existing=True)).scalar_one()
+    if revision is not None and letter.revision != revision:
+        raise Conflict(
+            "Somebody else has saved this letter since you opened it. Load it again to see theirs."
+        )
+    return letter
 
 
 def draft_of(letter: Letter) -> Draft:
@@ -200,32 +117,36 @@ def draft_of(letter: Letter) -> Draft:
     )
 
 
-def _hosted(workspace_id: UUID, file: str, by: UUID | None) -> str:
-    picture = add_picture(workspace_id, file, starters.picture_file(file).read_bytes(), by=by)
-    return places.picture(picture.key, picture.kind)
+def plain_name(raw: str) -> str:
+    """A name for the people who work here: one line, not empty.
 
-
-def _language(code: str) -> str:
-    if not re.fullmatch(r"[a-z]{2,3}(?:-[A-Za-z]{2,4})?", code):
-        raise BadInput(fields={"language": "Write the language’s code, like de."})
-    return code
-
-
-def _name(raw: str) -> str:
+    Raises:
+        BadInput: it does not fit.
+    """
     name = " ".join(raw.split())
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise BadInput(fields={"name": f"Write a name of at most {MAX_NAME} characters."})
     return name
 
 
-def _line(raw: str, field: str) -> str:
+def one_line(raw: str, field: str) -> str:
+    """A line that an inbox shows.
+
+    Raises:
+        BadInput: it is too long, or holds what cannot be kept.
+    """
     line = " ".join(_storable(raw, field).split())
     if len(line) > MAX_LINE:
         raise BadInput(fields={field: f"Keep this to {MAX_LINE} characters."})
     return line
 
 
-def _source(raw: str) -> str:
+def whole_source(raw: str) -> str:
+    """A source as it is kept.
+
+    Raises:
+        BadInput: it is too large, or holds what cannot be kept.
+    """
     if len(raw) > MAX_SOURCE:
         raise BadInput(fields={"source": "This is larger than 512 KB."})
     return _storable(raw, "source").replace("\r\n", "\n").replace("\r", "\n")

@@ -60,7 +60,7 @@ def freeze_version(workspace_id: UUID, letter_id: UUID, by: UUID | None = None) 
         raise NotReady([problem for problem in written.problems if problem.severity == "error"])
     version = LetterVersion(
         id=uuid7(), workspace_id=workspace_id, letter_id=letter_id, number=last.number + 1 if last else 1,
-        language=letter.language, subject=written.subject, preheader=written.preheader, source=letter.source,
+        language=letter.language, subject=written.subject, preheader=written.preheader, source=letter.source, blocks=letter.blocks,
         own_text=letter.own_text, html=written.html, text=written.text, links=list(written.links),
         needs=dict(written.needs), fingerprint=fingerprint, created_at=clock.now(), created_by=by,
     )  # fmt: skip

@@ -12,6 +12,7 @@ import {
 } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { components, mergeWords } from "./mjml.js";
+import { frame, looks, notice, tell } from "./stage.js";
 import { say } from "./toasts.js";
 
 const PAUSE_MS = 600;
@@ -139,8 +140,7 @@ function start(page) {
     if (canSave && snapshot(form) !== state.sent) event.preventDefault();
   });
   addPictures(view);
-  choose(form, frame);
-  search(form, frame);
+  looks((key) => (form.elements.namedItem("reader").value = key));
   document.getElementById("problems").addEventListener("click", (event) => {
     const line = event.target.closest("[data-line]")?.dataset.line;
     if (line) jump(view, Number(line));
@@ -209,68 +209,6 @@ function addPictures(view) {
     view.focus();
     return undefined;
   });
-}
-
-function frame() {
-  const shown = document.getElementById("preview");
-  const choices = new FormData(document.getElementById("looks"));
-  const query = new URLSearchParams([...choices].filter(([name, value]) => value && name !== "back"));
-  shown.src = `${location.pathname}/preview?${query}`;
-}
-
-function choose(form, again) {
-  const looks = document.getElementById("looks");
-  looks.addEventListener("change", () => {
-    form.elements.namedItem("reader").value = looks.elements.namedItem("as").value;
-    again();
-  });
-  looks.addEventListener("submit", (event) => (event.preventDefault(), again()));
-}
-
-function search(form, again) {
-  const asked = document.getElementById("search-reader");
-  asked?.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const answer = await fetch(asked.action, {
-      method: "POST", body: new URLSearchParams(new FormData(asked)), headers: { Accept: "application/json" },
-    });
-    const { people = [] } = await answer.json();
-    const found = document.getElementById("found");
-    found.replaceChildren(...people.map((person) => offer(person, form, again)));
-    if (!people.length) found.append(Object.assign(document.createElement("li"), {
-      className: "muted", textContent: "Nobody’s address begins like that.",
-    }));
-  });
-}
-
-function offer({ key, label, address }, form, again) {
-  const item = document.createElement("li");
-  const button = Object.assign(document.createElement("button"), { type: "button", className: "btn", textContent: label });
-  const small = Object.assign(document.createElement("small"), { className: "muted", textContent: address });
-  button.addEventListener("click", () => {
-    const choice = document.getElementById("looks").elements.namedItem("as");
-    if (![...choice.options].some(({ value }) => value === key)) choice.prepend(new Option(label, key));
-    choice.value = form.elements.namedItem("reader").value = key;
-    document.getElementById("found").replaceChildren();
-    again();
-  });
-  item.append(button, small);
-  return item;
-}
-
-function tell(words, isFault = false) {
-  const saved = document.getElementById("saved");
-  saved.querySelector("span").textContent = words;
-  saved.querySelector("svg")?.toggleAttribute("hidden", isFault);
-}
-
-function notice(words) {
-  const place = document.getElementById("notice");
-  place.replaceChildren();
-  if (!words) return;
-  const box = Object.assign(document.createElement("div"), { className: "notice notice-stop" });
-  box.append(Object.assign(document.createElement("p"), { textContent: words }));
-  place.append(box);
 }
 
 function text(id, words) {

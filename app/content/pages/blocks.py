@@ -1,0 +1,386 @@
+"""The editor of a letter of blocks. Each act is a form post that leads back to the page; scripts only swap its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from flask import Response, make_response, redirect, render_template, request
+from marshmallow import EXCLUDE, fields
+
+from app.content import places, queries
+from app.content.blocks import acts, posting, writing
+from app.content.blocks.kinds import LONGEST, Field, Kind, find_kind, kinds
+from app.content.blocks.writing import Block, Fault
+from app.content.letters import declared
+from app.content.pages import blueprint, looks
+from app.content.pages.looks import Look
+from app.content.pictures import OCTETS
+from app.content.service import add_picture, blocks
+from app.content.service.drafts import MAX_LINE
+from app.kernel.errors import BadInput
+from app.kernel.http import guards
+from app.kernel.http.actor import Actor, current_actor
+from app.kernel.http.posted import Input, Line, posted
+
+LINES = "lines"
+"""What stands in the list before the blocks: subject and preview line."""
+PICTURES_AT_HAND = 12
+
+
+class Seen(Input):
+    """What was seen when something was pressed, and where to go on; the inputs of a block are read by its kind."""
+
+    class Meta:
+        """What else is posted is looked at by its kind."""
+
+        unknown = EXCLUDE
+
+    revision = fields.Integer(required=True)
+    back = Line(longest=120, empty=True)
+
+
+class Added(Seen):
+    """A new block, or a kept one, behind another."""
+
+    kind = Line(longest=40, empty=True)
+    kept = Line(longest=80, empty=True)
+    after = Line(longest=12, empty=True)
+
+
+class Lines(Seen):
+    """The two lines of the inbox."""
+
+    subject = Line(longest=MAX_LINE, empty=True)
+    preheader = Line(longest=MAX_LINE, empty=True)
+
+
+class Turned(Seen):
+    """Which way."""
+
+    act = Line(longest=10)
+
+
+def page(look: Look, **more: Any) -> str:
+    """The editor, with the block that was chosen; ``more`` is for ``looks.shared``."""
+    letter = look.letter
+    all_blocks = blocks.blocks_of(letter)
+    faults = writing.find_faults(all_blocks)
+    chosen = request.values.get("block", LINES)
+    block = acts.find(all_blocks, chosen)
+    kind = find_kind(block.kind) if block else None
+    can_undo, can_redo = blocks.steps_around(letter)
+    return render_template(
+        "content/blocks.html",
+        **looks.shared(look, **more),
+        rows=[_row(number, one, faults) for number, one in enumerate(all_blocks, start=1)],
+        block=block,
+        kind=kind,
+        inputs=[_input(field, block.values, posting.ROOT, faults, block.id) for field in kind.fields]
+        if block and kind
+        else [],
+        only=_only(look, block) if block and kind and kind.place == "card" else None,
+        menu=[
+            (group, list(found))
+            for group, found in groupby(sorted(kinds().values(), key=_group), key=_group_name)
+        ],
+        kept=blocks.list_kept(letter.workspace_id),
+        tags=[(one.name, one.says) for one in declared(look.draft.fields)],
+        pictures=_pictures(letter.workspace_id)
+        if kind and any(_has_picture(field) for field in kind.fields)
+        else [],
+        problems=_problems(look, all_blocks),
+        can_undo=can_undo,
+        can_redo=can_redo,
+        longest=LONGEST,
+    )
+
+
+@blueprint.post("/letters/<uuid:letter_id>/blocks")
+@guards.member("campaigns.write")
+def add_block(letter_id: UUID) -> Response:
+    """A new block behind the chosen one."""
+    actor = _actor(letter_id)
+    values = posted(Added())
+    kept = blocks.find_kept(actor.workspace_id, values["kept"]) if values["kept"] else None
+    made: list[str] = []
+
+    def act(before: list[Block]) -> list[Block]:
+        made.append(acts.next_id(before))
+        after = values["after"] if acts.find(before, values["after"]) else ""
+        return acts.add(before, kept.kind if kept else values["kind"], after, kept.values if kept else None)
+
+    blocks.edit(actor.workspace_id, letter_id, act, revision=values["revision"], by=actor.id)
+    return _to(letter_id, values["back"], made[0])
+
+
+@blueprint.post("/letters/<uuid:letter_id>/blocks/<block_id>")
+@guards.member("campaigns.write")
+def change_block(letter_id: UUID, block_id: str) -> Response:
+    """Keep what was filled in, and do what was pressed: ``act`` is a verb and what it is about, with dashes."""
+    actor = _actor(letter_id)
+    values = posted(Seen())
+    verb, _, what = request.form.get("act", "save").partition("-")
+    chosen = [block_id]
+
+    def act(before: list[Block]) -> list[Block]:
+        after = _filled(before, block_id)
+        match verb:
+            case "up" | "down":
+                return acts.step(after, block_id, -1 if verb == "up" else 1)
+            case "to":
+                return acts.move(after, block_id, int(what) if what.isdigit() and len(what) < 4 else 0)
+            case "copy":
+                chosen[0] = acts.next_id(after)
+                return acts.duplicate(after, block_id)
+            case "remove":
+                chosen[0] = _neighbour(after, block_id)
+                return acts.remove(after, block_id)
+            case _:
+                return after
+
+    blocks.edit(actor.workspace_id, letter_id, act, revision=values["revision"], by=actor.id)
+    return _to(letter_id, values["back"], chosen[0], moved=verb in {"up", "down", "to"})
+
+
+@blueprint.post("/letters/<uuid:letter_id>/blocks/<block_id>/picture")
+@guards.member("campaigns.write")
+def bring_picture(letter_id: UUID, block_id: str) -> Response:
+    """A new picture into a field of a block; ``field`` is the input's name."""
+    actor = _actor(letter_id)
+    values = posted(Seen())
+    file = request.files.get("picture")
+    if file is None:
+        raise BadInput(fields={"picture": "Choose a picture."})
+    with closing(file):
+        data = file.stream.read(OCTETS + 1)
+    picture = add_picture(actor.workspace_id, file.filename or "picture", data, by=actor.id)
+    url, name = places.picture(picture.key, picture.kind), request.form.get("field", "")
+
+    def act(before: list[Block]) -> list[Block]:
+        found = acts.find(before, block_id)
+        kind = find_kind(found.kind) if found else None
+        if found is None or kind is None:
+            return acts.remove(before, block_id)
+        form = flat(kind.fields, found.values) | {f"{name}-src": url}
+        return acts.change(before, block_id, posting.read(kind.fields, form), found.only)
+
+    blocks.edit(actor.workspace_id, letter_id, act, revision=values["revision"], by=actor.id)
+    return _to(letter_id, values["back"], block_id)
+
+
+@blueprint.post("/letters/<uuid:letter_id>/blocks/<block_id>/keep")
+@guards.member("campaigns.write")
+def keep_block(letter_id: UUID, block_id: str) -> Response:
+    """Keep a block for other letters."""
+    actor = _actor(letter_id)
+    values = posted(Seen())
+    found = acts.find(blocks.blocks_of(queries.get_letter(actor.workspace_id, letter_id)), block_id)
+    if found is None:
+        raise BadInput("This block is no longer here.")
+    blocks.keep_block(actor.workspace_id, found, request.form.get("name", ""), by=actor.id)
+    return _to(letter_id, values["back"], block_id)
+
+
+@blueprint.post("/letters/<uuid:letter_id>/kept")
+@guards.member("campaigns.write")
+def forget_block(letter_id: UUID) -> Response:
+    """Keep one no longer."""
+    actor = _actor(letter_id)
+    values = posted(Seen())
+    blocks.forget_kept(actor.workspace_id, request.form.get("name", ""))
+    return _to(letter_id, values["back"], LINES)
+
+
+@blueprint.post("/letters/<uuid:letter_id>/lines")
+@guards.member("campaigns.write")
+def change_lines(letter_id: UUID) -> Response:
+    """Keep the two lines of the inbox."""
+    actor = _actor(letter_id)
+    values = posted(Lines())
+    blocks.edit(
+        actor.workspace_id,
+        letter_id,
+        subject=values["subject"],
+        preheader=values["preheader"],
+        revision=values["revision"],
+        by=actor.id,
+    )
+    return _to(letter_id, values["back"], LINES)
+
+
+@blueprint.post("/letters/<uuid:letter_id>/steps")
+@guards.member("campaigns.write")
+def turn(letter_id: UUID) -> Response:
+    """One step back, or forward again."""
+    actor = _actor(letter_id)
+    values = posted(Turned())
+    blocks.undo(actor.workspace_id, letter_id, again=values["act"] == "redo", revision=values["revision"])
+    return _to(letter_id, values["back"], request.form.get("block", LINES)[:12])
+
+
+@blueprint.post("/letters/<uuid:letter_id>/code")
+@guards.member("campaigns.write")
+def turn_into_code(letter_id: UUID) -> Response:
+    """From now on it is written by hand."""
+    actor = _actor(letter_id)
+    values = posted(Seen())
+    looks.keep_version_if_ready(actor.workspace_id, letter_id, actor.id)
+    blocks.turn_into_code(actor.workspace_id, letter_id)
+    return looks.to(letter_id, values["back"])
+
+
+def _actor(letter_id: UUID) -> Actor:
+    """Whoever asks, after a look whether the letter is theirs: what is not there is not there, whatever was posted."""
+    actor = current_actor()
+    queries.get_letter(actor.workspace_id, letter_id)
+    return actor
+
+
+def flat(fields: Sequence[Field], values: Mapping[str, Any], prefix: str = posting.ROOT) -> dict[str, str]:
+    """Values as the inputs of their form: what ``posting.read`` reads."""
+    found: dict[str, str] = {}
+    for field in fields:
+        name, value = f"{prefix}-{field.name}", values.get(field.name)
+        if field.type == "items":
+            for number, item in enumerate(value or ()):
+                found |= {f"{name}-{number}": ""} | flat(field.fields, item, f"{name}-{number}")
+        elif field.type == "picture":
+            told = value or {}
+            found |= {f"{name}-src": str(told.get("src", "")), f"{name}-alt": str(told.get("alt", ""))}
+        elif field.type != "check" or value:
+            found[name] = "" if value is None else str(value)
+    return found
+
+
+def _filled(before: list[Block], block_id: str) -> list[Block]:
+    """The blocks with what the form says of one; an act from the list says nothing of it."""
+    found = acts.find(before, block_id)
+    kind = find_kind(found.kind) if found else None
+    if found is None or kind is None or "filled" not in request.form:
+        return before
+    form = dict(request.form.items())
+    if use := form.get("use", ""):
+        name, _, url = use.partition(" ")
+        form[f"{name}-src"] = url
+    values = posting.read(kind.fields, form)
+    _change_items(kind.fields, values, form.get("act", ""))
+    return acts.change(before, block_id, values, _asked(form))
+
+
+def _change_items(fields: Sequence[Field], values: dict[str, Any], act: str) -> None:
+    """``more-parts``, ``less-parts-0``, ``before-parts-1`` (one place up) and ``after-parts-1``."""
+    verb, _, rest = act.partition("-")
+    name, _, raw = rest.partition("-")
+    field = next((one for one in fields if one.name == name and one.type == "items"), None)
+    if field is None:
+        return
+    items: list[Any] = values[name]
+    place = int(raw) if raw.isdigit() and len(raw) < 3 else -1
+    if verb == "more" and len(items) < field.most:
+        items.append(posting.blank(field))
+    elif verb == "less" and 0 <= place < len(items) > field.least:
+        del items[place]
+    elif verb in {"before", "after"} and 0 <= place < len(items):
+        items.insert(max(place + (-1 if verb == "before" else 1), 0), items.pop(place))
+
+
+def _asked(form: Mapping[str, str]) -> dict[str, str]:
+    """Who sees it, as the form says; empty: everybody."""
+    if not form.get("only-name"):
+        return {}
+    value = " ".join(form.get("only-value", "").split())[:200]
+    return {"name": form["only-name"][:80], "test": form.get("only-test", "")[:10], "value": value}
+
+
+def _neighbour(before: Sequence[Block], block_id: str) -> str:
+    ids = [block.id for block in before]
+    place = ids.index(block_id) if block_id in ids else -1
+    return ids[place + 1] if place + 1 < len(ids) else ids[place - 1] if place > 0 else LINES
+
+
+def _row(number: int, block: Block, faults: Sequence[Fault]) -> dict[str, Any]:
+    kind = find_kind(block.kind)
+    own = [one.severity for one in faults if one.block == block.id]
+    return {
+        "id": block.id,
+        "number": number,
+        "title": kind.title if kind else "No longer here",
+        "icon": kind.icon if kind else "",
+        "words": writing.summary_of(block) or (kind.says if kind else ""),
+        "for_some": bool(block.only),
+        "severity": "error" if "error" in own else "warning" if own else "",
+    }
+
+
+def _input(
+    field: Field, values: Mapping[str, Any], prefix: str, faults: Sequence[Fault], block_id: str
+) -> dict[str, Any]:
+    """A field with what stands in it, for the template."""
+    name, value = f"{prefix}-{field.name}", values.get(field.name)
+    told = {one.field: one.message for one in faults if one.block == block_id and one.severity == "error"}
+    shown: dict[str, Any] = {
+        "field": field,
+        "name": name,
+        "value": value,
+        "error": told.get(name.removeprefix(f"{posting.ROOT}-"), ""),
+    }
+    if field.type == "items":
+        shown["items"] = [
+            [_input(part, item, f"{name}-{number}", faults, block_id) for part in field.fields]
+            for number, item in enumerate(value or ())
+        ]
+    return shown
+
+
+def _only(look: Look, block: Block) -> dict[str, Any]:
+    """What is known of readers that a block may depend on."""
+    offered = [
+        (one.name, one.says)
+        for one in declared(look.draft.fields)
+        if one.name.startswith(("contact.", "topic.")) and one.item is None
+    ]
+    return {"offered": offered, "tests": writing.TESTS} | {
+        key: block.only.get(key, "") for key in ("name", "test", "value")
+    }
+
+
+def _pictures(workspace_id: UUID) -> list[dict[str, str]]:
+    found = queries.list_pictures(workspace_id, PICTURES_AT_HAND)
+    return [{"url": places.picture(one.key, one.kind), "name": one.name} for one in found]
+
+
+def _has_picture(field: Field) -> bool:
+    return field.type == "picture" or any(_has_picture(part) for part in field.fields)
+
+
+def _problems(look: Look, all_blocks: Sequence[Block]) -> list[dict[str, Any]]:
+    """What keeps the letter from being good, each with the block that it is in."""
+    source = writing.write(all_blocks)
+    titles = {one.id: kind.title for one in all_blocks if (kind := find_kind(one.kind))}
+    found = []
+    for problem in look.written.problems:
+        at = source.block_at(problem.line) if problem.place == "source" else LINES
+        title = "Subject and preview" if at == LINES else titles.get(at, "The letter")
+        found.append({"severity": problem.severity, "message": problem.message, "block": at, "title": title})
+    return found
+
+
+def _group(kind: Kind) -> tuple[int, int]:
+    order = list(kinds())
+    first = min(order.index(one.name) for one in kinds().values() if one.group == kind.group)
+    return first, order.index(kind.name)
+
+
+def _group_name(kind: Kind) -> str:
+    return kind.group
+
+
+def _to(letter_id: UUID, back: str, block_id: str, *, moved: bool = False) -> Response:
+    more: dict[str, Any] = {"moved": "1"} if moved else {}
+    return make_response(
+        redirect(looks.url(letter_id, back, block=block_id, **more, **looks.kept_args()), 303)
+    )

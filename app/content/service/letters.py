@@ -1,0 +1,123 @@
+"""Letters as a whole: made from a design or a copy, named, put away, and put back to a version."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.accounts import queries as accounts
+from app.content import designs as starters
+from app.content import places, queries
+from app.content.blocks.writing import Block
+from app.content.designs import Design
+from app.content.models import Letter, LetterVersion
+from app.content.service.blocks import begin, blocks_of, turn_into_code
+from app.content.service.drafts import hold_letter, keep_draft, plain_name, whole_source
+from app.content.service.pictures import add_picture
+from app.kernel import clock
+from app.kernel.db import session
+from app.kernel.ids import uuid7
+
+
+def designs() -> list[Design]:
+    """What a new letter may begin with; the three most used first."""
+    return starters.list_designs()
+
+
+def create_letter(
+    workspace_id: UUID,
+    name: str,
+    *,
+    design: str = "",
+    source: str = "",
+    language: str = "",
+    by: UUID | None = None,
+) -> Letter:
+    """A letter that begins with a design or with a source of one's own.
+
+    Args:
+        workspace_id: whose it is.
+        name: for the people who work here.
+        design: a name of ``designs()``; without it ``source`` counts.
+        source: MJML.
+        language: of its words; the brand's where it is not said.
+        by: who makes it.
+
+    Raises:
+        NotFound: there is no such design.
+        BadInput: the name or the source does not fit.
+    """
+    brand = accounts.brand(workspace_id)
+    now = clock.now()
+    letter = Letter(
+        id=uuid7(), workspace_id=workspace_id, name=plain_name(name), language=language or brand.language,
+        subject="", preheader="", source=whole_source(source), own_text="", revision=1,
+        created_at=now, updated_at=now, updated_by=by,
+    )  # fmt: skip
+    session().add(letter)
+    session().flush()
+    if design:
+        filled = starters.fill(design, lambda file: _hosted(workspace_id, file, by))
+        letter.subject, letter.preheader, letter.source = filled.subject, filled.preheader, filled.source
+        if filled.blocks is not None:
+            begin(letter, filled.blocks, by)
+    return letter
+
+
+def copy_letter(workspace_id: UUID, letter_id: UUID, name: str, *, by: UUID | None = None) -> Letter:
+    """Another letter with the same draft.
+
+    Raises:
+        NotFound: no letter of this workspace.
+        BadInput: the name does not fit.
+    """
+    other = queries.get_letter(workspace_id, letter_id)
+    letter = create_letter(workspace_id, name, source=other.source, language=other.language, by=by)
+    letter.subject, letter.preheader, letter.own_text = other.subject, other.preheader, other.own_text
+    if other.blocks is not None:
+        begin(letter, blocks_of(other), by)
+    return letter
+
+
+def rename_letter(workspace_id: UUID, letter_id: UUID, name: str) -> None:
+    """Call it something else.
+
+    Raises:
+        NotFound: no letter of this workspace.
+        BadInput: the name does not fit.
+    """
+    queries.get_letter(workspace_id, letter_id).name = plain_name(name)
+
+
+def archive_letter(workspace_id: UUID, letter_id: UUID) -> None:
+    """Put a letter away; its versions stay."""
+    letter = queries.get_letter(workspace_id, letter_id)
+    letter.archived_at = letter.archived_at or clock.now()
+
+
+def restore_version(workspace_id: UUID, letter_id: UUID, number: int, *, by: UUID | None = None) -> Letter:
+    """Make the draft what a version was made of; that version and all others stay.
+
+    Raises:
+        NotFound: no such version.
+    """
+    letter = hold_letter(workspace_id, letter_id)
+    version: LetterVersion = queries.get_version_by_number(letter, number)
+    if version.blocks is not None:
+        letter.subject, letter.preheader = version.subject, version.preheader
+        begin(letter, [Block.of(one) for one in version.blocks], by)
+        return letter
+    turn_into_code(workspace_id, letter_id)
+    return keep_draft(
+        workspace_id,
+        letter_id,
+        version.subject,
+        version.preheader,
+        version.source,
+        own_text=version.own_text,
+        by=by,
+    )
+
+
+def _hosted(workspace_id: UUID, file: str, by: UUID | None) -> str:
+    picture = add_picture(workspace_id, file, starters.picture_file(file).read_bytes(), by=by)
+    return places.picture(picture.key, picture.kind)

@@ -1,0 +1,133 @@
+"""Writing a letter of blocks in a real browser: with a mouse, with keys alone on a phone, and what is never lost."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.content import queries, service
+from app.content.service import blocks as service_blocks
+from app.kernel.db import session, transaction
+from tests.browser.conftest import check_page, tab
+from tests.browser.test_letter_editor import sign_in
+from tests.support import accounts
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def owner(alone):
+    return accounts.make_owner()
+
+
+def begin(owner, page: Page):
+    with transaction():
+        letter = service.create_letter(owner.workspace_id, "November", design="announcement")
+    sign_in(page, owner)
+    page.goto(f"/letters/{letter.id}")
+    return letter
+
+
+def kinds(owner, letter) -> list[str]:
+    session().rollback()
+    session().expire_all()
+    return [one["kind"] for one in queries.get_letter(owner.workspace_id, letter.id).blocks]
+
+
+def saved(page: Page) -> None:
+    expect(page.locator("#saved")).to_contain_text(re.compile(r"Saved \d\d:\d\d"))
+
+
+def test_blocks_are_pressed_dragged_filled_in_and_seen_at_once(chromium, web, owner):
+    with tab(chromium, base_url=web.url) as page:
+        letter = begin(owner, page)
+        seen = page.frame_locator("#preview")
+        # A press in the preview opens the block there.
+        seen.get_by_text("Three neighbours, three cups").click()
+        expect(page.locator("#block-title")).to_have_text("Heading")
+        expect(page.get_by_role("textbox", name="Heading", exact=True)).to_be_focused()
+        page.get_by_role("textbox", name="Heading", exact=True).fill("Guji is in, ")
+        page.get_by_role("button", name="Insert what is known of the reader into “Heading”").click()
+        page.locator("#tags").get_by_role("button", name=re.compile("^First name")).click()
+        expect(seen.get_by_text("Guji is in, Mara")).to_be_visible()
+        saved(page)
+        expect(page.locator("#words-b4")).to_contain_text("Guji is in")
+
+        # Rich text stays clean, and what is pasted from elsewhere becomes clean.
+        page.locator("#go-b6").click()
+        writing = page.locator(".rich .ProseMirror")
+        expect(writing).to_be_visible()
+        writing.click()
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type("Washed and bright.")
+        page.keyboard.press("Shift+Home")
+        page.get_by_role("button", name="Bold", exact=True).click()
+        expect(seen.locator("strong")).to_have_text("Washed and bright.")
+        check_page(page)
+
+        page.get_by_role("button", name="Add", exact=True).click()
+        page.locator("#add").get_by_role("button", name=re.compile("^Quote")).click()
+        expect(page.get_by_role("textbox", name="What was said")).to_be_focused()
+        expect(seen.get_by_text("Something kind that somebody said.")).to_be_visible()
+        assert kinds(owner, letter)[6] == "quote"
+        page.locator(".blocks li.on").drag_to(page.locator(".blocks li[data-id=b2]"))
+        expect(page.locator(".blocks li").nth(2)).to_contain_text("Quote")
+        assert kinds(owner, letter)[1] == "quote"
+        page.get_by_role("button", name="Undo").click()
+        expect(page.locator(".blocks li").nth(7)).to_contain_text("Quote")
+        page.get_by_role("button", name="Redo").click()
+        expect(page.locator(".blocks li").nth(2)).to_contain_text("Quote")
+        page.locator(".blocks li.on a").click()
+        page.get_by_role("button", name="Remove block").click()
+        expect(seen.get_by_text("Something kind that somebody said.")).to_have_count(0)
+        assert "quote" not in kinds(owner, letter)
+
+        # Typed and pressed on at once: what was typed is kept too.
+        page.locator("#go-b7").click()
+        page.get_by_role("textbox", name="Words on it", exact=True).fill("Taste it")
+        page.locator("#go-lines").click()
+        page.get_by_role("textbox", name="Subject", exact=True).fill("Guji is in")
+        page.locator("#go-b2").click()
+        expect(page.locator("#block-title")).to_have_text("Image")
+        session().rollback()
+        session().expire_all()
+        kept = queries.get_letter(owner.workspace_id, letter.id)
+        assert kept.subject == "Guji is in"
+        assert "Taste it" in kept.source
+
+        # Somebody else's words are never written over.
+        with transaction():
+            service_blocks.edit(owner.workspace_id, letter.id, subject="Theirs")
+        page.get_by_role("textbox", name="What it shows", exact=True).fill("A ship")
+        expect(page.locator("#notice")).to_contain_text("somebody else has saved this letter")
+        assert queries.get_letter(owner.workspace_id, letter.id).subject == "Theirs"
+        page.on("dialog", lambda dialog: dialog.accept())
+
+
+def test_blocks_are_written_with_keys_alone_on_a_phone(chromium, web, owner):
+    with tab(chromium, "phone", dark=True, base_url=web.url) as page:
+        letter = begin(owner, page)
+        page.locator("#go-lines").focus()
+        page.keyboard.press("Tab")  # to the first block's link
+        expect(page.locator("#go-b1")).to_be_focused()
+        page.keyboard.press("Alt+ArrowDown")
+        expect(page.locator("#saved")).to_contain_text("Moved to place 2")
+        expect(page.locator("#go-b1")).to_be_focused()
+        assert kinds(owner, letter)[:2] == ["image", "header"]
+        page.locator("#add-button").focus()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")  # the first kind: a heading
+        expect(page.get_by_role("textbox", name="Heading", exact=True)).to_be_focused()
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type("By keys")
+        expect(page.frame_locator("#preview").get_by_text("By keys")).to_be_visible()
+        page.keyboard.press("Tab")  # leaves the field: it is saved at once
+        saved(page)
+        page.locator("#weight").scroll_into_view_if_needed()  # no row of the list half below the bar
+        check_page(page)
+        page.locator("#undo").focus()
+        page.keyboard.press("Enter")
+        expect(page.frame_locator("#preview").get_by_text("By keys")).to_have_count(0)
