@@ -47,7 +47,7 @@ test-bench: setup-for-tests
 	@exec $(VENV)/python -m pytest -m bench --timeout=300 $(PYTEST_ARGUMENTS) tests/bench
 
 test-setup: setup-for-tests
-	@exec $(VENV)/python -m pytest -m network --timeout=900 $(PYTEST_ARGUMENTS) tests/local
+	@exec $(VENV)/python -m pytest -m network --timeout=900 $(PYTEST_ARGUMENTS) tests/local tests/content
 
 # Each ends with one line of JSON.
 bench: $(BENCHES)

@@ -12,4 +12,9 @@ def _install(app: Flask) -> None:
     places.configure(app.config["NOD"].url)
 
 
-MODULE = Module("content", blueprints=("app.content.pages:blueprint",), on_install=_install)
+MODULE = Module(
+    "content",
+    blueprints=("app.content.pages:blueprint",),
+    cli=("app.content.cli:group",),
+    on_install=_install,
+)
