@@ -268,8 +268,13 @@ def _trials(written: Written) -> list[dict[str, Any]]:
 
 def public_subject(line: Subject, values: Mapping[str, Any]) -> str:
     """The subject alone, with these values; for lists, where merging whole letters would be waste."""
-    template = prepare(line.subject, "header", declared(line.needs.get("fields", {})))
-    return template.render(values, line.language)
+    return public_line(line.subject, line, values)
+
+
+def public_line(words: str, of: Subject, values: Mapping[str, Any]) -> str:
+    """A line of a letter, such as its preview line, as everybody may read it."""
+    template = prepare(words, "header", declared(of.needs.get("fields", {})))
+    return template.render(values, of.language)
 
 
 def header_lines(version: Version, values: Mapping[str, Any]) -> tuple[str, str]:

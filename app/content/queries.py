@@ -22,6 +22,7 @@ class Published:
     number: int
     version_id: UUID
     subject: str
+    preheader: str
     needs: Mapping[str, Any]
     language: str
     topic: str
@@ -89,15 +90,21 @@ def list_versions(letter: Letter, limit: int = 50) -> Sequence[LetterVersion]:
 def list_published(workspace_id: UUID, limit: int = 200) -> list[Published]:
     """The public copies of a workspace, newest first."""
     query = (
-        select(LetterPublication, LetterVersion.subject, LetterVersion.needs, LetterVersion.language)
+        select(
+            LetterPublication,
+            LetterVersion.subject,
+            LetterVersion.preheader,
+            LetterVersion.needs,
+            LetterVersion.language,
+        )
         .join(LetterVersion, LetterVersion.id == LetterPublication.version_id)
         .where(LetterPublication.workspace_id == workspace_id, LetterPublication.withdrawn_at.is_(None))
         .order_by(LetterPublication.published_at.desc(), LetterPublication.number.desc())
         .limit(limit)
     )
     return [
-        Published(row.number, row.version_id, subject, needs, language, row.topic, row.published_at)
-        for row, subject, needs, language in session().execute(query)
+        Published(row.number, row.version_id, subject, preheader, needs, language, row.topic, row.published_at)
+        for row, subject, preheader, needs, language in session().execute(query)
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from html import unescape
+from xml.etree import ElementTree
 
 import pytest
 
@@ -334,8 +335,18 @@ def test_the_archive_lists_what_was_made_public_and_nothing_else(client, place):
     one = client.get(f"{base}/{number}")
     assert "<h1>Public one</h1>" in one.text
     assert "Hello there" in client.get(f"{base}/{number}/letter").text
+    feed = client.get(f"{base}/feed")
+    assert feed.content_type == "application/atom+xml; charset=utf-8"
+    assert f'href="{base}/feed"' in page.text
+    atom = {"a": "http://www.w3.org/2005/Atom"}
+    entries = ElementTree.fromstring(feed.data).findall("a:entry", atom)
+    assert [one.findtext("a:title", "", atom) for one in entries] == ["Public one"]
+    assert entries[0].findtext("a:summary", "", atom) == "Plum and cocoa"
+    assert entries[0].findtext("a:id", "", atom).endswith(f"{base}/{number}")
     with transaction():
         service.withdraw(place.id, public.id)
+    assert b"Public one" not in client.get(f"{base}/feed").data
+    assert client.get("/archive/nowhere/feed").status_code == 404
     for path in (f"{base}/{number}", f"{base}/{number}/letter", f"{base}/99"):
         assert client.get(path).status_code == 404
     assert client.get("/archive/nowhere").status_code == 404

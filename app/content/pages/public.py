@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, render_template, url_for
+from flask import Response, make_response, render_template, url_for
 
 from app.accounts import queries as accounts
 from app.accounts.rules.brand import Brand
-from app.content import places, queries
-from app.content.letters import public_subject
+from app.content import feed, places, queries
+from app.content.letters import public_line, public_subject
 from app.content.models import LetterVersion
 from app.content.pages import blueprint, frames
 from app.content.readers import public_values
 from app.content.service import render_public
-from app.kernel import i18n
+from app.kernel import clock, i18n
 from app.kernel.errors import NotFound
 from app.kernel.http import guards
+from app.kernel.i18n import gettext as _
+
+FEED_ENTRIES = 50
 
 
 @blueprint.get("/v/<token>")
@@ -50,7 +53,36 @@ def archive(public_id: str) -> str:
             "url": url_for("content.archived", public_id=public_id, number=one.number),
         }
         years.setdefault(one.at.year, []).append(entry)
-    return render_template("content/archive.html", **shell, years=years, zone=brand.time_zone)
+    feed_url = url_for("content.archive_feed", public_id=public_id)
+    return render_template(
+        "content/archive.html", **shell, years=years, zone=brand.time_zone, feed_url=feed_url
+    )
+
+
+@blueprint.get("/archive/<public_id>/feed")
+@guards.public
+def archive_feed(public_id: str) -> Response:
+    """The letters so far as an Atom feed."""
+    brand = accounts.brand_of(accounts.get_workspace_by_public_id(public_id))
+    _shell(brand, brand.language)
+    values, url = public_values(brand), places.archive(public_id)
+    entries = [
+        feed.Entry(
+            title=public_subject(one, values),
+            summary=public_line(one.preheader, one, values),
+            topic=one.topic,
+            language=one.language,
+            url=places.archive(public_id, one.number),
+            at=one.at,
+        )
+        for one in queries.list_published(brand.id, limit=FEED_ENTRIES)
+    ]
+    response = make_response(
+        feed.write(f"{brand.name}: {_('Letters so far')}", brand.name, url, f"{url}/feed", entries, clock.now())
+    )
+    response.content_type = feed.MIME
+    response.headers["Cache-Control"] = "public, max-age=600"
+    return response
 
 
 @blueprint.get("/archive/<public_id>/<int:number>")
