@@ -445,7 +445,7 @@ def blocks(inside, place):
         def press(self, path, **form):
             token = accounts.csrf_of(inside.get(self.path).text)
             given = {"csrf": token, "revision": str(self.kept().revision), "back": ""} | form
-            return inside.post(f"{self.path}{path}", data=given)
+            return inside.post(f"{self.path}{path}", data={name: one for name, one in given.items() if one is not None})
 
         def see(self, where=""):
             return inside.get(f"{self.path}{where}")
@@ -541,6 +541,18 @@ def test_blocks_are_kept_used_and_turned_into_code(blocks):
     page = blocks.see().text
     assert 'name="source"' in page
     assert "Go back to version 1" in page
+
+
+def test_what_has_changed_since_a_version_is_shown_in_readers_words(blocks, inside):
+    assert blocks.press("/versions", revision=None).status_code == 303
+    same = inside.get(f"{blocks.path}/versions/1").text
+    assert "<ins>" not in same
+    assert "<del>" not in same
+    blocks.press("/blocks/b4", filled="1", **{"v-text": "Three neighbours, four cups"})
+    changed = inside.get(f"{blocks.path}/versions/1").text
+    assert "<del>three</del><ins>four</ins>" in changed
+    assert "Rosa dries hers" not in changed  # what is far from a change is left out
+    assert inside.get(f"{blocks.path}/versions/7").status_code == 404
 
 
 def test_the_preview_of_blocks_runs_our_script_alone_and_has_no_origin(blocks, inside):

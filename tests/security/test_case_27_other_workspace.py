@@ -32,7 +32,9 @@ from tests.support.routes import SOME_UUID
 def _letter(where: make.Place) -> UUID:
     from app.content import service as content
 
-    return content.create_letter(where.id, "November", source="<mjml><mj-body></mj-body></mjml>").id
+    made = content.create_letter(where.id, "November", design="announcement")
+    content.freeze_version(where.id, made.id)
+    return made.id
 
 
 def _campaign(where: make.Place) -> UUID:

@@ -12,8 +12,9 @@ from marshmallow import fields, validate
 from app.accounts import queries as accounts
 from app.contacts import queries as contacts
 from app.content import queries
+from app.content.differences import around, compare
 from app.content.filters import FILTERS
-from app.content.letters import Draft, declared
+from app.content.letters import Draft, declared, write
 from app.content.pages import blocks, blueprint, looks, people
 from app.content.pages.looks import Look
 from app.content.pages.pictures import mjml_of
@@ -151,6 +152,35 @@ def restore(letter_id: UUID) -> Response:
     looks.keep_version_if_ready(actor.workspace_id, letter_id, actor.id)
     restore_version(actor.workspace_id, letter_id, values["number"], by=actor.id)
     return looks.to(letter_id, values["back"])
+
+
+@blueprint.get("/letters/<uuid:letter_id>/versions/<int:number>")
+@guards.member("campaigns.read", in_slices=True)
+def difference(letter_id: UUID, number: int) -> str:
+    """What readers would see otherwise since a version."""
+    with transaction():
+        letter, draft, _reader = looks.read(letter_id, "")
+        version = queries.get_version_by_number(letter, number)
+        zone = accounts.brand(letter.workspace_id).time_zone
+    now = write(draft)
+    parts = [
+        ("Subject", compare(version.subject, now.subject)),
+        ("Preview line", compare(version.preheader, now.preheader)),
+        ("The letter’s words", compare(version.text, now.text)),
+    ]
+    if letter.blocks is None:
+        parts.append(("MJML", compare(version.source, letter.source)))
+    back = request.args.get("back", "")
+    return render_template(
+        "content/difference.html",
+        letter=letter,
+        version=version,
+        zone=zone,
+        parts=[(what, around(lines)) for what, lines in parts],
+        back=looks.url(letter_id, back),
+        back_field=looks.back_to(back),
+        may_write=current_actor().may("campaigns.write"),
+    )
 
 
 def _page(look: Look, *, given: Mapping[str, str] | None = None, **more: Any) -> str:
