@@ -31,6 +31,11 @@ class Workspace(Base):
     privacy_url: Mapped[str]
     contact_email: Mapped[str]
     country: Mapped[str]
+    logo: Mapped[str] = mapped_column(server_default="")
+    """Path of the picture."""
+    heading_font: Mapped[str] = mapped_column(server_default="")
+    text_font: Mapped[str] = mapped_column(server_default="")
+    footer: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime]
 
 

@@ -97,7 +97,7 @@ def brand_of(workspace: Workspace) -> Brand:
         name=workspace.name,
         short_name=workspace.short_name or workspace.name,
         site=workspace.site or None,
-        logo_url=None,
+        logo_url=workspace.logo or None,
         postal_address=workspace.postal_address,
         imprint_url=workspace.imprint_url or None,
         privacy_url=workspace.privacy_url or None,
@@ -106,6 +106,9 @@ def brand_of(workspace: Workspace) -> Brand:
         time_zone=workspace.time_zone,
         accent=workspace.accent,
         country=workspace.country,
+        heading_font=workspace.heading_font,
+        text_font=workspace.text_font,
+        footer=workspace.footer,
     )
 
 

@@ -1,4 +1,4 @@
-"""The colours of a brand in its mails: one accent is enough, the rest keeps text readable (WCAG 2, 4.5:1)."""
+"""The look of a brand in its mails: one accent is enough, the rest keeps text readable (WCAG 2, 4.5:1); and two fonts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,25 @@ from typing import Final
 
 READABLE: Final = 4.5
 
+FONTS: Final = {
+    "serif": ("Palatino, as in books", "Palatino, 'Palatino Linotype', 'Book Antiqua', Georgia, serif"),
+    "georgia": ("Georgia", "Georgia, 'Times New Roman', serif"),
+    "sans": ("The reader’s own plain font", "-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"),
+    "verdana": ("Verdana", "Verdana, Geneva, sans-serif"),
+    "trebuchet": ("Trebuchet", "'Trebuchet MS', 'Segoe UI', Helvetica, sans-serif"),
+    "mono": ("Typewriter", "'Courier New', Courier, monospace"),
+}
+"""What a font is called, and its stack: only fonts that readers have, so that no mail loads one."""
+HEADING_FONT: Final = "serif"
+TEXT_FONT: Final = "sans"
+
 _HEX = re.compile(r"#[0-9a-f]{6}")
 _NAME = re.compile(r"\$([a-z]+(?:-[a-z]+)*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """Every colour that our partials and designs name, light and dark, as ``#rrggbb`` in lower case."""
+    """Every colour that our partials and designs name, light and dark, as ``#rrggbb`` in lower case; and keys of ``FONTS``."""
 
     brand: str = "#843a22"
     on_brand: str = "#ffffff"
@@ -32,15 +44,19 @@ class Colours:
     text_dark: str = "#ece9e4"
     muted_dark: str = "#a9adb4"
     line_dark: str = "#4a5059"
+    heading_font: str = HEADING_FONT
+    text_font: str = TEXT_FONT
 
     def __post_init__(self) -> None:
         for field in fields(self):
+            if field.name.endswith("_font"):
+                continue
             if not _HEX.fullmatch(getattr(self, field.name)):
                 raise ValueError(f"{field.name} is not a colour like #843a22")
 
     @classmethod
-    def of(cls, accent: str) -> Colours:
-        """The colours around one accent, which is darkened or lightened until it can be read.
+    def of(cls, accent: str, heading_font: str = "", text_font: str = "") -> Colours:
+        """The colours around one accent, which is darkened or lightened until it can be read; unknown fonts are ours.
 
         Raises:
             ValueError: for anything but ``#rrggbb``.
@@ -54,6 +70,8 @@ class Colours:
             brand=_until_readable(accent, plain.surface, -0.02),
             brand_dark=bright,
             on_brand_dark=_until_readable(bright, bright, -0.02),
+            heading_font=heading_font if heading_font in FONTS else HEADING_FONT,
+            text_font=text_font if text_font in FONTS else TEXT_FONT,
         )
 
 
@@ -61,8 +79,9 @@ DEFAULT: Final = Colours()
 
 
 def paint(source: str, colours: Colours) -> str:
-    """Write the colours in: ``$brand-dark`` becomes ``#e9a583``; other words after a dollar stay."""
+    """Write them in: ``$brand-dark`` becomes ``#e9a583``, ``$text-font`` a stack; other words after a dollar stay."""
     known = {field.name.replace("_", "-"): str(getattr(colours, field.name)) for field in fields(colours)}
+    known |= {name: FONTS[known[name]][1] for name in ("heading-font", "text-font")}
     return _NAME.sub(lambda found: known.get(found[1], found[0]), source)
 
 

@@ -13,6 +13,7 @@ from babel.core import UnknownLocaleError
 from babel.dates import format_date
 
 from app.accounts.rules.brand import Brand
+from app.content import places
 from app.content.variables import NEWSLETTER, samples
 
 
@@ -137,7 +138,8 @@ def _brand(brand: Brand) -> Mapping[str, str]:
         "name": brand.name,
         "short_name": brand.short_name,
         "site": brand.site or "",
-        "logo": brand.logo_url or "",
+        "logo": f"{places.base()}{brand.logo_url}" if brand.logo_url else "",
+        "footer": brand.footer,
         "postal_address": ", ".join(
             line.strip() for line in brand.postal_address.splitlines() if line.strip()
         ),

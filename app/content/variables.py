@@ -63,6 +63,7 @@ COMMON: Final[tuple[Variable, ...]] = (
         "Ostkai Kaffeerösterei GmbH, Speicherweg 4, 24103 Kiel, Germany",
         "Your postal address, which every mail must show",
     ),
+    _text("brand.footer", "Registered in Kiel, HRB 1234", "More words for the footer, from the settings"),
     _text("topic.name", "New coffees", "The interest that this mail belongs to"),
     _text("permission.date", "22 November 2026", "Day on which the person said yes"),
     _text("permission.time", "09:16", "Time at which the person said yes"),

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from marshmallow import ValidationError, fields, validate
 
 from app.accounts.rules import colour
+from app.content.service import FONTS
 from app.kernel import i18n
 from app.kernel.http.posted import Input, Line, Lines, Secret, WebAddress
 
@@ -63,6 +64,15 @@ class BrandForm(Input):
 def _known_zone(value: str) -> None:
     if value and value not in dict(zones()):
         raise ValidationError("Choose one of the list.")
+
+
+class LookForm(Input):
+    """How letters look beside their accent."""
+
+    heading_font = _one_of(tuple((name, name) for name in FONTS), load_default="")
+    text_font = _one_of(tuple((name, name) for name in FONTS), load_default="")
+    footer = Lines(longest=500, empty=True)
+    remove = Line(longest=1, empty=True)
 
 
 class SenderForm(Input):

@@ -6,10 +6,12 @@ import pytest
 from flask import Flask
 
 from app.kernel.http.guards import guard_of, refuse_unguarded
+from tests.support.routes import something
 
 PUBLIC = {
     "accounts.brand_css",
     "content.archive",
+    "content.archive_feed",
     "content.archived",
     "content.archived_letter",
     "content.design_picture",
@@ -55,8 +57,7 @@ def test_what_is_public_is_on_the_list(app):
 
 
 def _url(rule):
-    values = dict.fromkeys(rule.arguments, "00000000-0000-7000-8000-000000000000")
-    return rule.build(values)[1]
+    return rule.build({name: something(converter) for name, converter in rule._converters.items()})[1]
 
 
 def test_members_pages_send_a_stranger_to_the_sign_in(client, app):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from sqlalchemy import select
 
@@ -10,6 +12,7 @@ from app.accounts.models import AuditEntry, Workspace
 from app.accounts.rules.roles import Role
 from app.consent import queries as consent
 from app.consent.law import law_of
+from app.content.mjml import EMAILS
 from app.delivery import queries as delivery
 from tests.home.test_first_run import BRAND, SENDER, post
 from tests.support import accounts, make
@@ -165,3 +168,26 @@ def test_only_who_may_change_settings_pastes_a_notice(client):
     for path in ("notice", "notice/words"):
         values = {"csrf": token, "words": "x " * 50}
         assert client.post(f"/settings/permission/{path}", data=values).status_code == 403
+
+
+def test_the_look_of_letters_is_changed_with_a_logo_and_kept_through_other_changes(client, session, owner):
+    def look(**form):
+        token = accounts.csrf_of(client.get("/settings").text)
+        return client.post("/settings/look", data={"csrf": token, **form})
+
+    logo = (EMAILS / "img" / "logo.png").read_bytes()
+    answer = look(heading_font="georgia", text_font="verdana", footer="HRB 1234", logo=(io.BytesIO(logo), "logo.png"))
+    assert (answer.status_code, answer.location) == (303, "/settings#look")
+    kept = session.execute(select(Workspace)).scalar_one()
+    assert (kept.heading_font, kept.text_font, kept.footer) == ("georgia", "verdana", "HRB 1234")
+    assert client.get(kept.logo).data == logo
+    post(client, "/settings/brand", BRAND, "/settings")
+    look(heading_font="serif", text_font="sans", footer="")
+    session.expire_all()
+    assert kept.logo
+    assert kept.logo in client.get("/settings").text
+    for wrong in ({"heading_font": "comic"}, {"footer": "x" * 501}, {"logo": (io.BytesIO(b"<svg/>"), "x.svg")}):
+        assert look(**wrong).status_code == 422
+    look(remove="1")
+    session.expire_all()
+    assert kept.logo == ""

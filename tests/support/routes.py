@@ -29,12 +29,13 @@ def routes(app: Flask) -> Iterator[Route]:
     for rule in app.url_map.iter_rules():
         guard = guard_of(app, rule.endpoint)
         assert guard is not None, rule.endpoint
-        values = {name: _some(type(converter).__name__) for name, converter in rule._converters.items()}
+        values = {name: something(converter) for name, converter in rule._converters.items()}
         built = rule.build(values, append_unknown=False)
         assert built is not None, rule.rule
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield Route(method, built[1], rule.endpoint, guard, bool(rule.arguments))
 
 
-def _some(converter: str) -> object:
-    return {"UUIDConverter": SOME_UUID, "IntegerConverter": 1}.get(converter, "nothing")
+def something(converter: object) -> object:
+    """What fits where this converter reads an argument, and names nothing."""
+    return {"UUIDConverter": SOME_UUID, "IntegerConverter": 1}.get(type(converter).__name__, "nothing")

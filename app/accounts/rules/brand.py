@@ -19,6 +19,7 @@ class Brand:
     short_name: str
     site: str | None
     logo_url: str | None
+    """A path of ours."""
     postal_address: str
     imprint_url: str | None
     privacy_url: str | None
@@ -28,6 +29,11 @@ class Brand:
     accent: str
     country: str
     """Two letters, or empty."""
+    heading_font: str = ""
+    """A name of the list of fonts; empty: the usual one."""
+    text_font: str = ""
+    footer: str = ""
+    """More words for the footer of letters."""
 
     @property
     def css_url(self) -> str:
@@ -55,6 +61,16 @@ class Details:
     privacy_url: str = ""
     contact_email: str = ""
     country: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How letters look beside their accent: names of fonts, words for the footer, the path of the logo; all may be empty."""
+
+    logo: str = ""
+    heading_font: str = ""
+    text_font: str = ""
+    footer: str = ""
 
 
 def time_zone_of(language: str) -> str:

@@ -24,7 +24,7 @@ from app.accounts.service.sessions import (
 )
 from app.accounts.service.signing_in import SignedIn, remember_device, sign_in
 from app.accounts.service.team import add_member, change_role, disable_user, enable_user
-from app.accounts.service.workspaces import change_workspace, create_workspace, set_up_brand
+from app.accounts.service.workspaces import change_look, change_workspace, create_workspace, set_up_brand
 
 __all__ = [
     "Browser",
@@ -32,6 +32,7 @@ __all__ = [
     "OpenedSession",
     "SignedIn",
     "add_member",
+    "change_look",
     "change_password",
     "change_role",
     "change_workspace",

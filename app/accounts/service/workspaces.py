@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from app.accounts.events import WorkspaceCreated
 from app.accounts.models import Membership, User, Workspace
 from app.accounts.rules import acts, colour
 from app.accounts.rules.acts import By
-from app.accounts.rules.brand import Details, time_zone_of
+from app.accounts.rules.brand import Details, Look, time_zone_of
 from app.accounts.rules.roles import Role
 from app.accounts.service.audit import record
 from app.kernel import clock, events, ids
@@ -52,9 +53,22 @@ def change_workspace(workspace_id: UUID, details: Details, *, by: By) -> Workspa
         NotFound: none has this id.
         BadInput: the accent is not a colour.
     """
+    return _change(workspace_id, _values(details), by)
+
+
+def change_look(workspace_id: UUID, look: Look, *, by: By) -> Workspace:
+    """Change how a brand's letters look; the record names the fields, and the values before and after.
+
+    Raises:
+        NotFound: none has this id.
+    """
+    return _change(workspace_id, asdict(look), by)
+
+
+def _change(workspace_id: UUID, values: Mapping[str, str], by: By) -> Workspace:
     workspace = queries.get_workspace(workspace_id)
     changed = {}
-    for name, value in _values(details).items():
+    for name, value in values.items():
         before = getattr(workspace, name)
         if before != value:
             setattr(workspace, name, value)

@@ -61,7 +61,7 @@ def design(name: str) -> Response:
         filled.preheader,
         filled.source,
         language=brand.language,
-        colours=Colours.of(brand.accent),
+        colours=Colours.of(brand.accent, brand.heading_font, brand.text_font),
     )
     return _answer(preview_draft(draft, reader.values))
 

@@ -1,8 +1,10 @@
 """What other domains ask of content: system mails, letters with their versions, and the values of their tags."""
 
+from app.content.colours import FONTS, HEADING_FONT, TEXT_FONT
 from app.content.designs import Design, list_designs
 from app.content.letters import Draft, Incomplete, Links, Problem, Rendered, Written, header_lines
 from app.content.merge import one_line
+from app.content.pictures import OCTETS as PICTURE_OCTETS
 from app.content.places import archive as archive_url
 from app.content.places import web_view as web_view_url
 from app.content.plaintext import to_text as text_of_page
@@ -38,7 +40,11 @@ from app.content.service.versions import check, freeze_version, publish, withdra
 from app.content.skeleton import Blank, Parts, Skeleton
 
 __all__ = [
+    "FONTS",
+    "HEADING_FONT",
     "OWN_NAMES",
+    "PICTURE_OCTETS",
+    "TEXT_FONT",
     "Blank",
     "Design",
     "Draft",

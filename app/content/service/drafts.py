@@ -113,7 +113,7 @@ def draft_of(letter: Letter) -> Draft:
         own_text=letter.own_text,
         language=letter.language,
         fields={field.key: field.kind for field in contacts.list_fields(letter.workspace_id)},
-        colours=Colours.of(brand.accent),
+        colours=Colours.of(brand.accent, brand.heading_font, brand.text_font),
     )
 
 
