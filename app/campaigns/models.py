@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Integer, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, ForeignKey, Index, Integer, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -37,6 +37,34 @@ class Campaign(Base):
     mailing_no: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("mailings.no"), unique=True)
     tested_revision: Mapped[int | None] = mapped_column(Integer)
     """The letter's revision that a test mail has shown last."""
+    approved_by: Mapped[UUID | None] = mapped_column(Uuid)
+    """Who said yes to it last."""
+    approved_of: Mapped[str | None] = mapped_column(Text)
+    """What the yes was about (``approval.subject_of``)."""
     created_by: Mapped[UUID | None] = mapped_column(Uuid)
     created_at: Mapped[datetime] = mapped_column(Instant)
     archived_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class CampaignSettings(Base):
+    """How a workspace works with campaigns; without a row as usual."""
+
+    __tablename__ = "campaign_settings"
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    needs_approval: Mapped[bool] = mapped_column(Boolean)
+    """Nothing leaves before a second person has said yes."""
+
+
+class CampaignComment(Base):
+    """What somebody of the staff said about a campaign."""
+
+    __tablename__ = "campaign_comments"
+    __table_args__ = (Index("ix_campaign_comments_campaign_id", "campaign_id", "id"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaigns.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)

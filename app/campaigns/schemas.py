@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import fields, pre_load, validate
 
 from app.campaigns.rules import DELAYS, MAX_NAME
-from app.kernel.http.posted import Input, Line, Tick
+from app.kernel.http.posted import Input, Line, Lines, Tick
 
 
 class Started(Input):
@@ -53,6 +53,24 @@ class Tested(Input):
     """A test mail to whoever asks for it."""
 
     mark = Tick()
+
+
+class Approved(Input):
+    """A yes to the letter as it was looked at."""
+
+    revision = fields.Integer(required=True)
+
+
+class Ruled(Input):
+    """Whether a second person's yes is asked for."""
+
+    needs = Tick()
+
+
+class Remark(Input):
+    """What somebody says about a campaign."""
+
+    body = Lines(longest=2_000, message="Write something.")
 
 
 class Nothing(Input):

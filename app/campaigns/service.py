@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.accounts import queries as accounts
 from app.accounts.rules.brand import Brand
-from app.campaigns import queries
+from app.campaigns import approval, queries
 from app.campaigns.models import Campaign
 from app.campaigns.rules import LETTER_TEST, UNDERWAY, Check, Reckoning, blocks
 from app.consent import queries as consent
@@ -111,11 +111,12 @@ class Look:
     sender: Sender | None
     reckoned: Reckoning
     checks: list[Check]
+    needs_approval: bool
 
 
-def look(workspace_id: UUID, campaign: Campaign) -> Look:
-    """Look at a draft as it is now: whom it reaches, and what keeps it from leaving."""
-    letter = letters.get_letter(workspace_id, campaign.letter_id)
+def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look:
+    """Look at a draft as it is now: whom it reaches, and what keeps it from leaving by this user's hand."""
+    letter, needs = letters.get_letter(workspace_id, campaign.letter_id), approval.needs_approval(workspace_id)
     brand = accounts.brand(workspace_id)
     sender = outbox.sender_of(workspace_id)
     reckoned = queries.reckon(workspace_id, [UUID(found) for found in campaign.interests], campaign.segment_id)
@@ -126,9 +127,11 @@ def look(workspace_id: UUID, campaign: Campaign) -> Look:
         _check_sender(sender),
         _check_brand(brand),
         _check_test(campaign, letter),
+        *(approval.check(campaign, letter.revision, by) if needs else []),
     ]
     order = {"stop": 0, "warn": 1, "pass": 2}
-    return Look(letter, written, brand, sender, reckoned, sorted(found, key=lambda check: order[check.severity]))
+    found.sort(key=lambda check: order[check.severity])
+    return Look(letter, written, brand, sender, reckoned, found, needs)
 
 
 def _check_letter(written: content.Written) -> list[Check]:
@@ -235,7 +238,7 @@ def launch(
         BadInput: a check blocks.
     """
     campaign = _draft(workspace_id, campaign_id)
-    seen = look(workspace_id, campaign)
+    seen = look(workspace_id, campaign, by)
     if seen.letter.revision != revision:
         raise Conflict("The letter has changed since you reviewed it. Look at it once more.")
     if blocks(seen.checks):

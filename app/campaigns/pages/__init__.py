@@ -59,6 +59,6 @@ def badge_of(standing: Standing) -> tuple[str, str]:
     return WORDS[standing.state]
 
 
-from app.campaigns.pages import again, calendar, drafts, listing, people, report, review, sending  # noqa: E402
+from app.campaigns.pages import again, approval, calendar, drafts, listing, people, report, review, sending  # noqa: E402
 
-__all__ = ["again", "blueprint", "calendar", "drafts", "listing", "people", "report", "review", "sending"]
+__all__ = ["again", "approval", "blueprint", "calendar", "drafts", "listing", "people", "report", "review", "sending"]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flask import make_response, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app.campaigns import queries, rules, service
+from app.accounts import queries as accounts
+from app.campaigns import approval, queries, rules, service
+from app.campaigns.models import Campaign
 from app.campaigns.pages import STEPS, blueprint, standing_of, to, topics_of, zone_of
 from app.campaigns.pages.drafts import reckoned_values
 from app.campaigns.queries import Standing
@@ -32,7 +35,7 @@ def review(campaign_id: UUID) -> Response:
     standing = standing_of(campaign_id)
     if standing.state is not State.DRAFT:
         return to("show", campaign_id)
-    return make_response(_review(standing))
+    return make_response(review_page(standing))
 
 
 @blueprint.post("/campaigns/<uuid:campaign_id>/test")
@@ -45,7 +48,7 @@ def test(campaign_id: UUID) -> Response:
     try:
         service.send_test(actor.workspace_id, campaign_id, user_id=actor.id, mark=values["mark"])
     except BadInput as fault:
-        return make_response(_review(standing_of(campaign_id), notice=fault.detail), fault.status)
+        return make_response(review_page(standing_of(campaign_id), notice=fault.detail), fault.status)
     return to("review", campaign_id, tested="1")
 
 
@@ -71,14 +74,16 @@ def send(campaign_id: UUID) -> Response:
             by=actor.id,
         )
     except (BadInput, Conflict) as fault:
-        page = _review(standing_of(campaign_id), notice=fault.detail, errors=fault.fields)
+        page = review_page(standing_of(campaign_id), notice=fault.detail, errors=fault.fields)
         return make_response(page, fault.status)
     return to("sending", campaign_id)
 
 
-def _review(standing: Standing, *, notice: str = "", errors: Mapping[str, str] | None = None) -> str:
+def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, str] | None = None) -> str:
+    """The review of a draft, with a word on top where something was refused."""
     actor = current_actor()
-    seen = service.look(actor.workspace_id, queries.get_campaign(actor.workspace_id, standing.id))
+    campaign = queries.get_campaign(actor.workspace_id, standing.id)
+    seen = service.look(actor.workspace_id, campaign, actor.id)
     checks = seen.checks
     subject, preheader = content.header_lines(seen.written, content.sample_values(seen.brand, {}))
     names = [found.name for found in consent.get_interests(actor.workspace_id, standing.interests)]
@@ -89,6 +94,7 @@ def _review(standing: Standing, *, notice: str = "", errors: Mapping[str, str] |
         "sender": ("/settings/sending", "Set up"),
         "brand": ("/settings", "Set up"),
         "test": ("#test", "Test"),
+        "approval": ("#approval", "See"),
     }
     return render_template(
         "campaigns/review.html",
@@ -112,9 +118,28 @@ def _review(standing: Standing, *, notice: str = "", errors: Mapping[str, str] |
         may_write=actor.may("campaigns.write"),
         steps=STEPS,
         frame_url=url_for("content.preview", letter_id=standing.letter_id),
+        **_talk(campaign, seen.needs_approval),
         **reckoned_values(standing.id, seen.reckoned, linked=True),
     )
 
 
 def _tomorrow(local: datetime) -> datetime:
     return datetime.fromordinal(local.toordinal() + 1)
+
+
+def _talk(campaign: Campaign, needs_approval: bool) -> dict[str, Any]:
+    """A second person's yes, and what colleagues say."""
+    comments = approval.list_comments(campaign)
+    members = accounts.list_members(campaign.workspace_id) if comments or campaign.approved_by else []
+    names = {one.user_id: one.name for one in members}
+    return {
+        "needs_approval": needs_approval,
+        "approved_by": names.get(campaign.approved_by, "") if campaign.approved_by else "",
+        "may_rule": current_actor().may("settings.write"),
+        "comments": [
+            {"who": names.get(one.user_id, "Somebody who left"), "body": one.body, "at": one.created_at}
+            for one in comments
+        ],
+        "longest_comment": approval.MAX_BODY,
+        "comment_action": url_for("campaigns.comment", campaign_id=campaign.id),
+    }

@@ -1,0 +1,108 @@
+"""Four eyes: a second person's yes to exactly what would be sent, and what colleagues say to each other about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from app.campaigns import queries
+from app.campaigns.models import Campaign, CampaignComment, CampaignSettings
+from app.campaigns.rules import Check
+from app.kernel import clock
+from app.kernel.db import session
+from app.kernel.errors import BadInput, Conflict
+from app.kernel.ids import uuid7
+
+MAX_BODY: Final = 2_000
+MOST_COMMENTS: Final = 200
+
+
+def needs_approval(workspace_id: UUID) -> bool:
+    """Whether campaigns of a workspace leave only after a second person's yes."""
+    found = session().get(CampaignSettings, workspace_id)
+    return found is not None and found.needs_approval
+
+
+def set_rule(workspace_id: UUID, *, needs: bool) -> None:
+    """Say whether they do; what was launched before is not touched."""
+    new = insert(CampaignSettings).values(workspace_id=workspace_id, needs_approval=needs)
+    session().execute(
+        new.on_conflict_do_update(index_elements=["workspace_id"], set_={"needs_approval": needs})
+    )
+
+
+def subject_of(campaign: Campaign, revision: int) -> str:
+    """What a yes is about: this letter for this audience. Whatever changes makes another one."""
+    parts = [str(campaign.letter_id), str(revision), str(campaign.segment_id or ""), *campaign.interests]
+    return sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def approve(workspace_id: UUID, campaign_id: UUID, *, revision: int, current: int, by: UUID) -> None:
+    """Say yes to a draft as it is.
+
+    Args:
+        workspace_id: whose it is.
+        campaign_id: which draft.
+        revision: of the letter, as it was looked at.
+        current: of the letter, as it is.
+        by: who says yes.
+
+    Raises:
+        NotFound: no campaign of this workspace.
+        Conflict: the letter has changed since, or the campaign has been launched.
+    """
+    campaign = queries.get_campaign(workspace_id, campaign_id)
+    if campaign.mailing_no is not None:
+        raise Conflict("It has been launched. There is nothing left to say yes to.")
+    if revision != current:
+        raise Conflict("The letter has changed since you looked at it. Look at it once more.")
+    campaign.approved_by, campaign.approved_of = by, subject_of(campaign, current)
+
+
+def check(campaign: Campaign, revision: int, by: UUID | None) -> list[Check]:
+    """What a second person's yes, which is asked for, means for whoever would launch it now."""
+    if campaign.approved_by is None:
+        says = "Ask a colleague to look at this page and say yes."
+        return [Check("stop", "A second person has not said yes yet", says, "approval")]
+    if campaign.approved_of != subject_of(campaign, revision):
+        says = "The letter or its audience is not what they looked at."
+        return [Check("stop", "Changed since the second person’s yes", says, "approval")]
+    if campaign.approved_by == by:
+        says = "Whoever says yes and whoever sends are two people."
+        return [Check("stop", "You said yes: somebody else must send it", says, "approval")]
+    return [Check("pass", "A second person has said yes to it")]
+
+
+def comment(workspace_id: UUID, campaign_id: UUID, body: str, *, by: UUID) -> None:
+    """Say something about a campaign to one's colleagues.
+
+    Raises:
+        NotFound: no campaign of this workspace.
+        BadInput: it is empty or too long, or there are too many.
+    """
+    campaign = queries.get_campaign(workspace_id, campaign_id)
+    words = body.strip()
+    if not words or len(words) > MAX_BODY:
+        raise BadInput(fields={"body": f"Write something, of at most {MAX_BODY:,} characters."})
+    if len(list_comments(campaign)) >= MOST_COMMENTS:
+        raise BadInput(fields={"body": f"There are {MOST_COMMENTS} already. Talk to each other."})
+    session().add(
+        CampaignComment(
+            id=uuid7(), workspace_id=workspace_id, campaign_id=campaign.id, user_id=by, body=words,
+            created_at=clock.now(),
+        )
+    )  # fmt: skip
+    session().flush()
+
+
+def list_comments(campaign: Campaign) -> Sequence[CampaignComment]:
+    """What was said, oldest first."""
+    query = select(CampaignComment).where(
+        CampaignComment.workspace_id == campaign.workspace_id, CampaignComment.campaign_id == campaign.id
+    )
+    return session().execute(query.order_by(CampaignComment.id).limit(MOST_COMMENTS)).scalars().all()
