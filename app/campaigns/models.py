@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, ForeignKey, Index, Integer, Text, Uuid
@@ -68,3 +69,17 @@ class CampaignComment(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     body: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class CampaignLook(Base):
+    """What the last closer look at a campaign found (``closer``)."""
+
+    __tablename__ = "campaign_looks"
+
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    revision: Mapped[int] = mapped_column(Integer)
+    """The letter's, as it was looked at."""
+    links: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
+    spam: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    looked_at: Mapped[datetime] = mapped_column(Instant)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.accounts import queries as accounts
 from app.accounts.rules.brand import Brand
-from app.campaigns import approval, queries
+from app.campaigns import approval, closer, queries
 from app.campaigns.models import Campaign
 from app.campaigns.rules import LETTER_TEST, UNDERWAY, Check, Reckoning, blocks
 from app.consent import queries as consent
@@ -20,7 +20,7 @@ from app.content import queries as letters
 from app.content import service as content
 from app.delivery import queries as outbox
 from app.delivery import service as delivery
-from app.delivery.rules import Sender
+from app.delivery.rules import DkimState, Sender
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict
@@ -127,6 +127,8 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
         _check_sender(sender),
         _check_brand(brand),
         _check_test(campaign, letter),
+        _check_signing(workspace_id, sender),
+        *(closer.checks_of(campaign.id, letter.revision) if written.is_usable else []),
         *(approval.check(campaign, letter.revision, by) if needs else []),
     ]
     order = {"stop": 0, "warn": 1, "pass": 2}
@@ -165,6 +167,14 @@ def _check_sender(sender: Sender | None) -> Check:
     if sender is None:
         return Check("stop", "Nobody is the sender", "Say who your mails come from.", "sender")
     return Check("pass", "The sender is known")
+
+
+def _check_signing(workspace_id: UUID, sender: Sender | None) -> Check:
+    domain = sender.address.rpartition("@")[2].lower() if sender else ""
+    pairs = outbox.list_key_pairs(workspace_id, domain) if domain else []
+    if any(pair.state is DkimState.ACTIVE for pair in pairs):
+        return Check("pass", f"Mails are signed for {domain}")
+    return Check("warn", "Mails are not signed", "Large inboxes trust signed mail more. It takes two records.", "domain")
 
 
 def _check_brand(brand: Brand) -> Check:

@@ -83,13 +83,29 @@ def get(url: str, *, most: int, seconds: float = SECONDS) -> Answer:
     raise NotSent("It leads from one address to the next without an end.")
 
 
-def _got(url: str, most: int, seconds: float, until: float) -> tuple[Answer, str]:
+def look(url: str, *, seconds: float = SECONDS) -> int:
+    """The status of a public https address, after at most three redirects; nothing of its body is read.
+
+    Raises:
+        Forbidden: it is none, or leads to one that is none.
+        NotSent: the server is away, slow, or its certificate does not hold.
+    """
+    until = time.monotonic() + 3 * seconds
+    for _ in range(REDIRECTS + 1):
+        answer, location = _got(url, None, seconds, until)
+        if answer.status not in _ELSEWHERE or not location:
+            return answer.status
+        url = urljoin(url, location)
+    raise NotSent("It leads from one address to the next without an end.")
+
+
+def _got(url: str, most: int | None, seconds: float, until: float) -> tuple[Answer, str]:
     host, port, path = _parts(url)
     connection = _Connection(host, port, _public_address(host, port), seconds)
     try:
         connection.request("GET", path, headers={"User-Agent": "Nod", "Connection": "close"})
         answer = connection.getresponse()
-        body = _read(answer, host, most, until)
+        body = b"" if most is None else _read(answer, host, most, until)
         return Answer(answer.status, body, answer.headers.get("Content-Type", "")), answer.headers.get("Location", "")
     except (OSError, http.client.HTTPException) as fault:
         raise NotSent(f"{host} did not answer: {fault.__class__.__name__}.") from None

@@ -129,6 +129,19 @@ def test_a_page_is_got_over_a_few_redirects_each_looked_at_like_the_first(tmp_pa
             outgoing.get(f"{base}/", most=1024)
 
 
+def test_a_page_is_looked_at_without_reading_it(tmp_path, monkeypatch):
+    with webhook.hook(tmp_path, monkeypatch) as hook:
+        base = hook.url.partition("/days")[0]
+        hook.pages = {"/": (302, f"{base}/there", b""), "/there": (200, "text/html", b"x" * 200_000), "/gone": (410, "text/html", b"")}
+        assert outgoing.look(f"{base}/") == 200
+        assert outgoing.look(f"{base}/gone") == 410
+        hook.pages["/"] = (302, f"{base}/", b"")
+        with pytest.raises(outgoing.NotSent, match="without an end"):
+            outgoing.look(f"{base}/")
+        with pytest.raises(outgoing.Forbidden):
+            outgoing.look("http://shop.test/")
+
+
 def test_a_redirect_that_leads_inside_is_refused(tmp_path, monkeypatch):
     with webhook.hook(tmp_path, monkeypatch) as hook:
         hook.pages = {"/": (302, "https://inside.example/", b"")}

@@ -12,16 +12,18 @@ from flask import make_response, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.accounts import queries as accounts
-from app.campaigns import approval, queries, rules, service
+from app.campaigns import approval, closer, queries, rules, service
 from app.campaigns.models import Campaign
 from app.campaigns.pages import STEPS, blueprint, standing_of, to, topics_of, zone_of
 from app.campaigns.pages.drafts import reckoned_values
 from app.campaigns.queries import Standing
 from app.campaigns.rules import DELAYS, State
-from app.campaigns.schemas import Sent, Tested
+from app.campaigns.schemas import Nothing, Sent, Tested
+from app.campaigns.specimen import specimen_of
 from app.consent import queries as consent
 from app.content import service as content
 from app.kernel import clock
+from app.kernel.db import transaction
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
@@ -79,6 +81,40 @@ def send(campaign_id: UUID) -> Response:
     return to("sending", campaign_id)
 
 
+@blueprint.post("/campaigns/<uuid:campaign_id>/closer")
+@guards.member("campaigns.write", in_slices=True)
+def look_closer(campaign_id: UUID) -> Response:
+    """Follow its links once, and ask a spam filter where there is one; no connection waits for either."""
+    actor = current_actor()
+    with transaction():
+        standing = standing_of(campaign_id)
+        posted(Nothing())
+        draft = specimen_of(actor.workspace_id, campaign_id)
+    if standing.state is not State.DRAFT:
+        return to("show", campaign_id)
+    try:
+        links, spam = closer.look_at_links(draft.links()), closer.look_for_spam(draft.mail())
+    except BadInput as fault:
+        with transaction():
+            return make_response(review_page(standing, notice=fault.detail), fault.status)
+    with transaction():
+        campaign = queries.get_campaign(actor.workspace_id, campaign_id)
+        closer.keep(campaign, draft.revision, links, spam)
+    return to("review", campaign_id, _anchor="checks")
+
+
+@blueprint.get("/campaigns/<uuid:campaign_id>/source")
+@guards.member("campaigns.read", in_slices=True)
+def source(campaign_id: UUID) -> Response:
+    """The draft as it goes over the wire, to a made-up reader."""
+    with transaction():
+        standing_of(campaign_id)
+        draft = specimen_of(current_actor().workspace_id, campaign_id)
+    response = make_response(draft.mail())
+    response.content_type = "text/plain; charset=utf-8"
+    return response
+
+
 def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, str] | None = None) -> str:
     """The review of a draft, with a word on top where something was refused."""
     actor = current_actor()
@@ -95,6 +131,8 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
         "brand": ("/settings", "Set up"),
         "test": ("#test", "Test"),
         "approval": ("#approval", "See"),
+        "closer": ("#closer", "Try them"),
+        "domain": ("/settings/domain", "Set up"),
     }
     return render_template(
         "campaigns/review.html",

@@ -6,6 +6,7 @@ from app.content.letters import Draft, Incomplete, Links, Problem, Rendered, Wri
 from app.content.merge import one_line
 from app.content.pictures import OCTETS as PICTURE_OCTETS
 from app.content.places import archive as archive_url
+from app.content.places import base as base_url
 from app.content.places import web_view as web_view_url
 from app.content.plaintext import to_text as text_of_page
 from app.content.readers import (
@@ -29,6 +30,7 @@ from app.content.service.letters import (
 from app.content.service.pictures import add_picture
 from app.content.service.rendering import (
     link_targets,
+    links_of_draft,
     preview,
     preview_draft,
     render,
@@ -60,6 +62,7 @@ __all__ = [
     "add_picture",
     "archive_letter",
     "archive_url",
+    "base_url",
     "check",
     "copy_letter",
     "create_letter",
@@ -68,6 +71,7 @@ __all__ = [
     "freeze_version",
     "header_lines",
     "link_targets",
+    "links_of_draft",
     "list_designs",
     "one_line",
     "preview",

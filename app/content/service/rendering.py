@@ -85,6 +85,12 @@ def link_targets(version: LetterVersion, brand: Brand) -> list[str]:
     return [settled(address, values, version.language) for address in version.links]
 
 
+def links_of_draft(draft: Draft, brand: Brand) -> list[str]:
+    """As ``link_targets``, of a draft; empty where it does not compile."""
+    values = public_values(brand)
+    return [settled(address, values, draft.language) for address in write(draft).links]
+
+
 def preview(workspace_id: UUID, letter_id: UUID, values: Mapping[str, Any]) -> Rendered:
     """The draft as a reader would get it: the bytes that a version made now would give.
 

@@ -27,6 +27,7 @@ from app.delivery.service.mailings import (
 )
 from app.delivery.service.pacing import clear_rate, own_route, reopen, set_connections, set_pace, set_rate
 from app.delivery.service.senders import set_sender, set_transport, try_transport, unset_transport
+from app.delivery.service.specimen import specimen
 from app.delivery.service.system import Wish, follow_reach, forget_person, resend, send_system, send_system_to
 from app.delivery.transports.settings import Security
 
@@ -72,6 +73,7 @@ __all__ = [
     "set_rate",
     "set_sender",
     "set_transport",
+    "specimen",
     "spf_record",
     "stand",
     "switch_off",

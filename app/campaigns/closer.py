@@ -1,0 +1,105 @@
+"""A closer look at a draft: whether its links answer, and what a spam filter of this machine says of the mail.
+
+It asks other people's servers and takes seconds, so somebody has to press for it; what it found is kept with the
+revision of the letter that it is about, and counts for a day.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+
+from app.campaigns.models import Campaign, CampaignLook
+from app.campaigns.rules import Check
+from app.kernel import clock, outgoing
+from app.kernel.db import session
+
+MOST_LINKS: Final = 60
+SECONDS: Final = 6.0
+AT_ONCE: Final = 8
+COUNTS_FOR: Final = timedelta(days=1)
+SPAM_SECONDS: Final = 30
+_SCORE: Final = re.compile(r"^X-Spam-Status:.*?score=(-?[0-9.]+).*?required=([0-9.]+)", re.MULTILINE | re.DOTALL)
+_GONE: Final = frozenset({404, 410})
+_ANSWER_LATER: Final = frozenset({401, 403, 405, 406, 429})
+"""What servers say to programs where people get a page."""
+
+
+def look_at_links(addresses: Iterable[str], ask: Callable[[str], int] | None = None) -> list[dict[str, str]]:
+    """What each link answers: ``{"url", "severity", "says"}``, without those that are fine.
+
+    Args:
+        addresses: of the letter, with merge tags where they lead elsewhere for each reader.
+        ask: gives the status of an address; for tests.
+    """
+    asked = [url for url in dict.fromkeys(addresses) if "{" not in url][:MOST_LINKS]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = pool.map(lambda url: _answer(url, ask or _status), asked)
+        return [{"url": url, "severity": told[0], "says": told[1]} for url, told in zip(asked, found, strict=True) if told]
+
+
+def _status(url: str) -> int:
+    return outgoing.look(url, seconds=SECONDS)
+
+
+def _answer(url: str, ask: Callable[[str], int]) -> tuple[str, str] | None:
+    try:
+        status = ask(url)
+    except outgoing.Forbidden as refused:
+        return "info", f"Not looked at: {refused}"
+    except outgoing.NotSent as fault:
+        return "broken", str(fault)
+    if status in _GONE:
+        return "broken", f"The page is not there ({status})."
+    if status in _ANSWER_LATER or status < 400:
+        return None
+    return "broken", f"The server answers with a fault ({status})."
+
+
+def look_for_spam(mail: bytes) -> dict[str, Any] | None:
+    """What SpamAssassin says of a mail: ``{"score", "limit"}``; None where it is not installed or does not answer."""
+    program = shutil.which("spamc") or shutil.which("spamassassin")
+    if program is None:
+        return None
+    try:
+        told = subprocess.run([program], input=mail, capture_output=True, timeout=SPAM_SECONDS, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = _SCORE.search(told.stdout.decode("utf-8", "replace"))
+    return {"score": float(found[1]), "limit": float(found[2])} if found else None
+
+
+def keep(campaign: Campaign, revision: int, links: Sequence[dict[str, str]], spam: dict[str, Any] | None) -> None:
+    """Keep what was found, in place of what was found before."""
+    values = {"revision": revision, "links": list(links), "spam": spam, "looked_at": clock.now()}
+    new = insert(CampaignLook).values(campaign_id=campaign.id, workspace_id=campaign.workspace_id, **values)
+    session().execute(new.on_conflict_do_update(index_elements=["campaign_id"], set_=values))
+
+
+def checks_of(campaign_id: UUID, revision: int) -> list[Check]:
+    """What the last closer look means for this revision of the letter."""
+    found = session().get(CampaignLook, campaign_id, populate_existing=True)
+    if found is None or found.revision != revision or found.looked_at < clock.now() - COUNTS_FOR:
+        return [Check("warn", "Links not tried yet", "Let Nod follow each of them once.", "closer")]
+    broken = [one for one in found.links if one["severity"] == "broken"]
+    checks = [Check("warn", f"A link is broken: {one['url'][:120]}", one["says"], "write") for one in broken]
+    if not broken:
+        checks.append(Check("pass", "Every link that could be tried answers"))
+    if found.spam is not None:
+        checks.append(_spam_check(found.spam))
+    return checks
+
+
+def _spam_check(spam: dict[str, Any]) -> Check:
+    words = f"SpamAssassin gives it {spam['score']:g} points; from {spam['limit']:g} on it is spam"
+    if spam["score"] >= spam["limit"]:
+        return Check("warn", words, "Look at the subject, the links and how much of it is pictures.", "write")
+    return Check("pass", words)

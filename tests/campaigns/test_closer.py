@@ -1,0 +1,127 @@
+"""A closer look at a draft: its links, a spam filter, and the bytes of its mail."""
+
+from __future__ import annotations
+
+import email
+import stat
+from datetime import timedelta
+from email import policy
+
+import pytest
+
+from app.campaigns import closer, queries
+from app.kernel import clock, outgoing
+from app.kernel.db import transaction
+from tests.campaigns.conftest import draft
+
+LINKS = '<mj-text><a href="https://shop.test/a">One</a> <a href="https://shop.test/b">Two</a> <a href="https://shop.test/{{ contact.email }}">Own</a></mj-text>'
+
+
+def test_each_link_is_tried_once_and_what_does_not_answer_is_told():
+    asked = []
+
+    def ask(url):
+        asked.append(url)
+        if "gone" in url:
+            return 404
+        if "inside" in url:
+            raise outgoing.Forbidden("inside.test leads into a network that is not public.")
+        if "away" in url:
+            raise outgoing.NotSent("away.test did not answer: TimeoutError.")
+        return {"https://a.test/": 200, "https://shy.test/": 403, "https://broken.test/": 500}[url]
+
+    urls = ["https://a.test/", "https://a.test/", "https://gone.test/", "https://inside.test/", "https://away.test/",
+            "https://shy.test/", "https://broken.test/", "https://own.test/{{ contact.email }}"]  # fmt: skip
+    found = closer.look_at_links(urls, ask)
+    assert sorted(asked) == sorted(set(urls[:-1]))
+    assert [(one["url"], one["severity"]) for one in found] == [
+        ("https://gone.test/", "broken"),
+        ("https://inside.test/", "info"),
+        ("https://away.test/", "broken"),
+        ("https://broken.test/", "broken"),
+    ]
+
+
+def test_what_was_found_is_of_this_letter_and_for_a_day(made, clocks):
+    campaign = queries.get_campaign(made.where.id, made.campaign.id)
+
+    def titles():
+        return [(one.severity, one.title) for one in closer.checks_of(campaign.id, made.revision)]
+
+    assert titles() == [("warn", "Links not tried yet")]
+    broken = [{"url": "https://shop.test/a", "severity": "broken", "says": "The page is not there (404)."}]
+    with transaction():
+        closer.keep(campaign, made.revision, broken, {"score": 6.1, "limit": 5.0})
+    assert titles() == [
+        ("warn", "A link is broken: https://shop.test/a"),
+        ("warn", "SpamAssassin gives it 6.1 points; from 5 on it is spam"),
+    ]
+    with transaction():
+        closer.keep(campaign, made.revision, [], {"score": -0.5, "limit": 5.0})
+    assert [severity for severity, _ in titles()] == ["pass", "pass"]
+    assert closer.checks_of(campaign.id, made.revision + 1)[0].title == "Links not tried yet"
+    clocks.forward(timedelta(days=1, seconds=1))
+    assert titles() == [("warn", "Links not tried yet")]
+
+
+@pytest.fixture
+def clocks(monkeypatch):
+    class Clock:
+        ahead = timedelta()
+
+        def forward(self, by):
+            self.ahead += by
+
+    found, real = Clock(), clock.now
+    monkeypatch.setattr(closer.clock, "now", lambda: real() + found.ahead)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("says", "found"),
+    [
+        ("X-Spam-Status: No, score=1.3 required=5.0\\n\\ttests=HTML_MESSAGE\\n\\nbody", {"score": 1.3, "limit": 5.0}),
+        ("nothing that we know", None),
+    ],
+)
+def test_the_spam_filter_of_the_machine_is_asked_with_the_mail(tmp_path, monkeypatch, says, found):
+    program = tmp_path / "spamassassin"
+    program.write_text(f"#!/bin/sh\ncat > {tmp_path}/asked\nprintf '{says}'\n")
+    program.chmod(program.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(closer.shutil, "which", lambda name: str(program) if name == "spamassassin" else None)
+    assert closer.look_for_spam(b"From: a@b.test\r\n\r\nx") == found
+    assert (tmp_path / "asked").read_bytes().startswith(b"From: a@b.test")
+    monkeypatch.setattr(closer.shutil, "which", lambda _name: None)
+    assert closer.look_for_spam(b"x") is None
+
+
+def test_the_source_is_the_mail_as_it_goes_over_the_wire(staff, where, readers):
+    made = draft(where, inner=LINKS)
+    answer = staff.get(f"{made.path}/source")
+    assert answer.content_type == "text/plain; charset=utf-8"
+    mail = email.message_from_bytes(answer.data, policy=policy.default)
+    assert mail["Subject"] == "Three new coffees"
+    assert "One-Click" in mail["List-Unsubscribe-Post"]
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    assert "mara.lindqvist@example.org" in mail.get_body(("html",)).get_content()
+
+
+def test_the_review_tries_the_links_when_somebody_presses(staff, where, readers, monkeypatch):
+    made = draft(where, inner=LINKS)
+    path = f"{made.path}/review"
+    asked = []
+
+    def look(url, *, seconds):
+        asked.append((url, seconds))
+        return 404 if url.endswith("b") else 200
+
+    monkeypatch.setattr(outgoing, "look", look)
+    page = staff.get(path).text
+    assert "Links not tried yet" in page
+    assert asked == []
+    assert staff.post(f"{made.path}/closer", page=path).status_code == 303
+    assert sorted(url for url, _ in asked) == ["https://shop.test/a", "https://shop.test/b"]
+    page = staff.get(path).text
+    assert "A link is broken: https://shop.test/b" in page
+    assert "The page is not there (404)." in page
