@@ -1,20 +1,13 @@
-"""The MJML compiler in a process of its own: JSON in, JSON out, bounded in memory, time and output.
+"""The MJML compiler as a program of `app.content.limited`, in a process of its own.
 
-`app.content.warm` runs this file by its path, so it imports nothing but the standard library and mjml.
-It reads lines of ``{"source": ...}``, in which each merge tag is an opaque word, and answers each by a line of
-``{"html": ..., "problems": [{"line", "column", "severity", "message"}]}``. Whatever goes wrong inside becomes a problem
-with a line.
+It imports nothing but the standard library and mjml. It is asked ``{"source": ...}``, in which each merge tag is an
+opaque word, and answers ``{"html": ..., "problems": [{"line", "column", "severity", "message"}]}``. Whatever goes wrong
+inside becomes a problem with a line.
 """
 
 from __future__ import annotations
 
-import gc
-import json
-import os
 import re
-import resource
-import signal
-import sys
 import traceback
 from html.parser import HTMLParser
 from types import FrameType
@@ -25,8 +18,6 @@ TAGS: Final = 20_000
 OUTPUT_CHARACTERS: Final = 4 * 1024 * 1024
 MEMORY_OCTETS: Final = 1024 * 1024 * 1024
 CPU_SECONDS: Final = 10
-IDLE_SECONDS: Final = 120
-"""A compiler that nobody asks for so long gives its memory back."""
 
 MERGE_WORD: Final = re.compile(r"nodtag[0-9a-f]+z+")
 """What stands for a merge tag; `app.content.mjml` writes these words and puts the tags back."""
@@ -246,41 +237,12 @@ def _line_of(source: str, name: str, given: dict[str, Any]) -> int:
     return best[1]
 
 
-def compile_one(line: bytes) -> None:
-    """Compile one source within limits, write the result to standard output."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_OCTETS, MEMORY_OCTETS))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    html, problems = compile_source(json.loads(line)["source"])
-    answer = json.dumps({"html": html, "problems": problems}).encode() + b"\n"
-    while answer:
-        answer = answer[os.write(sys.stdout.fileno(), answer) :]
+def load() -> None:
+    """Bring the engine, once for all that is compiled."""
+    import mjml.parser  # noqa: F401
 
 
-def main() -> None:
-    """One line of standard input after the other, each in a process of its own; ends when nobody asks for a while.
-
-    An answer is one line, too: ``{}`` where a limit ended the process.
-    """
-    import mjml.parser  # noqa: F401  loaded once, for all that is forked
-
-    gc.collect()
-    gc.freeze()
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(IDLE_SECONDS)
-    while line := sys.stdin.buffer.readline():
-        signal.alarm(0)
-        child = os.fork()
-        if not child:
-            try:
-                compile_one(line)
-            finally:
-                os._exit(1 if sys.exc_info()[0] else 0)
-        _, status = os.waitpid(child, 0)
-        if status:
-            os.write(sys.stdout.fileno(), b"{}\n")
-        signal.alarm(IDLE_SECONDS)
-
-
-if __name__ == "__main__":
-    main()
+def work(asked: dict[str, Any]) -> dict[str, Any]:
+    """Compile one source."""
+    html, problems = compile_source(asked["source"])
+    return {"html": html, "problems": problems}

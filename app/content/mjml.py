@@ -264,12 +264,12 @@ def _google(source: str) -> Problem:
     return Problem(1, 1, "error", message)
 
 
-_warm = Warm()
+_warm = Warm("compiler.py")
 
 
 def _run(text: str) -> dict[str, Any] | None:
     """Compile in a child; None when a limit stopped it."""
-    return _warm.run(text, WALL_SECONDS)
+    return _warm.run({"source": text}, WALL_SECONDS)
 
 
 class _Results:

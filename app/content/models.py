@@ -120,16 +120,29 @@ class Picture(Base):
     """A picture in letters; its key is made from its bytes, so its address never shows another one."""
 
     __tablename__ = "pictures"
-    __table_args__ = (UniqueConstraint("workspace_id", "key"), Index("ix_pictures_key", "key"))
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "key"),
+        Index("ix_pictures_key", "key"),
+        Index("ix_pictures_workspace_id_created_at", "workspace_id", "created_at", "id"),
+        Index("ix_pictures_workspace_id_origin", "workspace_id", "origin"),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     key: Mapped[str] = mapped_column(Text(collation="C"))
+    origin: Mapped[str | None] = mapped_column(Text(collation="C"))
+    """The key of the file that it was made from, so that the same file gives the same picture."""
     name: Mapped[str] = mapped_column(Text)
+    alt: Mapped[str] = mapped_column(Text, server_default="")
+    """What those read who do not see it, where a letter says nothing else."""
+    folded: Mapped[str] = mapped_column(Text(collation="C"), server_default="")
+    """Both, as they are searched."""
     kind: Mapped[str] = mapped_column(Text(collation="C"))
     """png, jpeg, gif or webp."""
     width: Mapped[int] = mapped_column(Integer)
     height: Mapped[int] = mapped_column(Integer)
+    shown_width: Mapped[int | None] = mapped_column(Integer)
+    """Pixels that it takes in a letter; it may have twice as many, for sharp screens. None: all of its own, up to 600."""
     data: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[UUID | None] = mapped_column(Uuid)

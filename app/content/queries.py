@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select, tuple_
 
+from app.contacts.rules import fold_name
 from app.content.models import Letter, LetterPublication, LetterVersion, Picture
 from app.kernel.db import session
-from app.kernel.errors import NotFound
+from app.kernel.errors import BadRequest, NotFound
+from app.kernel.paging import Page, read_position, turn
+from app.kernel.patterns import like
+
+PICTURES_OF_A_PAGE: Final = 24
+MAX_QUERY: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +141,71 @@ def find_publication(version_id: UUID) -> LetterPublication | None:
     return session().execute(query).scalar_one_or_none()
 
 
-def list_pictures(workspace_id: UUID, limit: int = 60) -> Sequence[Picture]:
-    """The pictures of a workspace without their bytes, newest first."""
+def list_pictures(
+    workspace_id: UUID, q: str = "", cursor: str = "", limit: int = PICTURES_OF_A_PAGE
+) -> Page[Picture]:
+    """A page of the pictures of a workspace without their bytes, newest first.
+
+    Args:
+        workspace_id: whose they are.
+        q: stands in their name or their alt text, with capitals and accents or without.
+        cursor: of the page before or after.
+        limit: rows of a page.
+
+    Raises:
+        BadRequest: the cursor is not one of ours.
+    """
+    at = read_position(cursor, str, str)
     query = select(Picture).where(Picture.workspace_id == workspace_id)
-    return (
-        session().execute(query.order_by(Picture.created_at.desc(), Picture.id).limit(limit)).scalars().all()
+    if words := " ".join("".join(one for one in q[:MAX_QUERY] if one.isprintable()).split()):
+        query = query.where(Picture.folded.like(f"%{like(fold_name(words))}%"))
+    is_back = at is not None and at.is_back
+    if at is not None:
+        row, place = tuple_(Picture.created_at, Picture.id), tuple_(*_place(*at.values))
+        query = query.where(row > place if is_back else row < place)
+    order = (Picture.created_at, Picture.id) if is_back else (Picture.created_at.desc(), Picture.id.desc())
+    rows = session().execute(query.order_by(*order).limit(limit + 1)).scalars().all()
+    return turn(rows, limit, at, lambda picture: (picture.created_at.isoformat(), str(picture.id)))
+
+
+def _place(moment: str, picture_id: str) -> tuple[datetime, UUID]:
+    try:
+        at = datetime.fromisoformat(moment)
+        found = UUID(picture_id)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise BadRequest("That page link is not whole. Go back to the first page.")
+    return at, found
+
+
+def get_picture(workspace_id: UUID, picture_id: UUID) -> Picture:
+    """A picture of a workspace.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    query = select(Picture).where(Picture.workspace_id == workspace_id, Picture.id == picture_id)
+    found = session().execute(query).scalar_one_or_none()
+    if found is None:
+        raise NotFound("This picture is not here.")
+    return found
+
+
+def octets_of(pictures: Sequence[Picture]) -> dict[UUID, int]:
+    """How many octets each picture has; PostgreSQL knows that without reading them."""
+    query = select(Picture.id, func.octet_length(Picture.data)).where(
+        Picture.id.in_([picture.id for picture in pictures])
     )
+    return {picture_id: int(octets) for picture_id, octets in session().execute(query)}
+
+
+def find_picture_of(workspace_id: UUID, origin: str) -> Picture | None:
+    """The oldest picture that was made from a file with this key, or is that file itself."""
+    query = select(Picture).where(
+        Picture.workspace_id == workspace_id, or_(Picture.origin == origin, Picture.key == origin)
+    )
+    return session().execute(query.order_by(Picture.created_at).limit(1)).scalar_one_or_none()
 
 
 def find_picture(workspace_id: UUID, key: str) -> Picture | None:

@@ -16,7 +16,7 @@ from app.content import queries, service
 from app.content.mjml import EMAILS
 from app.kernel.db import session as current
 from app.kernel.db import transaction
-from tests.support import accounts, letters, make
+from tests.support import accounts, images, letters, make
 
 JSON = {"Accept": "application/json"}
 
@@ -370,22 +370,13 @@ def _public_id(place) -> str:
 # --- Pictures ---------------------------------------------------------------------------------------------------
 
 
-def png(width: int = 8, height: int = 8) -> bytes:
-    return (
-        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
-        + width.to_bytes(4, "big")
-        + height.to_bytes(4, "big")
-        + b"\x08\x06"
-    )
-
-
 def test_a_picture_is_kept_and_shown_to_everybody(inside, place, made):
     page = inside.get(f"/letters/{made.id}").text
 
     def post(**more):
         form = {
             "csrf": accounts.csrf_of(page),
-            "picture": (io.BytesIO(png(1200, 800)), "harbour.html", "text/html"),
+            "picture": (io.BytesIO(images.png(1200, 800)), "harbour.html", "text/html"),
         }
         path = f"/letters/{made.id}/pictures"
         return inside.post(path, data=form, content_type="multipart/form-data", **more)
@@ -398,12 +389,12 @@ def test_a_picture_is_kept_and_shown_to_everybody(inside, place, made):
     url = re.search(r'src="([^"]+\.png)"', shown_by)[1]
     path = "/" + url.split("/", 3)[3]
     shown = inside.get(path)
-    assert shown.data == png(1200, 800)
+    assert images.decoded(shown.data).size == (1200, 800)
     assert shown.content_type == "image/png"
     assert shown.headers["X-Content-Type-Options"] == "nosniff"
     assert "immutable" in shown.headers["Cache-Control"]
     assert inside.get(path.replace(".png", ".gif")).status_code == 404
-    assert len(queries.list_pictures(place.id)) == 1
+    assert len(queries.list_pictures(place.id).rows) == 1
     by_hand = post()
     assert by_hand.status_code == 303
     assert url in inside.get(by_hand.headers["Location"]).text

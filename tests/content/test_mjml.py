@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.content import compiler
+from app.content import compiler, limited
 from app.content import mjml as wrapper
 from app.content.colours import Colours
 from app.content.compiler import DEPTH, ENDING_TAGS, TAGS
@@ -215,9 +215,10 @@ def test_a_mail_that_grows_too_large_in_compiling_is_refused(monkeypatch: pytest
 
 LIMITED = """
 import resource, runpy, sys
-compiler = runpy.run_path(sys.argv[1])
-compiler["compile_one"](sys.stdin.buffer.readline())
-for name, act in (("memory", lambda: bytearray(compiler["MEMORY_OCTETS"])), ("file", lambda: open(sys.argv[2], "wb", 0).write(b"x"))):
+limited = runpy.run_path(sys.argv[1])
+program = limited["program_of"](sys.argv[2])
+limited["work_once"](program, sys.stdin.buffer.readline())
+for name, act in (("memory", lambda: bytearray(program.MEMORY_OCTETS)), ("file", lambda: open(sys.argv[3], "wb", 0).write(b"x"))):
     try:
         act()
     except (MemoryError, OSError):
@@ -228,7 +229,7 @@ print(resource.getrlimit(resource.RLIMIT_CPU)[0], file=sys.stderr)
 
 def test_the_compilers_process_gets_no_more_than_its_share(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-I", "-B", "-W", "ignore", "-c", LIMITED, compiler.__file__, str(tmp_path / "new")],
+        [sys.executable, "-I", "-B", "-W", "ignore", "-c", LIMITED, limited.__file__, compiler.__file__, str(tmp_path / "new")],
         input=json.dumps({"source": mail("<mj-text>a</mj-text>")}).encode(),
         capture_output=True,
         check=False,
@@ -263,19 +264,19 @@ def test_our_list_of_text_components_is_that_of_the_compiler() -> None:
 
 
 def test_a_compiler_that_was_killed_is_followed_by_another_and_none_outlives_its_limits() -> None:
-    warm = Warm()
-    first = warm.run(mail("<mj-text>one</mj-text>"), 10)
+    warm = Warm("compiler.py")
+    first = warm.run({"source": mail("<mj-text>one</mj-text>")}, 10)
     (waiting,) = warm._idle
-    assert warm.run(mail("<mj-text>two</mj-text>"), 10)
+    assert warm.run({"source": mail("<mj-text>two</mj-text>")}, 10)
     assert [found.pid for found in warm._idle] == [waiting.pid], "it waits for the next"
     os.killpg(waiting.pid, signal.SIGKILL)
     waiting.wait()
-    assert warm.run(mail("<mj-text>one</mj-text>"), 10) == first
-    assert warm.run(mail("<mj-text>two</mj-text>"), 0.0) is None
+    assert warm.run({"source": mail("<mj-text>one</mj-text>")}, 10) == first
+    assert warm.run({"source": mail("<mj-text>two</mj-text>")}, 0.0) is None
     assert warm._idle == [], "whatever it was at has ended with it"
     with ThreadPoolExecutor(6) as threads:
         sources = [mail(f"<mj-text>{number}</mj-text>") for number in range(12)]
-        answers = list(threads.map(lambda source: warm.run(source, 10), sources))
+        answers = list(threads.map(lambda source: warm.run({"source": source}, 10), sources))
     assert all(f">{number}<" in answer["html"] for number, answer in enumerate(answers))
     assert len(warm._idle) <= MOST
     warm.close()

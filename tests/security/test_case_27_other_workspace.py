@@ -24,7 +24,7 @@ from app.evidence.rules import TargetKind
 from app.forms import queries as forms
 from app.kernel.db import Base, transaction
 from app.kernel.http.guards import guard_of
-from tests.support import make
+from tests.support import images, make
 from tests.support.accounts import Account, csrf_of, make_member, sign_in
 from tests.support.routes import SOME_UUID
 
@@ -77,6 +77,12 @@ def _file(where: make.Place) -> UUID:
     return files.add(where.id, who.id, "contract.pdf", b"%PDF-1.7", by=where.owner_id).id
 
 
+def _picture(where: make.Place) -> UUID:
+    from app.content import service as content
+
+    return content.add_picture(where.id, "mara.png", images.png()).id
+
+
 def _company(where: make.Place) -> UUID:
     from app.groups import service as groups
     from app.groups.rules import Details, Kind
@@ -123,6 +129,7 @@ MAKERS = {
     "merge_id": _merge,
     "other_id": lambda where: make.person(where.id).id,
     "note_id": _note,
+    "picture_id": _picture,
     "segment_id": _segment,
     "tag_id": _tag,
     "target_id": lambda where: evidence.add_target(where.id, TargetKind.MAIL, "seals@ostkai.example", by=where.owner_id),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -18,9 +17,10 @@ from app.content.blocks.writing import Block, Fault
 from app.content.letters import declared
 from app.content.pages import blueprint, looks
 from app.content.pages.looks import Look
-from app.content.pictures import OCTETS
-from app.content.service import add_picture, blocks
+from app.content.pages.taking import taken
+from app.content.service import blocks
 from app.content.service.drafts import MAX_LINE
+from app.kernel.db import transaction
 from app.kernel.errors import BadInput
 from app.kernel.http import guards
 from app.kernel.http.actor import Actor, current_actor
@@ -147,17 +147,13 @@ def change_block(letter_id: UUID, block_id: str) -> Response:
 
 
 @blueprint.post("/letters/<uuid:letter_id>/blocks/<block_id>/picture")
-@guards.member("campaigns.write")
+@guards.member("campaigns.write", in_slices=True)
 def bring_picture(letter_id: UUID, block_id: str) -> Response:
     """A new picture into a field of a block; ``field`` is the input's name."""
-    actor = _actor(letter_id)
+    with transaction():
+        actor = _actor(letter_id)
     values = posted(Seen())
-    file = request.files.get("picture")
-    if file is None:
-        raise BadInput(fields={"picture": "Choose a picture."})
-    with closing(file):
-        data = file.stream.read(OCTETS + 1)
-    picture = add_picture(actor.workspace_id, file.filename or "picture", data, by=actor.id)
+    picture = taken()
     url, name = places.picture(picture.key, picture.kind), request.form.get("field", "")
 
     def act(before: list[Block]) -> list[Block]:
@@ -165,10 +161,11 @@ def bring_picture(letter_id: UUID, block_id: str) -> Response:
         kind = find_kind(found.kind) if found else None
         if found is None or kind is None:
             return acts.remove(before, block_id)
-        form = flat(kind.fields, found.values) | {f"{name}-src": url}
+        form = _with_picture(flat(kind.fields, found.values), name, url, picture.alt)
         return acts.change(before, block_id, posting.read(kind.fields, form), found.only)
 
-    blocks.edit(actor.workspace_id, letter_id, act, revision=values["revision"], by=actor.id)
+    with transaction():
+        blocks.edit(actor.workspace_id, letter_id, act, revision=values["revision"], by=actor.id)
     return _to(letter_id, values["back"], block_id)
 
 
@@ -265,10 +262,22 @@ def _filled(before: list[Block], block_id: str) -> list[Block]:
     form = dict(request.form.items())
     if use := form.get("use", ""):
         name, _, url = use.partition(" ")
-        form[f"{name}-src"] = url
+        form = _with_picture(form, name, url, _alt_of(url))
     values = posting.read(kind.fields, form)
     _change_items(kind.fields, values, form.get("act", ""))
     return acts.change(before, block_id, values, _asked(form))
+
+
+def _with_picture(form: Mapping[str, str], name: str, url: str, alt: str) -> dict[str, str]:
+    """The inputs with another picture and what the library says that it shows; without that the words stay."""
+    return {**form, f"{name}-src": url, f"{name}-alt": alt or form.get(f"{name}-alt", "")}
+
+
+def _alt_of(url: str) -> str:
+    """What the library knows of one of our pictures."""
+    key = url.rpartition("/")[2].partition(".")[0]
+    found = queries.find_picture(current_actor().workspace_id, key)
+    return found.alt if found and url == places.picture(found.key, found.kind) else ""
 
 
 def _change_items(fields: Sequence[Field], values: dict[str, Any], act: str) -> None:
@@ -349,8 +358,8 @@ def _only(look: Look, block: Block) -> dict[str, Any]:
 
 
 def _pictures(workspace_id: UUID) -> list[dict[str, str]]:
-    found = queries.list_pictures(workspace_id, PICTURES_AT_HAND)
-    return [{"url": places.picture(one.key, one.kind), "name": one.name} for one in found]
+    found = queries.list_pictures(workspace_id, limit=PICTURES_AT_HAND)
+    return [{"url": places.picture(one.key, one.kind), "name": one.name} for one in found.rows]
 
 
 def _has_picture(field: Field) -> bool:

@@ -1,8 +1,9 @@
-"""Pictures: brought by those who write, seen by everybody who has a mail with them."""
+"""Pictures as letters show them: brought into one by its author, seen by everybody who has a mail with them."""
 
 from __future__ import annotations
 
-from contextlib import closing
+from html import escape
+from typing import Any
 from uuid import UUID
 
 from flask import Response, jsonify, make_response, redirect, request, url_for
@@ -10,39 +11,52 @@ from flask import Response, jsonify, make_response, redirect, request, url_for
 from app.content import designs, places, queries
 from app.content.models import Picture
 from app.content.pages import blueprint
-from app.content.pictures import MIME, OCTETS
-from app.content.service import add_picture
-from app.kernel.errors import BadInput, NotFound
+from app.content.pages.taking import taken
+from app.content.pictures import LETTER, MIME
+from app.kernel.db import transaction
+from app.kernel.errors import NotFound
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.kernel.http.problems import wants_json
 
 
 @blueprint.post("/letters/<uuid:letter_id>/pictures")
-@guards.member("campaigns.write")
+@guards.member("campaigns.write", in_slices=True)
 def add(letter_id: UUID) -> Response:
     """Keep a picture; scripts get the MJML that shows it, people the editor with it."""
-    actor = current_actor()
-    queries.get_letter(actor.workspace_id, letter_id)
-    file = request.files.get("picture")
-    if file is None:
-        raise BadInput(fields={"picture": "Choose a picture."})
-    with closing(file):
-        # One octet more than allowed is read, so that a file that is too large is told from one that just fits.
-        data = file.stream.read(OCTETS + 1)
-    picture = add_picture(actor.workspace_id, file.filename or "picture", data, by=actor.id)
+    with transaction():
+        queries.get_letter(current_actor().workspace_id, letter_id)
+    picture = taken()
     if wants_json():
-        return make_response(jsonify(mjml=mjml_of(picture)), 201)
+        return make_response(jsonify(mjml=mjml_of(picture), **told(picture)), 201)
     back = url_for(
         "content.edit", letter_id=letter_id, picture=picture.key, back=request.form.get("back") or None
     )
     return make_response(redirect(back, 303))
 
 
+def shown_width(picture: Picture) -> int:
+    """Pixels that it takes in a letter."""
+    return picture.shown_width or min(picture.width, LETTER)
+
+
 def mjml_of(picture: Picture) -> str:
-    """How a picture is shown in a letter; its alt text is for the author to write."""
+    """How a picture is shown in a letter, with the alt text that is known of it."""
     url = places.picture(picture.key, picture.kind)
-    return f'<mj-image src="{url}" alt="" width="{min(picture.width, 600)}px" />'
+    return f'<mj-image src="{url}" alt="{escape(picture.alt)}" width="{shown_width(picture)}px" />'
+
+
+def told(picture: Picture) -> dict[str, Any]:
+    """What scripts get: key, url, name, alt, width and height of its pixels, and the width that it takes in a letter."""
+    return {
+        "key": picture.key,
+        "url": places.picture(picture.key, picture.kind),
+        "name": picture.name,
+        "alt": picture.alt,
+        "width": picture.width,
+        "height": picture.height,
+        "shown_width": shown_width(picture),
+    }
 
 
 @blueprint.get("/pictures/<key>.<kind>")

@@ -9,6 +9,7 @@ from app.content.places import archive as archive_url
 from app.content.places import base as base_url
 from app.content.places import web_view as web_view_url
 from app.content.plaintext import to_text as text_of_page
+from app.content.queries import get_picture, list_pictures
 from app.content.readers import (
     OWN_NAMES,
     Own,
@@ -69,10 +70,12 @@ __all__ = [
     "designs",
     "draft_of",
     "freeze_version",
+    "get_picture",
     "header_lines",
     "link_targets",
     "links_of_draft",
     "list_designs",
+    "list_pictures",
     "one_line",
     "preview",
     "preview_draft",

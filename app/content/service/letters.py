@@ -10,9 +10,10 @@ from app.content import places, queries
 from app.content.blocks.writing import Block
 from app.content.designs import Design
 from app.content.models import Letter, LetterVersion
+from app.content.pictures import as_it_is
 from app.content.service.blocks import begin, blocks_of, turn_into_code
 from app.content.service.drafts import hold_letter, keep_draft, plain_name, whole_source
-from app.content.service.pictures import add_picture
+from app.content.service.pictures import keep_picture
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.ids import uuid7
@@ -119,5 +120,5 @@ def restore_version(workspace_id: UUID, letter_id: UUID, number: int, *, by: UUI
 
 
 def _hosted(workspace_id: UUID, file: str, by: UUID | None) -> str:
-    picture = add_picture(workspace_id, file, starters.picture_file(file).read_bytes(), by=by)
+    picture = keep_picture(workspace_id, file, as_it_is(starters.picture_file(file).read_bytes()), by=by)
     return places.picture(picture.key, picture.kind)
