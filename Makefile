@@ -5,7 +5,7 @@ VENV := .venv/bin
 TESTS ?= tests
 PYTEST_ARGUMENTS ?=
 
-BENCHES := bench-send bench-permission bench-people
+BENCHES := bench-send bench-permission bench-people bench-content
 
 .PHONY: help run doctor flask setup test test-bench test-setup check style types imports setup-for-tests lock faults bench $(BENCHES)
 

@@ -6,7 +6,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, ForeignKey, Index, Integer, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -83,3 +95,50 @@ class CampaignLook(Base):
     links: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
     spam: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     looked_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class CampaignShare(Base):
+    """A part of a large mailing: the people of one receiver, country or device, as they were counted last."""
+
+    __tablename__ = "campaign_shares"
+
+    mailing_no: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    by: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    place: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    """From 1, the largest first; the last one holds all others."""
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    value: Mapped[str] = mapped_column(Text)
+    """Empty: those of whom it is not known."""
+    people: Mapped[int] = mapped_column(BigInteger)
+    sent: Mapped[int] = mapped_column(BigInteger)
+    failed: Mapped[int] = mapped_column(BigInteger)
+    opened: Mapped[int] = mapped_column(BigInteger)
+    clicked: Mapped[int] = mapped_column(BigInteger)
+
+
+class CampaignCounting(Base):
+    """When the parts of a large mailing were counted last, how long that took, and how far it was then."""
+
+    __tablename__ = "campaign_countings"
+
+    mailing_no: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    counted_at: Mapped[datetime] = mapped_column(Instant)
+    seconds: Mapped[float] = mapped_column(Double)
+    basis: Mapped[str] = mapped_column(Text)
+    """The sums of that moment: as long as they are the same, so are the parts."""
+
+
+class ReportLink(Base):
+    """An address under which everybody may read a report, without its people, until a day."""
+
+    __tablename__ = "report_links"
+    __table_args__ = (Index("ix_report_links_campaign_id", "campaign_id"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaigns.id"))
+    created_by: Mapped[UUID | None] = mapped_column(Uuid)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -15,18 +15,18 @@ from app.campaigns.models import Campaign
 from app.campaigns.rules import LEFT_OUT, MAILING_STATES, Progress, Reckoning, State, state_of
 from app.consent.queries.gate import VETOED, gate_sql
 from app.delivery import queries as outbox
-from app.delivery.rules import WORDS, MessageState, Word
+from app.delivery.queries import Counted, Recipient
+from app.delivery.rules import Leaving, MessageState, Refusal, Word
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import Conflict, NotFound, Unavailable
 from app.kernel.paging import Page, decode_cursor, encode_cursor
 from app.kernel.shared import Shared
 from app.segments import queries as segments
+from app.tracking import queries as tracking
 
 PAGE_ROWS = 25
 PEOPLE_ROWS = 50
-LEFT_WITHIN = timedelta(days=7)
-"""Whoever leaves so soon after a mail left because of it, as far as anybody can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,10 @@ _NEWER = text(_STANDING + _LISTED + " AND c.id > :id ORDER BY c.id LIMIT :limit"
 _BETWEEN = text(
     _STANDING + " AND c.archived_at IS NULL AND coalesce(m.send_at, m.created_at) >= :start"
     " AND coalesce(m.send_at, m.created_at) < :stop ORDER BY at, c.id LIMIT 500"
+)
+_FORMER = text(
+    _STANDING + " AND c.archived_at IS NULL AND m.frozen_at < :before AND c.id <> :id AND m.audience > 0"
+    " ORDER BY m.frozen_at DESC, c.id DESC LIMIT :limit"
 )
 _STATES = text(
     "SELECT coalesce(m.state, 'draft'), count(*) FROM campaigns c LEFT JOIN mailings m ON m.no = c.mailing_no"
@@ -160,6 +164,12 @@ def list_between(workspace_id: UUID, first: date, last: date, zone: str) -> list
     return [_standing(row) for row in session().execute(_BETWEEN, values)]
 
 
+def list_former(workspace_id: UUID, standing: Standing, limit: int) -> list[Standing]:
+    """Campaigns whose audience was made before that of this one, the newest first."""
+    values = {"workspace_id": workspace_id, "id": standing.id, "before": standing.frozen_at, "limit": limit}
+    return [_standing(row) for row in session().execute(_FORMER, values)]
+
+
 def _standing(row: Row[Any]) -> Standing:
     if row.mailing_no is None:
         return Standing(
@@ -174,75 +184,39 @@ def _standing(row: Row[Any]) -> Standing:
     )  # fmt: skip
 
 
-# 1,000,000 messages are counted in 0.2 to 0.4 s (two cores; 0.6 s right after all of them have changed), so those who
-# look share a count. It is made over the rows themselves: numbers kept beside them could go astray.
-_SUMS = text(
-    "SELECT m.mailing_no, m.state, count(*), count(*) FILTER (WHERE m.done_at > :since),"
-    " least(60, extract(epoch FROM CAST(:now AS timestamptz) - g.frozen_at))"
-    " FROM messages m JOIN mailings g ON g.no = m.mailing_no"
-    " WHERE m.mailing_no = ANY(:nos) AND m.workspace_id = :workspace_id GROUP BY m.mailing_no, m.state, g.frozen_at"
-)
-_looks: Shared[Progress] = Shared()
+_looks: Shared[Counted] = Shared()
 LEAST_SECONDS = 10.0
 """A rate says nothing about less."""
 
 
-def progress_of(workspace_id: UUID, mailing_nos: Collection[int]) -> dict[int, Progress]:
-    """How far these mailings are; the rate is that of the last minute.
+def count_ends(workspace_id: UUID, mailing_nos: Collection[int]) -> dict[int, Counted]:
+    """How the messages of these mailings ended, each mailing at one moment.
 
-    Up to 20,000 people it is of this moment, beyond that up to a second old for each further 200,000. The numbers of
-    a mailing are always of one moment.
+    A large mailing whose messages were just moved is counted over them, for all who look and up to some seconds old.
     """
     found = {number: _looks.find((workspace_id, number)) for number in mailing_nos}
-    counted = _count(workspace_id, [number for number, known in found.items() if known is None])
-    return {number: known or counted[number] for number, known in found.items()}
+    counted = outbox.count_ends(workspace_id, [number for number, known in found.items() if known is None])
+    kept = {number: _looks.keep((workspace_id, number), one, one.looked_at) for number, one in counted.items()}
+    return {number: known or kept[number] for number, known in found.items()}
 
 
-def _count(workspace_id: UUID, mailing_nos: Sequence[int]) -> dict[int, Progress]:
-    now = clock.now()
-    values = {"nos": mailing_nos, "now": now, "since": now - timedelta(minutes=1), "workspace_id": workspace_id}
-    words = {number: dict.fromkeys(Word, 0) for number in mailing_nos}
-    rates = dict.fromkeys(mailing_nos, 0.0)
-    for number, state, count, lately, seconds in session().execute(_SUMS, values) if mailing_nos else ():
-        words[number][WORDS[MessageState(state)]] += count
-        rates[number] += lately * 60 / max(LEAST_SECONDS, float(seconds or 60))
-    return {
-        number: _looks.keep(
-            (workspace_id, number),
-            Progress(
-                counts[Word.WAITING], counts[Word.SENT], counts[Word.SKIPPED], counts[Word.FAILED],
-                counts[Word.UNKNOWN], round(rates[number]),
-            ),
-            sum(counts.values()),
-        )
-        for number, counts in words.items()
-    }  # fmt: skip
+def progress_of(workspace_id: UUID, mailing_nos: Collection[int]) -> dict[int, Progress]:
+    """How far these mailings are; the rate is that of the last minute. The numbers of a mailing are of one moment."""
+    return {number: progress(found) for number, found in count_ends(workspace_id, mailing_nos).items()}
 
 
-_CLICKED = text(
-    "SELECT mailing_no, count(DISTINCT n) FROM signals WHERE workspace_id = :workspace_id"
-    " AND mailing_no = ANY(:nos) AND n IS NOT NULL AND kind = 'click' AND verdict = 'human' GROUP BY mailing_no"
-)
+def progress(counted: Counted) -> Progress:
+    """The same of what was counted."""
+    words = counted.words
+    return Progress(
+        words[Word.WAITING], words[Word.SENT], words[Word.SKIPPED], words[Word.FAILED], words[Word.UNKNOWN],
+        round(counted.lately * 60 / max(LEAST_SECONDS, counted.frozen_seconds)),
+    )  # fmt: skip
 
 
 def clicked(workspace_id: UUID, mailing_nos: Collection[int]) -> dict[int, int]:
-    """People who clicked by hand, by mailing."""
-    if not mailing_nos:
-        return {}
-    rows = session().execute(_CLICKED, {"workspace_id": workspace_id, "nos": list(mailing_nos)})
-    return {number: count for number, count in rows}  # noqa: C416  rows, not pairs
-
-
-_READERS = text(
-    "SELECT count(DISTINCT n), count(DISTINCT n) FILTER (WHERE kind = 'click') FROM signals"
-    " WHERE workspace_id = :workspace_id AND mailing_no = :no AND n IS NOT NULL AND verdict = 'human'"
-)
-
-
-def count_readers(workspace_id: UUID, mailing_no: int) -> tuple[int, int]:
-    """People who opened by hand, and those of them who clicked: who clicks has opened."""
-    row = session().execute(_READERS, {"workspace_id": workspace_id, "no": mailing_no}).one()
-    return row[0], row[1]
+    """People who clicked by hand, by mailing; mailings without any are missing."""
+    return {number: found.clicked for number, found in tracking.count_readers(workspace_id, mailing_nos).items()}
 
 
 _NARROWED = "/* narrowed */"
@@ -349,7 +323,40 @@ def name_people(workspace_id: UUID, ids: Collection[UUID]) -> dict[UUID, tuple[s
 
 def list_messages(workspace_id: UUID, mailing_no: int, word: Word, cursor: str = "") -> Page[ListedPerson]:
     """People of a mailing whose message stands under this word, in the order of the mailing."""
-    page = outbox.list_people(workspace_id, mailing_no, word, cursor)
+    return _recipients(outbox.list_people(workspace_id, mailing_no, word, cursor))
+
+
+def list_refused(workspace_id: UUID, mailing_no: int, refusal: Refusal, cursor: str = "") -> Page[ListedPerson]:
+    """People whom a mailing did not reach for a reason of this class, in the order of the mailing."""
+    return _recipients(outbox.list_refused(workspace_id, mailing_no, refusal, cursor))
+
+
+def list_of_domain(workspace_id: UUID, mailing_no: int, domain: str, cursor: str = "") -> Page[ListedPerson]:
+    """People of a mailing at one receiver, in the order of the mailing."""
+    return _recipients(outbox.list_of_domain(workspace_id, mailing_no, domain, cursor))
+
+
+_OF_COUNTRY = text(
+    "SELECT m.n, m.contact_id, m.done_at FROM messages m JOIN contacts c ON c.id = m.contact_id"
+    " AND c.workspace_id = m.workspace_id WHERE m.workspace_id = :workspace_id AND m.mailing_no = :no"
+    " AND upper(c.fields ->> :field) = :country AND m.n > :after ORDER BY m.n LIMIT :limit"
+)
+
+
+def list_of_country(workspace_id: UUID, mailing_no: int, field: str, country: str, cursor: str = "") -> Page[ListedPerson]:
+    """People of a mailing whose own field says this country."""
+    values = {
+        "workspace_id": workspace_id, "no": mailing_no, "field": field, "country": country,
+        "after": decode_cursor(cursor, int)[0] if cursor else 0, "limit": PEOPLE_ROWS + 1,
+    }  # fmt: skip
+    found = session().execute(_OF_COUNTRY, values).all()
+    shown = found[:PEOPLE_ROWS]
+    names = name_people(workspace_id, [row.contact_id for row in shown])
+    rows = [ListedPerson(row.contact_id, *names.get(row.contact_id, ("", "")), country, row.done_at) for row in shown]
+    return Page(rows, encode_cursor(shown[-1].n) if len(found) > PEOPLE_ROWS else None)
+
+
+def _recipients(page: Page[Recipient]) -> Page[ListedPerson]:
     rows = [
         ListedPerson(
             one.contact_id,
@@ -365,38 +372,9 @@ def list_messages(workspace_id: UUID, mailing_no: int, word: Word, cursor: str =
     return Page(rows, page.next_cursor)
 
 
-_LEAVING = """
-FROM messages m WHERE m.workspace_id = :workspace_id AND m.mailing_no = :no AND m.began_at IS NOT NULL
-AND EXISTS (SELECT FROM consent_events e WHERE e.workspace_id = m.workspace_id AND e.contact_id = m.contact_id
-  AND e.kind IN ('withdrawn', 'objected') AND e.received_at >= m.began_at
-  AND e.received_at < m.began_at + CAST(:within AS interval))
-"""
-_COUNT_LEFT = text("SELECT count(*)" + _LEAVING)
-_LIST_LEFT = text(
-    "SELECT m.n, m.contact_id, m.began_at" + _LEAVING + " AND m.n > :after ORDER BY m.n LIMIT :limit"
-)
-
-
-def count_left(workspace_id: UUID, mailing_no: int) -> int:
-    """People who left within a week after this mail began to leave for them."""
-    values = {"workspace_id": workspace_id, "no": mailing_no, "within": LEFT_WITHIN}
-    count: int = session().execute(_COUNT_LEFT, values).scalar_one()
-    return count
-
-
-def list_left(workspace_id: UUID, mailing_no: int, cursor: str = "") -> Page[ListedPerson]:
-    """The people of ``count_left``."""
-    values = {
-        "workspace_id": workspace_id, "no": mailing_no, "within": LEFT_WITHIN,
-        "after": decode_cursor(cursor, int)[0] if cursor else 0, "limit": PEOPLE_ROWS + 1,
-    }  # fmt: skip
-    found = session().execute(_LIST_LEFT, values).all()
-    shown = found[:PEOPLE_ROWS]
-    people = name_people(workspace_id, [row.contact_id for row in shown])
-    rows = [
-        ListedPerson(
-            row.contact_id, *people.get(row.contact_id, ("", "")), "left within a week", row.began_at
-        )
-        for row in shown
-    ]
-    return Page(rows, encode_cursor(shown[-1].n) if len(found) > PEOPLE_ROWS else None)
+def list_leavings(workspace_id: UUID, mailing_no: int, kind: Leaving, cursor: str = "") -> Page[ListedPerson]:
+    """People who left within a week after a mailing, or who complained."""
+    page = outbox.list_leavings(workspace_id, mailing_no, kind, cursor)
+    note = "left within a week" if kind is Leaving.LEFT else "complained"
+    rows = [ListedPerson(one.contact_id, one.name, one.address, note, one.at) for one in page.rows]
+    return Page(rows, page.next_cursor)

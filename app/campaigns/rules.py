@@ -16,6 +16,8 @@ LETTER_TEST: Final = "letter-test"
 """The system mail that shows a letter to somebody who works here."""
 DELAYS: Final = ((0, "None: they leave at once"), (60, "1 minute"), (600, "10 minutes"), (3600, "1 hour"))
 """Time to change one's mind, in seconds, with its words."""
+LINK_DAYS: Final = (7, 30, 90)
+"""So long a link to a report may work for everybody."""
 FARTHEST: Final = timedelta(days=366)
 HOURS_IN_CHART: Final = 48
 DAYS_IN_CHART: Final = 31

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import fields, pre_load, validate
 
-from app.campaigns.rules import DELAYS, MAX_NAME
+from app.campaigns.rules import DELAYS, LINK_DAYS, MAX_NAME
 from app.kernel.http.posted import Input, Line, Lines, Tick
 
 
@@ -55,6 +55,18 @@ class Tested(Input):
     mark = Tick()
 
 
+class FollowedUp(Input):
+    """Who gets a letter again."""
+
+    who = Line(longest=20, message="Choose who gets it again.")
+
+
+class Shown(Input):
+    """Whether a letter's public copy stands in the archive."""
+
+    show = Tick()
+
+
 class Approved(Input):
     """A yes to the letter as it was looked at."""
 
@@ -71,6 +83,18 @@ class Remark(Input):
     """What somebody says about a campaign."""
 
     body = Lines(longest=2_000, message="Write something.")
+
+
+class Named(Input):
+    """A segment of the people behind a number."""
+
+    name = Line(longest=MAX_NAME, message="Give it a name.")
+
+
+class Shared(Input):
+    """A link to a report for everybody."""
+
+    days = fields.Integer(required=True, validate=validate.OneOf(LINK_DAYS, error="Choose 7, 30 or 90 days."))
 
 
 class Nothing(Input):

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from app.delivery import moves
+from app.delivery import counting, moves
 from app.delivery.rules import RESTORED_DOUBT, restored_words
 from app.kernel import clock, redis
 from app.kernel.db import release, session, transaction
@@ -216,6 +216,7 @@ _DOUBT = text(
     "UPDATE messages m SET state = 'unknown', done_at = :now, doubts = m.doubts + 1, lease_owner = NULL,"
     " lease_until = NULL, reply_text = :words WHERE m.ctid = ANY(ARRAY("
     "SELECT ctid FROM messages WHERE state = 'attempting' FOR UPDATE SKIP LOCKED)) AND m.state || '' = 'attempting'"
+    " RETURNING m.mailing_no"
 )
 # Numbers that mails out there bear are not given a second time.
 _SKIP_NUMBERS = text(
@@ -244,7 +245,7 @@ def _pause_all(backup_at: datetime, known: Mark | None) -> int:
     by = known.at + MARGIN if known else now
     reason = _words(backup_at, known)
     paused = session().execute(_PAUSE, {"reason": reason, "by": by}).all()
-    session().execute(_DOUBT, {"now": now, "words": RESTORED_DOUBT})
+    counting.doubt(set(session().execute(_DOUBT, {"now": now, "words": RESTORED_DOUBT}).scalars()))
     for row in paused:
         if row.is_frozen:
             # The first slice now, as with every wish: a small mailing is listed at once.

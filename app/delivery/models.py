@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.delivery.rules import Again, DkimState, Kind, Lane, MailingState, MessageState
+from app.delivery.rules import Again, DkimState, Kind, Lane, Leaving, MailingState, MessageState
 from app.kernel.db import Base
 
 Instant = DateTime(timezone=True)
@@ -49,7 +49,7 @@ LEAST_SERVED = (
 """Where a mailing that joins the others begins: small ones overtake, nobody starves, nobody has turns saved up."""
 
 
-def one_of(column: str, words: type[Again | DkimState | Kind | Lane | MailingState | MessageState]) -> str:
+def one_of(column: str, words: type[Again | DkimState | Kind | Lane | Leaving | MailingState | MessageState]) -> str:
     """The text of a CHECK that allows an enumeration's values."""
     return f"{column} IN ({', '.join(repr(word.value) for word in words)})"
 
@@ -289,6 +289,51 @@ class Message(Base):
     reply_status: Mapped[str | None] = mapped_column(Text(collation="C"))
     reply_text: Mapped[str | None] = mapped_column(Text)
     """The server's last answer with addresses masked, or the reason in our words."""
+
+
+class MailingCount(Base):
+    """How many messages of a mailing ended so: the sum of ``number`` over its rows. What is in none of them waits.
+
+    Rows are only added by those who end messages, in the statement that does so; ``counting`` puts them together.
+    """
+
+    __tablename__ = "mailing_counts"
+    __table_args__ = (Index("ix_mailing_counts_mailing_no", "mailing_no"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    mailing_no: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(Text(collation="C"))
+    code: Mapped[int | None] = mapped_column(SmallInteger)
+    """With ``status`` the server's answer, where that is why."""
+    status: Mapped[str | None] = mapped_column(Text(collation="C"))
+    words: Mapped[str | None] = mapped_column(Text)
+    """Why in our words, where that is why."""
+    at: Mapped[datetime] = mapped_column(Instant)
+    """When they ended; ``-infinity`` for what was put together."""
+    number: Mapped[int] = mapped_column(BigInteger)
+
+
+class MailingRecount(Base):
+    """That messages of a mailing were moved by other ways than by ending: its counts hold once it is counted anew."""
+
+    __tablename__ = "mailing_recounts"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    mailing_no: Mapped[int] = mapped_column(BigInteger)
+
+
+class MailingLeaving(Base):
+    """That the person of a message left within a week after it, or complained. Whose it is only the message says."""
+
+    __tablename__ = "mailing_leavings"
+    __table_args__ = (CheckConstraint(one_of("kind", Leaving), name="kind"),)
+
+    mailing_no: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Installation(Base):

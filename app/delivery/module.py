@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from app.consent.events import Objected, Suppressed, Withdrawn
 from app.delivery import (
+    counting,
     highwater,
     journal,
     metrics,
@@ -63,9 +65,13 @@ def _export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
 MODULE = Module(
     "delivery",
     cli=("app.delivery.cli:group", "app.delivery.cli:send"),
+    handlers={
+        Withdrawn: (counting.on_left,), Objected: (counting.on_left,), Suppressed: (counting.on_suppressed,),
+    },
     jobs=(
         Job("delivery.reap", pump.reap, every_seconds=10),
         Job("delivery.sweep", _sweep, every_seconds=600),
+        Job(counting.JOB, counting.run, every_seconds=10),
         Job(service.SCHEDULE, schedule.run, every_seconds=1, is_rung=True),
     ),
     system_mails=(trials.LETTER_TEST,),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import CursorResult, text
 
+from app.delivery import counting
 from app.delivery.rules import AGAIN, RESTORED_DOUBT, Again, Lane, MailingState
 from app.kernel import clock, jobs
 from app.kernel.db import session
@@ -58,19 +59,19 @@ _FULFILLED = text("UPDATE mailings SET again = NULL, again_at = NULL WHERE no = 
 def call_off(mailing_no: int) -> int:
     """Call off a slice of what waits; how many. The mailing is held by this transaction."""
     values = {"no": mailing_no, "now": clock.now(), "size": SLICE}
-    return _rowcount(session().execute(_CALL_OFF, values))
+    return _moved(mailing_no, session().execute(_CALL_OFF, values))
 
 
 def put_back(mailing_no: int, again: Again, by: datetime) -> int:
     """Let a slice of what had ended by then wait once more; how many. The mailing is held by this transaction."""
     values = _ended(mailing_no, again, by) | {"now": clock.now(), "size": SLICE}
-    return _rowcount(session().execute(_PUT_BACK, values))
+    return _moved(mailing_no, session().execute(_PUT_BACK, values))
 
 
 def doubt(mailing_no: int, by: datetime) -> int:
     """Put a slice of what waits, and was due by then, into doubt; how many. The mailing is held by this transaction."""
     values = {"no": mailing_no, "by": by, "now": clock.now(), "size": SLICE, "words": RESTORED_DOUBT}
-    return _rowcount(session().execute(_DOUBT, values))
+    return _moved(mailing_no, session().execute(_DOUBT, values))
 
 
 def is_waiting(mailing_no: int) -> bool:
@@ -111,6 +112,8 @@ def _ended(mailing_no: int, again: Again, by: datetime) -> dict[str, Any]:
     return {"no": mailing_no, "states": [state.value for state in AGAIN[again]], "by": by}
 
 
-def _rowcount(result: Any) -> int:
+def _moved(mailing_no: int, result: Any) -> int:
     assert isinstance(result, CursorResult)
+    if result.rowcount:
+        counting.doubt([mailing_no])
     return result.rowcount

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, text
 
+from app.delivery import counting
 from app.delivery.events import Finished, FinishedMessage, MessagesFinished
 from app.delivery.pacing import tallies
 from app.delivery.rules import CRASHES_UNTIL_POISON, UNKNOWN_PAUSE, Kind, Lane, MessageState, Sender
@@ -176,7 +177,7 @@ _GIVE_BACK = text(
     f" FROM {_TAKEN} WHERE m.mailing_no = :no AND m.n = taken.n AND m.fence = taken.fence"
     " AND m.state = 'attempting'"
 )
-_END = text(
+_END = (
     "UPDATE messages m SET state = e.state, due_at = coalesce(e.due_at, m.due_at),"
     " done_at = CASE WHEN e.state <> 'pending' THEN CAST(:now AS timestamptz) END,"
     " lease_owner = NULL, lease_until = NULL, attempts = m.attempts - e.refund,"
@@ -187,6 +188,11 @@ _END = text(
     " status text, reply text)"
     " WHERE m.mailing_no = :no AND m.n = e.n AND m.fence = e.fence AND m.state || '' = :from_state RETURNING m.n"
 )
+# Messages to many are counted by the statement that ends them.
+_ENDS = {
+    Kind.SYSTEM: text(_END),
+    Kind.BULK: text(f"WITH done AS ({_END}, m.state, {counting.REASON}){counting.COUNT_ENDED} SELECT n FROM done"),  # noqa: S608  no input in it
+}
 _SENT_AFTER_ALL = text(
     "UPDATE messages SET state = 'sent', done_at = :now, lease_owner = NULL, lease_until = NULL,"
     " reply_code = :code, reply_status = :status, reply_text = :reply"
@@ -230,10 +236,10 @@ def finish_all(
     first = ends[0][0]
     has_begun = was is MessageState.ATTEMPTING
     values = {
-        "no": first.mailing_no, "now": now, "from_state": was,
+        "no": first.mailing_no, "now": now, "from_state": was, "workspace_id": first.workspace_id,
         "ends": json.dumps([_end_row(held, end, begun=has_begun) for held, end in ends]),
     }  # fmt: skip
-    written = set(session().execute(_END, values).scalars())
+    written = set(session().execute(_ENDS[first.head.kind], values).scalars())
     for held, end in ends:
         if held.n not in written and _write_late(held, end, now):
             written.add(held.n)
@@ -246,7 +252,7 @@ def finish_all(
 # Whoever moved it meanwhile (a lease that ended, a person erased) sends us the long way, over its key. Each place comes
 # with its message: the planner, who takes conditions for rarer than they are, would else compare all with all (45 ms
 # instead of 4 for 430). The "+ 0" and "|| ''" keep it from indexes of which it may have a wrong idea.
-_SENT = text(
+_SENT = (
     "UPDATE messages m SET state = 'sent', done_at = :now, lease_owner = NULL, lease_until = NULL, host_faults = 0,"
     " render_faults = 0, reply_code = e.code, reply_status = e.status, reply_text = e.reply"
     " FROM unnest(CAST(CAST(:places AS text) AS tid[]), CAST(CAST(:ns AS text) AS bigint[]),"
@@ -256,6 +262,10 @@ _SENT = text(
     " WHERE m.ctid = e.place AND m.mailing_no + 0 = :no AND m.n + 0 = e.n"
     " AND m.fence = e.fence AND m.state || '' = 'attempting' RETURNING m.n"
 )
+_ALL_SENT = {
+    Kind.SYSTEM: text(_SENT),
+    Kind.BULK: text(f"WITH done AS ({_SENT}){counting.COUNT_SENT} SELECT n FROM done"),  # noqa: S608  no input in it
+}
 
 
 def places_of(batch: Sequence[Held]) -> str:
@@ -269,12 +279,13 @@ def sent_all(ends: Sequence[tuple[Held, End]]) -> set[int]:
     batch = [held for held, _ in ends]
     values = _taken(batch) | {
         "now": now,
+        "workspace_id": batch[0].workspace_id,
         "places": places_of(batch),
         "codes": array_of([end.code or "NULL" for _, end in ends]),
         "statuses": text_array_of([end.status for _, end in ends]),
         "replies": text_array_of([end.reply for _, end in ends]),
     }
-    written = {row[0] for row in session().execute(_SENT, values).all()}
+    written = {row[0] for row in session().execute(_ALL_SENT[batch[0].head.kind], values).all()}
     _tell(ends[0][0], [(held, end) for held, end in ends if held.n in written], now)
     return written | finish_all([(held, end) for held, end in ends if held.n not in written])
 
@@ -294,6 +305,7 @@ def _write_late(held: Held, end: End, now: datetime) -> bool:
     }  # fmt: skip
     if end.state is MessageState.SENT and session().execute(_SENT_AFTER_ALL, values).rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
         log.info("message %s was sent after all", held.number)
+        counting.doubt([held.mailing_no])
         return True
     log.warning("message %s: a late result (%s) is left alone, somebody else has it", held.number, end.state)
     return False
@@ -316,6 +328,7 @@ def blame(mailing_no: int, n: int, fence: int, words: str) -> None:
     }  # fmt: skip
     for row in session().execute(_BLAME, values):
         log.error("message %s-%s: a worker ended while making it; it is %s now", mailing_no, row.n, row.state)
+        counting.doubt([mailing_no])
 
 
 _OWNED = text(
@@ -373,6 +386,7 @@ def reap() -> int:
         level = logging.ERROR if row.state == MessageState.POISON else logging.WARNING
         log.log(level, "message %s-%s: its worker ended, it is %s now", row.mailing_no, row.n, row.state)
     tallies.add(tallies.LEASES_OVER, len(over))
+    counting.doubt({row.mailing_no for row in over})
     values = {"now": now, "before": now - UNKNOWN_PAUSE, "size": REAP_LIMIT}
     again = session().execute(_ONCE_MORE, values).all()
     for row in again:

@@ -96,6 +96,18 @@ STATES: Mapping[Word, tuple[MessageState, ...]] = {
 """The states behind each word."""
 
 
+class Leaving(StrEnum):
+    """How a person went after a mail."""
+
+    LEFT = "left"
+    """They said no to its topic, or to everything."""
+    COMPLAINED = "complained"
+
+
+LEFT_WITHIN = timedelta(days=7)
+"""Whoever leaves so soon after a mail left because of it, as far as anybody can say."""
+
+
 class Again(StrEnum):
     """Which of a mailing's messages go once more because a person wished it: those who have not got it, or those in doubt.
 
@@ -272,7 +284,57 @@ class ReaderTokens(NamedTuple):
     why: str
 
 
-_NO_SUCH_PERSON = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+NO_SUCH_PERSON = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+_MAILBOX_FULL = "5.2.2"
+
+
+class Refusal(StrEnum):
+    """Why a mail did not arrive: whose fault it is says what to do about it."""
+
+    HARD = "hard"
+    FULL = "full"
+    BLOCKED = "blocked"
+    CONTENT = "content"
+    SOFT = "soft"
+    OTHER = "other"
+    OURS = "ours"
+
+
+REFUSALS: Mapping[Refusal, tuple[str, str]] = {
+    Refusal.HARD: ("No such mailbox", "hard bounces: never written to again"),
+    Refusal.FULL: ("Mailbox full", "soft bounces: the next mail may arrive"),
+    Refusal.SOFT: ("Not taken in three days", "soft bounces: the receiver asked for patience, or was away"),
+    Refusal.BLOCKED: ("Blocked", "our reputation or a policy: no fault of these people"),
+    Refusal.CONTENT: ("The mail itself", "too large, or not as the receiver wants it"),
+    Refusal.OTHER: ("Refused otherwise", "for a reason of the receiver’s own"),
+    Refusal.OURS: ("Not written", "it could not be made for these people"),
+}
+"""Words and explanation, in the order in which reports show them."""
+
+
+def refusal_of(state: MessageState, code: int | None, status: str | None) -> Refusal | None:
+    """The class of a message's end; None where it is none, or arrived."""
+    if state is MessageState.EXPIRED:
+        return Refusal.SOFT
+    if state is MessageState.POISON:
+        return Refusal.OURS
+    if state not in {MessageState.FAILED, MessageState.BOUNCED}:
+        return None
+    if code is None and not status:
+        return Refusal.OURS if state is MessageState.FAILED else Refusal.OTHER
+    return _refusal_of_status(status or "")
+
+
+def _refusal_of_status(status: str) -> Refusal:
+    if status in NO_SUCH_PERSON:
+        return Refusal.HARD
+    if status == _MAILBOX_FULL or status.startswith("4."):
+        return Refusal.FULL if status.endswith(".2.2") else Refusal.SOFT
+    if status.startswith("5.7."):
+        return Refusal.BLOCKED
+    return Refusal.CONTENT if status.startswith("5.6.") or status == "5.3.4" else Refusal.OTHER
+
+
 _BY_STATE = {
     MessageState.BOUNCED: "came back",
     MessageState.COMPLAINED: "reported as spam",
@@ -281,7 +343,6 @@ _BY_STATE = {
     MessageState.POISON: "set aside: workers ended while sending it",
     MessageState.UNKNOWN: "no answer after the last byte",
 }
-_MAILBOX_FULL = "5.2.2"
 
 
 def reason_of(state: MessageState, code: int | None, status: str | None, reply: str) -> str:
@@ -299,7 +360,7 @@ def reason_of(state: MessageState, code: int | None, status: str | None, reply: 
         return reply
     if state is not MessageState.FAILED:
         return _BY_STATE.get(state, "")
-    if status in _NO_SUCH_PERSON:
+    if status in NO_SUCH_PERSON:
         return "unknown address"
     if status == _MAILBOX_FULL:
         return "mailbox full"

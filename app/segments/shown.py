@@ -100,7 +100,8 @@ def _value(field: SegmentField, part: Draft) -> dict[str, Any]:
 def _of(field: SegmentField, part: Draft) -> dict[str, Any]:
     chosen = part.get("of", "")
     shown = [pair for n, pair in enumerate(field.of_choices) if n < MAILINGS_SHOWN or pair[0] == chosen]
-    return {"part": "of", "label": "Which letter", "value": chosen, "options": [("", "Any letter"), *shown]}
+    which = "link" if field.of == "link" else "letter"
+    return {"part": "of", "label": f"Which {which}", "value": chosen, "options": [("", f"Any {which}"), *shown]}
 
 
 def _days(operator: Operator, part: Draft) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     LargeBinary,
     SmallInteger,
@@ -115,6 +116,23 @@ class SignalCount(Base):
     verdict: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     count: Mapped[int] = mapped_column(BigInteger)
+
+
+class SignalReaders(Base):
+    """How many people read a mailing by hand: the sums over its rows. Nobody can be found in it.
+
+    Rows are added in the transaction that writes signals, or erases somebody's; they are put together on the way.
+    """
+
+    __tablename__ = "signal_readers"
+    __table_args__ = (Index("ix_signal_readers_mailing_no", "mailing_no"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    mailing_no: Mapped[int] = mapped_column(BigInteger)
+    opened: Mapped[int] = mapped_column(BigInteger)
+    """Who clicks has opened."""
+    clicked: Mapped[int] = mapped_column(BigInteger)
 
 
 class SignalInbox(Base):

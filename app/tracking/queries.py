@@ -12,7 +12,15 @@ from sqlalchemy import ColumnElement, Select, func, select, text
 
 from app.kernel import module
 from app.kernel.db import once, session
-from app.tracking.models import LastOpen, OwnSignalKind, Signal, SignalCount, SignalInbox, TrackedMailing
+from app.tracking.models import (
+    LastOpen,
+    OwnSignalKind,
+    Signal,
+    SignalCount,
+    SignalInbox,
+    SignalReaders,
+    TrackedMailing,
+)
 from app.tracking.rules.hits import Kind
 from app.tracking.rules.kinds import SignalKind
 from app.tracking.rules.verdicts import Reason, Verdict
@@ -46,6 +54,14 @@ class PersonSignal:
     reason: Reason
     program: str
     data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """How many people read a mailing by hand: who clicks has opened."""
+
+    opened: int
+    clicked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +129,19 @@ def totals(workspace_id: UUID, mailing_no: int) -> Totals:
     sums = {kind: dict.fromkeys(Verdict, 0) for kind in Kind}
     for kind, verdict, count in session().execute(query.group_by(SignalCount.kind, SignalCount.verdict)):
         sums[Kind(kind)][Verdict(verdict)] = int(count)
-    clicked = _count_people(workspace_id, mailing_no, Kind.CLICK)
-    return Totals(sums[Kind.OPEN], sums[Kind.CLICK], _count_people(workspace_id, mailing_no, None), clicked)
+    readers = count_readers(workspace_id, [mailing_no]).get(mailing_no, Readers(0, 0))
+    return Totals(sums[Kind.OPEN], sums[Kind.CLICK], readers.opened, readers.clicked)
 
 
-def _count_people(workspace_id: UUID, mailing_no: int, kind: Kind | None) -> int:
-    query = select(Signal.n).where(*_of_people(workspace_id, mailing_no, kind)).distinct().subquery()
-    return session().execute(select(func.count()).select_from(query)).scalar_one()
+def count_readers(workspace_id: UUID, mailing_nos: Collection[int]) -> dict[int, Readers]:
+    """Who read these mailings; those that nobody read may be missing."""
+    query = (
+        select(SignalReaders.mailing_no, func.sum(SignalReaders.opened), func.sum(SignalReaders.clicked))
+        .where(SignalReaders.workspace_id == workspace_id, SignalReaders.mailing_no.in_(mailing_nos))
+        .group_by(SignalReaders.mailing_no)
+    )
+    rows = session().execute(query) if mailing_nos else ()
+    return {number: Readers(int(opened), int(clicked)) for number, opened, clicked in rows}
 
 
 def by_hour(workspace_id: UUID, mailing_no: int) -> list[HourCount]:
@@ -154,16 +176,37 @@ def by_link(workspace_id: UUID, mailing_no: int) -> list[LinkCount]:
     return [LinkCount(index, url, sums[index]) for index, url in enumerate(found.links)]
 
 
-def list_readers(
-    workspace_id: UUID, mailing_no: int, kind: Kind | None = None, *, after_n: int = 0, limit: int = 50
-) -> list[Reader]:
-    """People behind the signals of people, by their number in the mailing, from after ``after_n`` on.
+LINKS_OF_ONE = 10_000
+"""More than a mailing has links: a link over all mailings is one number."""
 
-    Without a kind: whoever opened or clicked.
+
+def link_number(mailing_no: int, index: int) -> int:
+    """A link as one number."""
+    return mailing_no * LINKS_OF_ONE + index
+
+
+def link_of(number: int) -> tuple[int, int]:
+    """The mailing and the index of a link's number."""
+    return divmod(number, LINKS_OF_ONE)
+
+
+def list_links(workspace_id: UUID) -> list[tuple[int, list[str]]]:
+    """The links of each mailing of a workspace, the newest mailing first."""
+    query = select(TrackedMailing.mailing_no, TrackedMailing.links).where(TrackedMailing.workspace_id == workspace_id)
+    return [(number, links) for number, links in session().execute(query.order_by(TrackedMailing.mailing_no.desc()))]
+
+
+def list_readers(
+    workspace_id: UUID, mailing_no: int, kind: Kind | None = None, *, verdict: Verdict = Verdict.HUMAN,
+    link: int | None = None, after_n: int = 0, limit: int = 50,
+) -> list[Reader]:
+    """People behind the signals of people (or of ``verdict``), by their number in the mailing, from after ``after_n`` on.
+
+    Without a kind: whoever opened or clicked. With a link: who clicked that one.
     """
     query = (
         select(Signal.n, Signal.contact_id, func.max(Signal.at), func.count())
-        .where(*_of_people(workspace_id, mailing_no, kind), Signal.n > after_n)
+        .where(*_of_people(workspace_id, mailing_no, kind, verdict), Signal.n > after_n, *_on(link))
         .group_by(Signal.n, Signal.contact_id)
         .order_by(Signal.n)
         .limit(limit)
@@ -175,13 +218,19 @@ def list_readers(
     ]
 
 
-def _of_people(workspace_id: UUID, mailing_no: int, kind: Kind | None) -> tuple[ColumnElement[bool], ...]:
+def _on(link: int | None) -> tuple[ColumnElement[bool], ...]:
+    return () if link is None else (Signal.link == link,)
+
+
+def _of_people(
+    workspace_id: UUID, mailing_no: int, kind: Kind | None, verdict: Verdict
+) -> tuple[ColumnElement[bool], ...]:
     return (
         Signal.workspace_id == workspace_id,
         Signal.mailing_no == mailing_no,
         Signal.n.is_not(None),
         Signal.kind.in_([kind] if kind else list(Kind)),
-        Signal.verdict == Verdict.HUMAN,
+        Signal.verdict == verdict,
     )
 
 

@@ -10,6 +10,7 @@ from tests.support.routes import something
 
 PUBLIC = {
     "accounts.brand_css",
+    "campaigns.public_report",
     "content.archive",
     "content.archive_feed",
     "content.archived",

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app.campaigns import queries
-from app.campaigns.pages import sending
+from app.campaigns.pages import sending, whom
 from app.campaigns.rules import State
 from app.consent import service as consent
 from app.consent.rules import By, Level, Proof
@@ -88,6 +88,15 @@ def figures(page: str) -> dict[str, int]:
     """The five numbers of a page."""
     found = re.findall(r'aria-label="([\d,]+) (waiting|sent|skipped|failed|unknown): show who"', page)
     return {word: int(number.replace(",", "")) for number, word in found}
+
+
+def numbers_of(page: str, *head: str) -> list[str]:
+    """The cells of the row whose head has these words."""
+    row = next(
+        row for row in re.findall(r"<tr>.*?</tr>", page, re.DOTALL)
+        if all(word in re.sub(r"<svg.*", "", row, flags=re.DOTALL) for word in head) and "<td" in row
+    )  # fmt: skip
+    return re.findall(r"<td[^>]*>(?:<a[^>]*>)?([\d,]+)", row)
 
 
 def event_of(body: str) -> dict:
@@ -173,8 +182,8 @@ def test_it_goes_out_and_the_report_shows_people_beside_machines(staff, made, re
     table = re.search(r"The same over time.*?</table>", page, re.DOTALL)[0]
     rows = [[int(found) for found in re.findall(r"<td[^>]*>([\d,]+)</td>", row)] for row in table.split("<tr>")[2:]]
     assert [sum(column) for column in zip(*rows, strict=True)] == [1, machines, 0], "the table says what the chart shows"
-    assert re.search(rf'<th scope="row">Clicks</th><td class="n">1</td><td class="n muted">{machines}</td>', page)
-    assert re.search(r'/guji</small>.*?<td class="n">1</td>', page, re.DOTALL)
+    assert numbers_of(page, "Clicks") == ["1", str(machines), "0"]
+    assert numbers_of(page, "ostkai.example", "/guji")[0] == "1"
     assert "/guji" in page
     people = staff.get(f"{made.path}/people?word=clicked").text
     assert "reader0@example.org" in people
@@ -213,9 +222,9 @@ def test_the_brands_website_is_one_link_for_everybody_and_told_at_each_level(
         answer = reading.visit(live.test_client(), links[i][1])
         assert answer.headers["Location"] == "https://ostkai.example/?from=letter"
     tracking_jobs.ingest()
-    row = re.search(r"<tr><th scope=\"row\"><a href=\"https://ostkai.example/\?from=letter\".*?</tr>",
-                    staff.get(f"{made.path}/report").text)  # fmt: skip
-    assert '<td class="n">2</td>' in row[0]
+    page = staff.get(f"{made.path}/report").text
+    assert '<a href="https://ostkai.example/?from=letter"' in page
+    assert numbers_of(page, "ostkai.example", "/?from=letter")[0] == "2"
     assert "https://ostkai.example/?from=letter" in staff.get(f"/people/{readers[0].id}").text
 
 
@@ -254,7 +263,7 @@ def test_a_link_with_merge_tags_counts_under_its_pattern(staff, where, readers, 
     row = re.search(r"<tr><th scope=\"row\">ostkai\.example<br>.*?</tr>", page)
     assert row, "an address that is another one for each reader is no link"
     assert "{{ contact.email|urlencode }}" in row[0]
-    assert '<td class="n">2</td>' in row[0]
+    assert re.findall(r"(?:>)(\d+)(?=<)", row[0])[0] == "2"
     assert "{{ contact.email" in staff.get(f"/people/{readers[0].id}").text
 
 
@@ -374,13 +383,11 @@ def test_the_report_asks_the_database_a_bounded_number_of_times(staff, made, smt
     for path in ("report", "people?word=sent", "people?word=clicked", "people?word=left"):
         with count_statements() as statements:
             assert staff.get(f"{made.path}/{path}").status_code == 200
-        assert len(statements) <= 12, "\n".join(one[:90] for one in statements)
+        assert len(statements) <= (18 if path == "report" else 12), "\n".join(one[:90] for one in statements)
 
 
 def test_every_word_of_the_report_has_people_behind_it():
-    from app.campaigns.pages import people
-
-    assert {word.value for word in Word} <= set(people._TITLES)
+    assert {word.value for word in Word} <= set(whom.OF_MAILING)
 
 
 def test_the_sending_page_tells_rate_end_and_lanes(staff, made, smtp):

@@ -392,7 +392,7 @@ def test_who_leaves_while_it_runs_gets_no_mail_from_a_second_after_the_commit(pl
     found = sums(number)
     assert found.skipped > 0
     assert found.skipped + found.sent == 300
-    assert queries.reasons(place.id, number)[Word.SKIPPED] == {"no permission": found.skipped}
+    assert queries.count_ends(place.id, [number])[number].reasons[Word.SKIPPED] == {"no permission": found.skipped}
 
 
 def test_small_mailings_overtake_large_ones_and_a_weight_is_a_share(place, smtp):
@@ -498,7 +498,7 @@ def test_a_letter_that_one_reader_could_not_leave_is_never_sent_to_that_reader(p
     clock.set_shift(61)
     send()
     assert states(number) == {"sent": 3, "failed": 1}
-    assert queries.reasons(place.id, number)[Word.FAILED] == {"could not be written": 1}
+    assert queries.count_ends(place.id, [number])[number].reasons[Word.FAILED] == {"could not be written": 1}
 
 
 def test_mailboxes_that_do_not_exist_are_suppressed_and_the_others_go_on(place, smtp):
@@ -507,7 +507,7 @@ def test_mailboxes_that_do_not_exist_are_suppressed_and_the_others_go_on(place, 
     number = running(place)
     send()
     assert states(number) == {"sent": 26, "failed": 4}
-    assert queries.reasons(place.id, number)[Word.FAILED] == {"unknown address": 4}
+    assert queries.count_ends(place.id, [number])[number].reasons[Word.FAILED] == {"unknown address": 4}
     assert queries.exclusions(place.id, [place.where.interests[0].id]).left_out == {"bounce": 4}
     with transaction():
         assert service.send_rest(place.id, number) == 4

@@ -25,7 +25,7 @@ from app.consent.models import Permission
 from app.consent.rules import By, Proof, Reason
 from app.consent.service import RequestOver
 from app.contacts import queries as contacts
-from app.delivery import pump, service, taking
+from app.delivery import counting, pump, service, taking
 from app.delivery.journal import Journal, Step
 from app.delivery.pacing import slots
 from app.kernel import clock
@@ -75,6 +75,7 @@ class Machine(RuleBasedStateMachine):
             session().expunge(interest)  # so that no rollback makes it forget its id
         self.place = Setting(where, letters.version(where.id, mailing.LETTER).id)
         self.people: list[Person] = []
+        self.forgotten: set[str] = set()
         self.mailings: dict[int, int] = {}
         self.sink.clear()
         self.seen = 0
@@ -130,6 +131,17 @@ class Machine(RuleBasedStateMachine):
             consent.suppress(self.place.id, person.id, Reason.COMPLAINT, by=By("system"))
         person.is_out = True
 
+    @rule(who=st.integers(0, 99))
+    def forget(self, who: int) -> None:
+        person = self._person(who)
+        with transaction():
+            consent.erase(self.place.id, person.id, by=By("user"))
+            service.forget_person(self.place.id, person.id)
+        self.people.remove(person)
+        self.forgotten.add(person.address)
+        if not self.people:
+            self.subscribe(interests=2)
+
     @rule(who=st.integers(0, 99), is_paused=st.booleans())
     def rest(self, who: int, is_paused: bool) -> None:
         person = self._person(who)
@@ -167,6 +179,10 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def tick(self) -> None:
         due()
+
+    @rule()
+    def count(self) -> None:
+        counting.run()
 
     @rule(seconds=st.sampled_from((30, 100, 800)))
     def wait(self, seconds: int) -> None:
@@ -238,6 +254,15 @@ class Machine(RuleBasedStateMachine):
             assert mailing.sums(number).is_whole
 
     @invariant()
+    def what_is_kept_is_what_a_count_says(self) -> None:
+        for number in self.mailings:
+            kept, found = (
+                count(self.place.id, number) for count in (mailing.counted_as_kept, mailing.counted_over_messages)
+            )
+            assert (kept.words, kept.reasons, kept.refusals) == (found.words, found.reasons, found.refusals)
+        session().rollback()
+
+    @invariant()
     def our_books_are_the_gates(self) -> None:
         """So that the first invariant cannot hold for a wrong reason."""
         for person in self.people:
@@ -273,6 +298,10 @@ class Machine(RuleBasedStateMachine):
             due()
             pump.run_slice("bulk", deadline_seconds=10)
             due()
+        counting.run()
+        for number in self.mailings:
+            assert not mailing.is_in_doubt(number), "counted anew, what is kept holds"
+        self.what_is_kept_is_what_a_count_says()
         self.only_those_who_may_be_written_to_were_written_to()
         self.nobody_is_written_to_twice_but_by_choice()
         for number in self.mailings:

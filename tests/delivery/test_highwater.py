@@ -89,7 +89,7 @@ def test_a_database_that_is_behind_pauses_everything_and_lists_who_may_have_it(p
     assert states(number) == {"unknown": 28, "pending": 1, "sent": 1}
     assert beat() > known
     with transaction():
-        reasons = queries.reasons(place.id, number)
+        reasons = queries.count_ends(place.id, [number])[number].reasons
         assert reasons[Word.UNKNOWN] == {RESTORED_DOUBT: 28}
         assert "restored from a backup" in queries.progress(number).pause_reason
         (words,) = queries.restore_words()

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from app.accounts import service as accounts
 from app.accounts.rules import acts
 from app.accounts.rules.roles import SCOPES, Role
+from app.campaigns import links as report_links
 from app.consent.rules import Word
 from app.contacts import queries as contacts_queries
 from app.contacts import service as contacts
@@ -126,6 +127,7 @@ MAKERS = {
     "interest_id": lambda where: where.interests[0].id,
     "key_id": lambda where: accounts.create_api_key(where.id, "Shop", ["people.read"], by=acts.COMMAND).id,
     "letter_id": _letter,
+    "link_id": lambda where: report_links.make(where.id, _campaign(where), 7, by=acts.COMMAND).id,
     "merge_id": _merge,
     "other_id": lambda where: make.person(where.id).id,
     "note_id": _note,

@@ -49,7 +49,7 @@ def people(session) -> int:
 def test_case_37_values_are_compared_with_and_nothing_else(session, where):
     before = people(session)
     texts = [field for field in queries.fields(where.id).values() if field.type == "text"]
-    assert len(texts) == 7
+    assert len(texts) == 8
     pairs = [
         (field.key, operator.name)
         for field in texts

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from app.engagement import rules as scores
+from app.tracking.queries import link_number
 from tests.segments.world import COMPANIES, Person, World
 
 OPPOSITES = {"is_not": "is", "does_not_contain": "contains", "is_not_known": "is_known", "did_not": "did"}
@@ -29,7 +30,8 @@ def _holds(world: World, person: Person, part: dict) -> bool:
 def _rule(world: World, person: Person, rule: dict, op: str) -> bool:
     room, _, name = rule["field"].partition(".")
     value = rule.get("value")
-    if name in {"open", "click", "read", "got"} or name.startswith("act."):
+    is_fate = room == "delivery" and name != "receiver"
+    if name in {"open", "click", "read"} or name.startswith("act.") or is_fate:
         return _acted(world, person, rule, name.removeprefix("act."))
     if room == "tags":
         return bool(person.tags) if op == "is_known" else value in {str(world.tags[n]) for n in person.tags}
@@ -76,7 +78,7 @@ def _belongs(world: World, person: Person, rule: dict, op: str, name: str) -> bo
 def _profile(person: Person, name: str) -> str:
     return {
         "first_name": person.first_name, "last_name": person.last_name, "email": person.email,
-        "domain": person.domain or "", "language": person.language,
+        "domain": person.domain or "", "receiver": person.domain or "", "language": person.language,
     }[name]  # fmt: skip
 
 
@@ -99,6 +101,8 @@ def _reachable(person: Person) -> bool:
 
 
 def _acted(world: World, person: Person, rule: dict, name: str) -> bool:
+    if name not in {"open", "click", "read", "got"} and rule["field"].startswith("delivery."):
+        return _went(world, person, rule, name)
     kinds = {"read": {"open", "click"}, "got": {"message"}}.get(name, {name})
     found = [act for act in person.acts if act.kind in kinds and act.state in {"human", "sent"}]
     if name == "got":
@@ -109,6 +113,26 @@ def _acted(world: World, person: Person, rule: dict, name: str) -> bool:
         found = [
             act for act in found if timedelta(days=act.days, hours=12) <= timedelta(days=int(rule["days"]))
         ]
+    return len(found) >= int(rule.get("times", 1))
+
+
+def _went(world: World, person: Person, rule: dict, name: str) -> bool:
+    """What became of letters: those that failed could not be written, and a state says who left and who complained."""
+    kind, states = {
+        "link": ("click", {"human", "sent"}), "failed": ("message", {"machine", "failed"}),
+        "refused.ours": ("message", {"machine", "failed"}), "left": ("message", {"human"}),
+        "complained": ("message", {"machine"}),
+    }.get(name, ("", set()))  # fmt: skip
+    found = [act for act in person.acts if act.kind == kind and act.state in states]
+    if name != "link":
+        found = [act for act in found if act.mailing != 2]
+    if rule.get("of"):
+        numbers = {act: world.mailings[act.mailing] for act in found}
+        if name == "link":
+            numbers = {act: link_number(number, 0) for act, number in numbers.items()}
+        found = [act for act in found if str(numbers[act]) == rule["of"]]
+    if rule.get("days"):
+        found = [act for act in found if timedelta(days=act.days, hours=12) <= timedelta(days=int(rule["days"]))]
     return len(found) >= int(rule.get("times", 1))
 
 

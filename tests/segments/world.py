@@ -19,7 +19,7 @@ from app.consent.models import Permission, Reach
 from app.contacts import service as contacts
 from app.contacts.models import Contact, ContactAddress
 from app.contacts.rules import fold_name
-from app.delivery.models import Mailing, Message
+from app.delivery.models import Mailing, MailingLeaving, Message
 from app.engagement import rules as scores
 from app.engagement.models import EngagementScore
 from app.groups import service as groups
@@ -150,6 +150,8 @@ class World:
         self.today = self.now.astimezone(self.zone).date()
         self.mailings = [self._mailing(kind) for kind in ("bulk", "bulk", "system")]
         with transaction():
+            for number in self.mailings[:2]:
+                tracking.register(number, self.id, ["https://ostkai.example/new"])
             tree = {
                 "match": "all",
                 "rules": [{"field": "contacts.first_name", "op": "contains", "value": "mar"}],
@@ -192,6 +194,12 @@ class World:
                 for one in found
                 for n, act in enumerate(one.acts)
                 if act.kind == "message"
+            ],
+            MailingLeaving: [
+                self._leaving(one, act, n)
+                for one in found
+                for n, act in enumerate(one.acts)
+                if act.kind == "message" and act.mailing != 2 and act.state in {"human", "machine"}
             ],
         }.items():
             if rows:
@@ -276,6 +284,12 @@ class World:
             "contact_id": one.id, "permission_id": None if act.mailing == 2 else uuid7(), "reach_id": uuid7(),
             "dedupe_key": uuid7(), "state": "failed" if act.state in {"machine", "failed"} else "sent",
             "created_at": self.ago(act.days), "due_at": self.now, "done_at": self.ago(act.days),
+        }  # fmt: skip
+
+    def _leaving(self, one: Person, act: Act, n: int) -> dict:
+        return {
+            "mailing_no": self.mailings[act.mailing], "n": int(one.id.hex[-10:], 16) * 10 + n, "workspace_id": self.id,
+            "kind": "left" if act.state == "human" else "complained", "at": self.ago(act.days),
         }  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,7 +12,9 @@ from sqlalchemy import text
 
 from app.consent.rules import Level
 from app.delivery import queries, schedule, service
+from app.delivery.queries import Counted
 from app.delivery.rules import Sums
+from app.kernel import shared
 from app.kernel.db import session, transaction
 from app.kernel.ids import uuid7
 from tests.support import letters, make
@@ -145,3 +149,31 @@ def sent_letter(where: make.Place, subject: str) -> int:
     number = Setting(where, letters.version(where.id, LETTER, subject=subject).id).launch()
     due()
     return number
+
+
+def counted_as_kept(workspace_id: UUID, number: int) -> Counted:
+    """How its messages ended, from what is kept, however small it is; where that is in doubt from the messages."""
+    with _beyond(-1):
+        return queries.count_ends(workspace_id, [number])[number]
+
+
+def counted_over_messages(workspace_id: UUID, number: int) -> Counted:
+    """The same from the messages themselves."""
+    with _beyond(10**9):
+        return queries.count_ends(workspace_id, [number])[number]
+
+
+def is_in_doubt(number: int) -> bool:
+    """Whether it is to be counted anew."""
+    query = text("SELECT EXISTS (SELECT FROM mailing_recounts WHERE mailing_no = :no)")
+    return bool(session().execute(query, {"no": number}).scalar_one())
+
+
+@contextmanager
+def _beyond(people: int) -> Iterator[None]:
+    """What is kept is read for mailings to more people than these."""
+    before, shared.ALWAYS = shared.ALWAYS, people
+    try:
+        yield
+    finally:
+        shared.ALWAYS = before

@@ -89,6 +89,23 @@ def _handed(no, n):
     return session().execute(query, {"no": no, "n": n}).one()
 
 
+def readers_in(rows):
+    """By mailing: how many people opened, and clicked, by the signals of people."""
+    opened, clicked = {}, {}
+    for _who, no, n, kind, _link, _at, verdict, *_ in rows:
+        if n is not None and verdict == Verdict.HUMAN.value:
+            opened.setdefault(no, set()).add(n)
+            if kind is Kind.CLICK:
+                clicked.setdefault(no, set()).add(n)
+    return {no: (len(found), len(clicked.get(no, ()))) for no, found in opened.items()}
+
+
+def readers_kept():
+    """What is kept of it."""
+    rows = read("SELECT mailing_no, sum(opened), sum(clicked) FROM signal_readers GROUP BY 1 HAVING sum(opened) > 0")
+    return {no: (int(opened), int(clicked)) for no, opened, clicked in rows}
+
+
 def read(query):
     return session().execute(text(query)).all()
 
@@ -120,6 +137,7 @@ def test_the_tables_hold_what_the_rules_say(session, seed):
     sums = Counter((row[1], row[3], row[4], row[5].replace(minute=0, second=0, microsecond=0), row[6]) for row in rows.values())
     counted = read("SELECT mailing_no, kind, link, hour, verdict, count FROM signal_counts WHERE count <> 0")
     assert {tuple(row[:5]): row[5] for row in counted} == sums
+    assert readers_kept() == readers_in(rows.values())
     assert dict(map(tuple, read("SELECT contact_id, day FROM last_opens"))) == days
     scores = {row[0]: row[1:] for row in read("SELECT contact_id, s, human_signals, last_signal_at FROM engagement_scores")}
     assert scores.keys() == human.keys()
@@ -129,3 +147,40 @@ def test_the_tables_hold_what_the_rules_say(session, seed):
         assert (count, last) == (len(signals), max(at for _, at in signals))
     (arrived,) = read("SELECT CAST(arrived AS text) FROM signal_sources")
     assert arrived[0] == "{[1,401)}"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whoever_is_erased_is_no_reader_any_more(session, seed):
+    dice = random.Random(seed)
+    where = make.place()
+    letters = [reading.sent(where, [reading.reader(where) for _ in range(5)]) for _ in range(2)]
+    with transaction():
+        now = clock.now()
+    found = some_hits(dice, letters, now, 200)
+    for batch in (found[:120], found[120:]):
+        with transaction():
+            service.ingest_batch(batch)
+        for letter in letters:
+            with transaction():
+                service.erase(where.id, letter.people[0].id)
+        rows = [(*row[:3], Kind(row[3]), *row[4:]) for row in read("SELECT contact_id, mailing_no, n, kind, link, at, verdict FROM signals")]
+        assert readers_kept() == readers_in(rows)
+    assert readers_kept()
+
+
+def test_a_copy_that_was_read_before_its_mail_went_out_once_more_counts_once(session):
+    where = make.place()
+    letter = reading.sent(where, [reading.reader(where)], ago=timedelta(hours=5))
+    with transaction():
+        now = clock.now()
+    first, later = (
+        Hit(uuid7(), letter.no, 1, Kind.OPEN, NO_LINK, now - ago, False, False, FIREFOX, uuid7(), 1)
+        for ago in (timedelta(hours=4), timedelta(minutes=1))
+    )
+    with transaction():
+        service.ingest_batch([first])
+        again = "UPDATE messages SET began_at = :at, done_at = :at, doubts = 1 WHERE mailing_no = :no"
+        session.execute(text(again), {"at": now - timedelta(hours=1), "no": letter.no})
+    with transaction():
+        service.ingest_batch([later])
+    assert readers_kept() == {letter.no: (1, 0)}

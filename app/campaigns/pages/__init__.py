@@ -59,6 +59,35 @@ def badge_of(standing: Standing) -> tuple[str, str]:
     return WORDS[standing.state]
 
 
-from app.campaigns.pages import again, approval, calendar, drafts, listing, people, report, review, sending  # noqa: E402
+from app.campaigns.pages import (  # noqa: E402
+    again,
+    approval,
+    calendar,
+    click_map,
+    drafts,
+    files,
+    follow_up,
+    listing,
+    people,
+    report,
+    review,
+    sending,
+    sharing,
+)
 
-__all__ = ["again", "approval", "blueprint", "calendar", "drafts", "listing", "people", "report", "review", "sending"]
+__all__ = [
+    "again",
+    "approval",
+    "blueprint",
+    "calendar",
+    "click_map",
+    "drafts",
+    "files",
+    "follow_up",
+    "listing",
+    "people",
+    "report",
+    "review",
+    "sending",
+    "sharing",
+]  # fmt: skip

@@ -1,91 +1,85 @@
-"""The people behind a number, with the reason."""
+"""The people behind a number, with the reason, and the segment that says who they are."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from flask import render_template, request, url_for
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Response
 
-from app.campaigns import queries
-from app.campaigns.pages import blueprint, home_of, standing_of, zone_of
-from app.campaigns.queries import PEOPLE_ROWS, ListedPerson, Standing
-from app.campaigns.rules import LEFT_OUT
+from app.accounts.rules import acts
+from app.campaigns.pages import blueprint, home_of, standing_of, whom, zone_of
+from app.campaigns.pages.whom import Whom
+from app.campaigns.queries import Standing
+from app.campaigns.schemas import Named
 from app.delivery.rules import Word
-from app.kernel.errors import BadRequest
+from app.kernel.db import session
+from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
-from app.kernel.paging import Page, decode_cursor, encode_cursor
-from app.tracking import queries as tracking
-from app.tracking.rules.hits import Kind
-
-_TITLES = {
-    **{word.value: f"{word.value.capitalize()}" for word in Word},
-    "clicked": "Clicked by hand",
-    "opened": "Opened by hand",
-    "left": "Left within a week",
-    "reached": "Would get it now",
-    **{key: f"Left out: {words[0]}" for key, words in LEFT_OUT.items()},
-}
+from app.kernel.http.posted import posted
+from app.segments import service as segments
 
 
 @blueprint.get("/campaigns/<uuid:campaign_id>/people")
 @guards.member("people.read")
 def people(campaign_id: UUID) -> str:
-    """Those whom ``word`` counts: a word of the report, clicked, opened, left, or a reason to be left out."""
+    """Those whom ``word`` counts: a word of the report, or a reason to be left out; ``which`` of several, ``page`` goes on."""
+    return _page(standing_of(campaign_id))
+
+
+@blueprint.post("/campaigns/<uuid:campaign_id>/people")
+@guards.member("people.write")
+def save_people(campaign_id: UUID) -> Response:
+    """Make a segment that says who they are, under ``name``, and lead to it."""
     standing = standing_of(campaign_id)
-    word, cursor = request.args.get("word", Word.SENT.value), request.args.get("page", "")
-    if word not in _TITLES:
-        raise BadRequest("Choose one of the numbers of the report.")
-    page = _page(standing, word, cursor)
+    actor, (word, which) = current_actor(), _asked()
+    found = whom.find(actor.workspace_id, standing, word, which)
+    if not found.rules:
+        raise BadInput("No segment can say who these people are.")
+    try:
+        # Refused halfway, nothing of it may stay: the page that says why is an answer and commits.
+        with session().begin_nested():
+            tree = whom.segment_of(standing, found)
+            made = segments.create(actor.workspace_id, posted(Named())["name"], tree, by=acts.user(actor.id))
+    except (BadInput, Conflict) as fault:
+        words = next(iter(fault.fields.values()), fault.detail)
+        return Response(_page(standing, fault=words), fault.status, mimetype="text/html")
+    return redirect(url_for("segments.show", segment_id=made.id), 303)
+
+
+def _asked() -> tuple[str, str]:
+    return request.args.get("word", Word.SENT.value), request.args.get("which", "")
+
+
+def _page(standing: Standing, *, fault: str = "") -> str:
+    actor, (word, which), cursor = current_actor(), _asked(), request.args.get("page", "")
+    found = whom.find(actor.workspace_id, standing, word, which)
+    page = whom.page(actor.workspace_id, standing, word, found, cursor)
     following = page.next_cursor
+
+    def here(after: str | None = None) -> str:
+        return url_for(".people", campaign_id=standing.id, word=word, which=which or None, page=after)
+
     return render_template(
         "campaigns/people.html",
         campaign=standing,
-        title=_TITLES[word],
+        title=found.title,
         rows=page.rows,
         has_more=following is not None,
-        first_url=url_for(".people", campaign_id=campaign_id, word=word) if cursor else None,
-        older_url=url_for(".people", campaign_id=campaign_id, word=word, page=following)
-        if following
-        else None,
-        words=[(name, _TITLES[name]) for name in _offered(standing)],
+        first_url=here() if cursor else None,
+        older_url=here(following) if following else None,
+        words=[(name, offered.title) for name, offered in _offered(standing, word, found)],
         word=word,
-        home_url=url_for(home_of(standing), campaign_id=campaign_id),
+        home_url=url_for(home_of(standing), campaign_id=standing.id),
         zone=zone_of(),
+        save_url=here() if found.rules and actor.may("people.write") else "",
+        name=request.form.get("name", f"{standing.name}: {found.title[:1].lower()}{found.title[1:]}"[:80]),
+        fault=fault,
     )
 
 
-def _offered(standing: Standing) -> list[str]:
-    if standing.mailing_no is None:
-        return ["reached", *LEFT_OUT]
-    return [*(word.value for word in Word), "opened", "clicked", "left"]
-
-
-def _page(standing: Standing, word: str, cursor: str) -> Page[ListedPerson]:
-    workspace_id = current_actor().workspace_id
-    if word == "reached" or word in LEFT_OUT:
-        return queries.list_left_out(workspace_id, standing.interests, word, cursor, standing.segment_id)
-    if standing.mailing_no is None:
-        return Page([], None)
-    if word in {"clicked", "opened"}:
-        return _readers(workspace_id, standing.mailing_no, Kind.CLICK if word == "clicked" else None, cursor)
-    if word == "left":
-        return queries.list_left(workspace_id, standing.mailing_no, cursor)
-    return queries.list_messages(workspace_id, standing.mailing_no, Word(word), cursor)
-
-
-def _readers(workspace_id: UUID, mailing_no: int, kind: Kind | None, cursor: str) -> Page[ListedPerson]:
-    after = decode_cursor(cursor, int)[0] if cursor else 0
-    found = tracking.list_readers(workspace_id, mailing_no, kind, after_n=after, limit=PEOPLE_ROWS + 1)
-    shown = found[:PEOPLE_ROWS]
-    names = queries.name_people(workspace_id, [one.contact_id for one in shown])
-    rows = [
-        ListedPerson(
-            one.contact_id,
-            *names.get(one.contact_id, ("", "")),
-            "once" if one.count == 1 else f"{one.count} times",
-            one.last_at,
-        )
-        for one in shown
-    ]
-    return Page(rows, encode_cursor(shown[-1].n) if len(found) > PEOPLE_ROWS else None)
+def _offered(standing: Standing, word: str, found: Whom) -> list[tuple[str, Whom]]:
+    offered = dict(whom.BEFORE if standing.mailing_no is None else whom.OF_MAILING)
+    return list({**offered, word: found}.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -56,15 +56,23 @@ def progress(campaign_id: UUID) -> Response:
 
     Also where it was over before anybody asked: a small mailing ends while its page is on the way.
     """
+    return stream(campaign_id, lambda standing: render_template("campaigns/_figures.html", **_figures(standing)), PAUSE_SECONDS)
+
+
+def stream(campaign_id: UUID, draw: Callable[[Standing], str], pause_seconds: float) -> Response:
+    """What ``draw`` makes of a campaign, sent anew whenever it has changed.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
     workspace_id = current_actor().workspace_id
     with transaction():
         queries.get_standing(workspace_id, campaign_id)
     release()
     held = _streams.acquire(blocking=False)
     seconds = LONGEST_SECONDS if held else 0.0
-    response = FlaskResponse(
-        stream_with_context(_events(workspace_id, campaign_id, seconds)), mimetype="text/event-stream"
-    )
+    events = _events(workspace_id, campaign_id, draw, seconds, pause_seconds)
+    response = FlaskResponse(stream_with_context(events), mimetype="text/event-stream")
     if held:
         response.call_on_close(_streams.release)
     response.headers["Cache-Control"] = "no-store"
@@ -72,7 +80,9 @@ def progress(campaign_id: UUID) -> Response:
     return response
 
 
-def _events(workspace_id: UUID, campaign_id: UUID, seconds: float) -> Iterator[str]:
+def _events(
+    workspace_id: UUID, campaign_id: UUID, draw: Callable[[Standing], str], seconds: float, pause_seconds: float
+) -> Iterator[str]:
     """One event whenever something has changed; no connection of the database is held in between."""
     until = time.monotonic() + seconds
     yield "retry: 3000\n\n"
@@ -81,14 +91,14 @@ def _events(workspace_id: UUID, campaign_id: UUID, seconds: float) -> Iterator[s
         with transaction():
             standing = queries.get_standing(workspace_id, campaign_id)
             over = standing.state not in UNDERWAY
-            page = "" if over else render_template("campaigns/_figures.html", **_figures(standing))
+            page = "" if over else draw(standing)
         release()
         said = json.dumps({"over": over, "state": standing.state.value, "html": page})
         yield f"data: {said}\n\n" if said != last else ": still here\n\n"
         last = said
-        if over or time.monotonic() + PAUSE_SECONDS >= until:
+        if over or time.monotonic() + pause_seconds >= until:
             return
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(pause_seconds)
 
 
 @blueprint.post("/campaigns/<uuid:campaign_id>/pause")

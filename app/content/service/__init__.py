@@ -39,7 +39,7 @@ from app.content.service.rendering import (
     skeleton,
 )
 from app.content.service.system import render_system
-from app.content.service.versions import check, freeze_version, publish, withdraw
+from app.content.service.versions import check, find_public_number, freeze_version, publish, withdraw
 from app.content.skeleton import Blank, Parts, Skeleton
 
 __all__ = [
@@ -69,6 +69,7 @@ __all__ = [
     "create_letter",
     "designs",
     "draft_of",
+    "find_public_number",
     "freeze_version",
     "get_picture",
     "header_lines",

@@ -108,6 +108,13 @@ def publish(workspace_id: UUID, version_id: UUID, topic: str = "") -> int:
     return given
 
 
+def find_public_number(workspace_id: UUID, version_id: UUID) -> int | None:
+    """The number of a version's public copy in the archive; None: everybody may not read it."""
+    found = queries.find_publication(version_id)
+    is_there = found is not None and found.workspace_id == workspace_id and found.withdrawn_at is None
+    return found.number if found is not None and is_there else None
+
+
 def withdraw(workspace_id: UUID, version_id: UUID) -> None:
     """Take a public copy out of the archive; its number is not given again."""
     found = queries.find_publication(version_id)

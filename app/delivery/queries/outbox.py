@@ -203,7 +203,8 @@ def get_message(mailing_no: int, n: int) -> tuple[Message, Mailing]:
 
 
 _RECIPIENTS = text(
-    "SELECT m.mailing_no, m.n, m.workspace_id, m.contact_id, m.began_at, m.done_at FROM messages m"
+    "SELECT m.mailing_no, m.n, m.workspace_id, m.contact_id, m.began_at, m.done_at,"
+    " CASE WHEN m.doubts = 0 THEN m.began_at END FROM messages m"
     " JOIN unnest(CAST(CAST(:nos AS text) AS bigint[]), CAST(CAST(:ns AS text) AS bigint[])) AS w (mailing_no, n)"
     " ON m.mailing_no = w.mailing_no AND m.n = w.n WHERE m.contact_id IS NOT NULL"
 )

@@ -8,18 +8,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, TextClause, select, text
 
 from app.consent import queries as consent
 from app.contacts import queries as contacts
 from app.delivery.models import Mailing, Restore
+from app.delivery.refusals import refused_sql
 from app.delivery.rules import (
-    RESTORED_DOUBT,
     STATES,
     WORDS,
     Kind,
     MailingState,
     MessageState,
+    Refusal,
     Sums,
     Word,
     reason_of,
@@ -165,35 +166,15 @@ def sums(mailing_no: int) -> Sums:
     return progress(mailing_no).sums
 
 
-_REASONS = text(
-    "SELECT state, reply_code, reply_status,"
-    " CASE WHEN state = 'suppressed' OR reply_text = :restored THEN reply_text END AS reply,"
-    " count(*) AS number FROM messages WHERE mailing_no = :no AND workspace_id = :workspace_id GROUP BY 1, 2, 3, 4"
-)
-
-
-def reasons(workspace_id: UUID, mailing_no: int) -> dict[Word, dict[str, int]]:
-    """Why messages ended as they did, by word, the most frequent first; messages without a reason are left out."""
-    found: dict[Word, dict[str, int]] = {word: {} for word in Word}
-    values = {"no": mailing_no, "workspace_id": workspace_id, "restored": RESTORED_DOUBT}
-    for row in session().execute(_REASONS, values):
-        state = MessageState(row.state)
-        reason = reason_of(state, row.reply_code, row.reply_status, row.reply or "")
-        if reason:
-            of_word = found[WORDS[state]]
-            of_word[reason] = of_word.get(reason, 0) + row.number
-    return {
-        word: dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-        for word, counts in found.items()
-    }
-
-
-_PEOPLE = text(
+_PEOPLE = (
     "SELECT n, contact_id, state, reply_code, reply_status, reply_text,"
     " coalesce(done_at, began_at, created_at) AS at FROM messages"
-    " WHERE mailing_no = :no AND workspace_id = :workspace_id AND state = ANY(CAST(:states AS text[])) AND n > :after"
+    " WHERE mailing_no = :no AND workspace_id = :workspace_id AND {which} AND n > :after"
     " AND contact_id IS NOT NULL ORDER BY n LIMIT :limit"
 )
+_OF_WORD = text(_PEOPLE.format(which="state = ANY(CAST(:states AS text[]))"))
+_OF_DOMAIN = text(_PEOPLE.format(which="domain_group = :domain"))
+_OF_REFUSAL = {refusal: text(_PEOPLE.format(which=refused_sql("messages", refusal))) for refusal in Refusal}
 
 
 def list_people(
@@ -204,12 +185,36 @@ def list_people(
     Raises:
         BadRequest: not a cursor of ours.
     """
+    states = [state.value for state in STATES[word]]
+    return _page(_OF_WORD, workspace_id, {"no": mailing_no, "states": states}, cursor, limit)
+
+
+def list_refused(
+    workspace_id: UUID, mailing_no: int, refusal: Refusal, cursor: str = "", limit: int = PAGE_ROWS
+) -> Page[Recipient]:
+    """The people of a mailing whom it did not reach for a reason of this class (``rules.refusal_of``).
+
+    Raises:
+        BadRequest: not a cursor of ours.
+    """
+    return _page(_OF_REFUSAL[refusal], workspace_id, {"no": mailing_no}, cursor, limit)
+
+
+def list_of_domain(
+    workspace_id: UUID, mailing_no: int, domain: str, cursor: str = "", limit: int = PAGE_ROWS
+) -> Page[Recipient]:
+    """The people of a mailing at one receiver.
+
+    Raises:
+        BadRequest: not a cursor of ours.
+    """
+    return _page(_OF_DOMAIN, workspace_id, {"no": mailing_no, "domain": domain}, cursor, limit)
+
+
+def _page(statement: TextClause, workspace_id: UUID, which: dict[str, Any], cursor: str, limit: int) -> Page[Recipient]:
     after = decode_cursor(cursor, int)[0] if cursor else 0
-    values = {
-        "no": mailing_no, "workspace_id": workspace_id, "states": [state.value for state in STATES[word]],
-        "after": after, "limit": limit + 1,
-    }  # fmt: skip
-    rows = session().execute(_PEOPLE, values).all()
+    values = which | {"workspace_id": workspace_id, "after": after, "limit": limit + 1}
+    rows = session().execute(statement, values).all()
     shown = rows[:limit]
     known = contacts.find_recipients(workspace_id, [row.contact_id for row in shown])
     people = [_recipient(row, known) for row in shown]

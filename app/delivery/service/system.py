@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.consent import queries as consent
 from app.contacts import queries as contacts
-from app.delivery import mails, moves
+from app.delivery import counting, mails, moves
 from app.delivery.models import Mailing, Message
 from app.delivery.pacing.groups import group_of
 from app.delivery.rules import Kind, Lane, MailingState, MessageState
@@ -157,10 +157,15 @@ def resend(mailing_no: int, n: int) -> None:
         raise Conflict("The rest of its mailing is still being called off. Try again in a minute.")
     if mailing is None or session().execute(statement).scalar_one_or_none() is None:
         raise Conflict("Only a message that failed, or that may not have arrived, can be sent again.")
+    counting.doubt([mailing_no])
     if mailing.state in {MailingState.DONE, MailingState.CANCELLED}:
         mailing.state, mailing.ended_at = MailingState.RUNNING, None
         session().flush()
     jobs.ring_lane(mailing.lane)
+
+
+_TOLD = (MessageState.SUPPRESSED, MessageState.UNKNOWN)
+"""States whose reason stands in the words of the answer."""
 
 
 def forget_person(workspace_id: UUID, contact_id: UUID) -> None:
@@ -170,6 +175,9 @@ def forget_person(workspace_id: UUID, contact_id: UUID) -> None:
     """
     mine = (Message.workspace_id == workspace_id, Message.contact_id == contact_id)
     waiting = (MessageState.PENDING, MessageState.CLAIMED)
+    # Called off now, or without the words of why they were skipped from now on.
+    moves_on = or_(Message.state.in_(waiting), Message.state.in_(_TOLD) & Message.reply_text.is_not(None))
+    counting.doubt(session().execute(select(Message.mailing_no).where(*mine, moves_on)).scalars().all())
     session().execute(
         update(Message)
         .where(*mine, Message.state.in_(waiting))

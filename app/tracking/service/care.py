@@ -6,12 +6,11 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, text
+from sqlalchemy import text
 
 from app.kernel import clock
 from app.kernel.db import session
-from app.tracking.models import Signal
-from app.tracking.service import last_opens
+from app.tracking.service import last_opens, readers
 
 PROGRAMS_FOR: Final = timedelta(days=30)
 _FORGET = text(
@@ -29,6 +28,4 @@ def forget_programs(limit: int = 10_000) -> int:
 def erase(workspace_id: UUID, contact_id: UUID) -> None:
     """Forget a person's signals and their last open; the sums of mailings stay, nobody can be found in them."""
     last_opens.forget(workspace_id, contact_id)
-    session().execute(
-        delete(Signal).where(Signal.workspace_id == workspace_id, Signal.contact_id == contact_id)
-    )
+    readers.erase(workspace_id, contact_id)

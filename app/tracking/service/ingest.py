@@ -23,7 +23,7 @@ from app.tracking.events import RecordedSignal, SignalsReclassified, SignalsReco
 from app.tracking.rules import verdicts
 from app.tracking.rules.hits import Hit, Kind
 from app.tracking.rules.verdicts import Seen, Verdict
-from app.tracking.service import last_opens, sources, writing
+from app.tracking.service import last_opens, readers, sources, writing
 from app.tracking.service.last_opens import Opened
 from app.tracking.service.recipients import Number, Recipient, resolve
 from app.tracking.service.writing import Change, New
@@ -52,6 +52,7 @@ class _Message:
     recipient: Recipient
     seen: list[Seen] = field(default_factory=list)
     new: list[New] = field(default_factory=list)
+    readers: readers.Change = readers.NOBODY_MORE
 
 
 def ingest_batch(hits: Sequence[Hit]) -> Ingested:
@@ -68,7 +69,7 @@ def ingest_batch(hits: Sequence[Hit]) -> Ingested:
     known = writing.known(once.values())
     nobodys, messages, days = _sort([hit for hit in once.values() if hit.event_id not in known])
     last_opens.note(days)
-    handed_over = {number: message.recipient.began_at for number, message in messages.items()}
+    handed_over = {number: message.recipient.first_at for number, message in messages.items()}
     for number, seen in writing.seen(handed_over):
         messages[number].seen.append(seen)
     changes = [change for number, message in messages.items() for change in _judge(number, message)]
@@ -76,6 +77,7 @@ def ingest_batch(hits: Sequence[Hit]) -> Ingested:
     writing.insert(rows)
     writing.update(changes)
     writing.count(rows, changes)
+    readers.add(_readers(messages))
     _tell(rows, changes)
     repeated = len(hits) - len(once) + len(known)
     return Ingested(len(rows), repeated, len(hits) - repeated - len(rows))
@@ -132,11 +134,22 @@ def _judge(number: Number, message: _Message) -> list[Change]:
     found = verdicts.by_company([*seen, *new], recipient.began_at, recipient.ended_at)
     for row in message.new:
         row.finding = found[row.hit.event_id]
+    message.readers = readers.change_of(seen, new, found)
     return [
         Change(number, recipient.contact_id, recipient.workspace_id, one, found[one.event_id])
         for one in seen
         if found[one.event_id] != one.finding
     ]
+
+
+def _readers(messages: Mapping[Number, _Message]) -> dict[tuple[int, UUID], readers.Change]:
+    """By how much each mailing has more readers."""
+    sums: dict[tuple[int, UUID], readers.Change] = {}
+    for (mailing_no, _), message in messages.items():
+        key = (mailing_no, message.recipient.workspace_id)
+        opened, clicked = sums.get(key, readers.NOBODY_MORE)
+        sums[key] = (opened + message.readers[0], clicked + message.readers[1])
+    return sums
 
 
 def _tell(written: Sequence[New], changes: Iterable[Change]) -> None:

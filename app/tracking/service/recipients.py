@@ -9,12 +9,16 @@ from uuid import UUID
 
 
 class Recipient(NamedTuple):
-    """Whose message it was, when its hand-over to the mail server began, and when the server had it."""
+    """Whose message it was, when its hand-over to the mail server began, and when the server had it.
+
+    ``first_at``: before that no copy of it can have been read; None: an earlier hand-over may have arrived.
+    """
 
     workspace_id: UUID
     contact_id: UUID
     began_at: datetime | None
     ended_at: datetime | None
+    first_at: datetime | None
 
 
 Number = tuple[int, int]

@@ -1,0 +1,72 @@
+"""After a campaign: again for those whom it did not move, and for everybody in the archive."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from app.campaigns import follow_up, queries
+from app.kernel.db import session as current
+from app.kernel.db import transaction
+from app.kernel.errors import BadInput, Conflict
+from app.segments import queries as segments
+from tests.campaigns.conftest import launched
+
+
+@pytest.fixture
+def sent(made):
+    """A campaign whose three readers have it; the first of them followed a link."""
+    launched(made)
+    number = queries.get_standing(made.where.id, made.campaign.id).mailing_no
+    current().execute(text("UPDATE mailings SET frozen_at = now(), state = 'done', ended_at = now(), audience = 0 WHERE no = :no"), {"no": number})
+    current().expire_all()
+    return made
+
+
+def again(made, who):
+    with transaction():
+        standing = queries.get_standing(made.where.id, made.campaign.id)
+        return follow_up.again(made.where.id, standing, who, by=made.where.owner_id)
+
+
+def test_the_same_letter_again_is_a_draft_for_those_who_did_not_click(sent):
+    made = again(sent, "unclicked")
+    assert made.mailing_no is None
+    assert made.letter_id != sent.campaign.letter_id
+    assert made.interests == sent.campaign.interests
+    tree = segments.get_segment(sent.where.id, made.segment_id)
+    assert tree.name == "Autumn letter: did not click"
+    no = str(queries.get_standing(sent.where.id, sent.campaign.id).mailing_no)
+    rules = current().execute(text("SELECT tree FROM segment_versions WHERE segment_id = :id"), {"id": made.segment_id}).scalar_one()
+    assert rules["rules"] == [
+        {"field": "delivery.got", "op": "did", "of": no},
+        {"field": "tracking.click", "op": "did_not", "of": no},
+    ]
+    other = again(sent, "unclicked")  # asked for twice: one segment
+    assert other.segment_id == made.segment_id
+    assert again(sent, "unread").segment_id != made.segment_id
+    with pytest.raises(BadInput):
+        again(sent, "everybody")
+
+
+def test_nothing_is_repeated_or_shown_before_it_was_sent(made):
+    with pytest.raises(Conflict):
+        again(made, "unclicked")
+    with pytest.raises(Conflict), transaction():
+        follow_up.publish(made.where.id, made.campaign.id)
+
+
+def test_the_report_leads_on(staff, sent, client):
+    path = f"{sent.path}/report"
+    page = staff.get(path).text
+    assert "To those who did not click" in page
+    answer = staff.post(f"{sent.path}/again", page=path, who="unread")
+    assert answer.status_code == 303
+    assert answer.headers["Location"].endswith("/write")
+    assert staff.post(f"{sent.path}/again", page=path, who="x").status_code == 422
+
+    assert staff.post(f"{sent.path}/archived-copy", page=path, show="1").status_code == 303
+    page = staff.get(path).text
+    assert "in your archive" in page
+    assert staff.post(f"{sent.path}/archived-copy", page=path).status_code == 303
+    assert "Show it in the archive" in staff.get(path).text
