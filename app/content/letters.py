@@ -9,9 +9,10 @@ import hashlib
 import html as htmlmod
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from functools import lru_cache
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from app.content.addresses import Addresses, find_links, tie_addresses, tie_links
 from app.content.colours import DEFAULT, Colours, paint
@@ -24,11 +25,12 @@ from app.content.systemmail import Rendered
 from app.content.variables import NEWSLETTER, Kind, Variable, samples
 from app.kernel.errors import BadInput
 
-__all__ = ["Draft", "Incomplete", "Links", "Prepared", "Problem", "Rendered", "Written", "declared", "write"]
+__all__ = ["Draft", "Incomplete", "Links", "Prepared", "Problem", "Rendered", "Written", "declared", "prepared", "write"]
 
 Links = Callable[[int, str], str]
 """What a link leads to: takes its index and the address that it has for this reader."""
 
+_T = TypeVar("_T")
 _RULES: Final = "letters 2"
 """Part of every fingerprint: changes when the same draft would give another version."""
 _FIELD: Final = "contact.fields."
@@ -182,8 +184,51 @@ def declared(fields: Mapping[str, str]) -> tuple[Variable, ...]:
     return (*NEWSLETTER, *own)
 
 
+class _Once(Generic[_T]):
+    """Something to work on once: two with the same key would give the same."""
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, value: _T, *key: Hashable) -> None:
+        self.value, self.key = value, key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Once) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
 def write(draft: Draft) -> Written:
-    """Check and compile a draft; every fault is a problem with its place and line, nothing is raised."""
+    """Check and compile a draft; every fault is a problem with its place and line, nothing is raised.
+
+    The page of an editor, its preview and the review ask for the same draft one after the other: the last ones are kept.
+    """
+    return _write_once(_Once(draft, draft.fingerprint, draft.source))
+
+
+@lru_cache(maxsize=32)
+def _write_once(once: _Once[Draft]) -> Written:
+    return _write(once.value)
+
+
+def prepared(written: Written) -> Prepared:
+    """As ``Prepared(written)``, read once for all who ask one after the other.
+
+    Raises:
+        MergeRefused: a tag does not fit where it stands.
+    """
+    fields = tuple(sorted(written.needs["fields"].items()))
+    key = (written.html, written.text, written.subject, written.preheader, written.links, written.language, fields)
+    return _prepare_once(_Once(written, *key))
+
+
+@lru_cache(maxsize=32)
+def _prepare_once(once: _Once[Written]) -> Prepared:
+    return Prepared(once.value)
+
+
+def _write(draft: Draft) -> Written:
     names = declared(draft.fields)
     compiled = compile_mjml(draft.compiled_source, draft.colours, draft.language)
     subject = draft.subject or htmlmod.unescape(compiled.title)
@@ -234,8 +279,8 @@ def _merge_faults(draft: Draft, names: Iterable[Variable]) -> list[Problem]:
 def _final_faults(written: Written, *, own_text: bool) -> list[Problem]:
     """What only the compiled letter shows: tags that the compiler tore apart, and a missing way out."""
     try:
-        prepared = Prepared(written)
-        shown = [prepared.merge(values) for values in _trials(written)]
+        read = prepared(written)
+        shown = [read.merge(values) for values in _trials(written)]
     except MergeRefused as refused:
         first = refused.errors[0].message
         return [
@@ -243,13 +288,15 @@ def _final_faults(written: Written, *, own_text: bool) -> list[Problem]:
         ]
     except MergeStopped as stopped:
         return [Problem(1, 1, "error", stopped.detail)]
+    # What is made from the letter says what the letter shows; words of one's own do not.
+    seen = [to_text(one.html) if own_text else one.text for one in shown]
     problems = []
     for wanted, called, tag in (
         (_WAY_OUT, "the link to unsubscribe", "links.unsubscribe"),
         (_POSTAL, "your postal address", "brand.postal_address"),
     ):
         advice = f"Every reader must see {called}. Write {{{{ {tag} }}}}"
-        if not all(wanted in to_text(one.html) for one in shown):
+        if not all(wanted in one for one in seen):
             problems.append(
                 Problem(1, 1, "error", f'{advice}, or <mj-include path="footer" /> at the end of the body.')
             )

@@ -10,16 +10,18 @@ from contextlib import contextmanager
 
 import click
 from flask import current_app
+from flask.testing import FlaskClient
 from sqlalchemy import event, text
 
 from app.accounts import queries as accounts
+from app.content import service as content
 from app.kernel.db import db, session, transaction
 from tests.bench import mailed
 from tests.bench.asking import percentile
 from tests.bench.house import House, Sender, house, sender
 from tests.bench.report import machine
 from tests.support import make
-from tests.support.accounts import Account, sign_in
+from tests.support.accounts import Account, csrf_of, sign_in
 
 Say = Callable[[str], None]
 TIMES = 50
@@ -47,13 +49,38 @@ def report(built: House, size: int, say: Say) -> dict[str, float]:
     return {"report_p95_ms": round(percentile(took, 95), 1)}
 
 
+def preview(_built: House, _size: int, say: Say) -> dict[str, float]:
+    """From a word that is written to the mail with it: it is posted, the editor's parts and the preview are asked for."""
+    where = sender()
+    with transaction():
+        made = content.create_letter(where.id, "November", design="digest")
+        revision = made.revision
+    client, path = _client(where), f"/letters/{made.id}"
+    token = csrf_of(client.get(path).text)
+    took: dict[str, list[float]] = {"kept": [], "looked at": [], "seen": []}
+    for number in range(WARM + TIMES):
+        # Each change is one more revision.
+        form = {"csrf": token, "revision": str(revision + number), "back": "", "filled": "1", "v-text": f"November, part {number}"}
+        for step, answer in (
+            ("kept", lambda form=form: client.post(f"{path}/blocks/b2", data=form)),
+            ("looked at", lambda: client.get(f"{path}?block=b2")),
+            ("seen", lambda: client.get(f"{path}/preview?marks=1")),
+        ):
+            began = time.monotonic()
+            told = answer()
+            took[step].append(1000 * (time.monotonic() - began))
+            if told.status_code not in {200, 303}:
+                raise RuntimeError(f"{path} answered {told.status_code}.")
+    whole = [sum(parts) for parts in zip(*took.values(), strict=True)][WARM:]
+    for step, lasted in took.items():
+        say(f"  {step}: median {percentile(lasted[WARM:], 50):.0f} ms, slowest {max(lasted[WARM:]):.0f} ms")
+    say(f"  from the word to the mail with it: median {percentile(whole, 50):.0f} ms, slowest {max(whole):.0f} ms")
+    return {"preview_p95_ms": round(percentile(whole, 95), 1)}
+
+
 def _signed_in(where: Sender) -> Callable[[str], float]:
     """Asks for a page as the workspace's owner; milliseconds."""
-    with transaction():
-        owner = accounts.list_members(where.id)[0]
-        address = session().execute(text("SELECT email FROM users WHERE id = :id"), {"id": owner.user_id}).scalar_one()
-    client = current_app.test_client()
-    sign_in(client, Account(owner.user_id, where.id, address, make.PASSWORD))
+    client = _client(where)
 
     def ask(path: str) -> float:
         began = time.monotonic()
@@ -64,6 +91,16 @@ def _signed_in(where: Sender) -> Callable[[str], float]:
         return took
 
     return ask
+
+
+def _client(where: Sender) -> FlaskClient:
+    """A browser in which the workspace's owner is signed in."""
+    with transaction():
+        owner = accounts.list_members(where.id)[0]
+        address = session().execute(text("SELECT email FROM users WHERE id = :id"), {"id": owner.user_id}).scalar_one()
+    client = current_app.test_client()
+    sign_in(client, Account(owner.user_id, where.id, address, make.PASSWORD))
+    return client
 
 
 @contextmanager
@@ -87,7 +124,7 @@ def _statements() -> Iterator[list[tuple[str, float]]]:
         event.remove(db.engine, "after_cursor_execute", after)
 
 
-PARTS: dict[str, Callable[[House, int, Say], dict[str, float]]] = {"report": report}
+PARTS: dict[str, Callable[[House, int, Say], dict[str, float]]] = {"preview": preview, "report": report}
 
 
 @click.command()

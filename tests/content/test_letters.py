@@ -12,6 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from app.contacts import service as contacts
 from app.content import addresses, mjml, places, queries, service
+from app.content import letters as written
 from app.content.letters import Incomplete, declared
 from app.content.mjml import EMAILS
 from app.content.models import LetterVersion
@@ -130,6 +131,7 @@ def test_a_version_is_compiled_once_whatever_follows(place, compiles):
     made = letters.letter(place.id)
     compiles.clear()
     mjml._results = mjml._Results()
+    written._write_once.cache_clear()
     frozen = service.freeze_version(place.id, made.id)
     for number in range(50):
         service.render(frozen, letters.values(place.id, Reader(f"Reader {number}")))

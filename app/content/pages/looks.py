@@ -13,7 +13,7 @@ from flask import Response, make_response, redirect, request, url_for
 
 from app.accounts import queries as accounts
 from app.content import queries
-from app.content.letters import Draft, Prepared, Problem, Rendered, Written, write
+from app.content.letters import Draft, Problem, Rendered, Written, prepared, write
 from app.content.lint import GMAIL_CLIPS_OCTETS
 from app.content.models import Letter, LetterVersion
 from app.content.pages import people
@@ -54,7 +54,7 @@ def look_at(letter: Letter, draft: Draft, reader: people.Shown) -> Look:
     """Compile a draft and merge it for a reader; takes a while, needs no connection."""
     written = write(draft)
     try:
-        rendered = Prepared(written).merge(reader.values) if written.html else None
+        rendered = prepared(written).merge(reader.values) if written.html else None
     except BadInput:
         rendered = None
     return Look(letter, draft, reader, written, rendered)

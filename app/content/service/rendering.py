@@ -13,7 +13,7 @@ from uuid import UUID
 from app.accounts.rules.brand import Brand
 from app.content import queries
 from app.content.addresses import settled
-from app.content.letters import Draft, Links, Prepared, Problem, Rendered, write
+from app.content.letters import Draft, Links, Prepared, Problem, Rendered, prepared, write
 from app.content.merge import MergeRefused
 from app.content.models import LetterVersion
 from app.content.readers import public_values
@@ -108,7 +108,7 @@ def preview_draft(draft: Draft, values: Mapping[str, Any]) -> Rendered:
     if not written.html:
         raise _broken(faults)
     try:
-        return Prepared(written).merge(values)
+        return prepared(written).merge(values)
     except MergeRefused as refused:
         raise (_broken(faults) if faults else refused) from None
 
