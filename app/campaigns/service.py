@@ -122,7 +122,7 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
     reckoned = queries.reckon(workspace_id, [UUID(found) for found in campaign.interests], campaign.segment_id)
     written = content.check(workspace_id, campaign.letter_id)
     found = [
-        *_check_letter(written),
+        *_check_letter(letter, written),
         _check_audience(campaign, reckoned),
         _check_sender(sender),
         _check_brand(brand),
@@ -136,19 +136,14 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
     return Look(letter, written, brand, sender, reckoned, found, needs)
 
 
-def _check_letter(written: content.Written) -> list[Check]:
+def _check_letter(letter: Letter, written: content.Written) -> list[Check]:
     problems = written.problems
     if not problems:
         return [Check("pass", "The letter is whole: subject, pictures, links, size, the way to leave")]
     return [
-        Check("stop" if problem.severity == "error" else "warn", problem.message, _place(problem), "write")
+        Check("stop" if problem.severity == "error" else "warn", problem.message, content.place_of(letter, problem), "write")
         for problem in problems
     ]
-
-
-def _place(problem: content.Problem) -> str:
-    words = {"subject": "In the subject", "preheader": "In the preview line", "text": "In the text part"}
-    return words.get(problem.place, f"Line {problem.line}")
 
 
 def _check_audience(campaign: Campaign, reckoned: Reckoning) -> Check:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.accounts import queries as accounts
 from app.consent import queries as consent
 from app.consent.rules import Level
 from app.kernel.db import session, transaction
@@ -16,10 +17,8 @@ from tests.browser.conftest import check_page, tab
 from tests.browser.test_first_run import press, set_up
 from tests.support import make, reading
 from tests.support.installation import eventually
-from tests.support.letters import source
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-LETTER = source('<mj-text>Hello, <a href="https://ostkai.example/guji">Guji is in</a></mj-text>')
 READERS = 4
 
 
@@ -55,18 +54,43 @@ def link_of(mail: dict, start: str) -> str:
     return urlsplit(found[0]).path
 
 
-def write(page: Page) -> None:
-    """From the empty list to the review."""
+class Film:
+    """A picture of each step, in the test's own folder, and how long the whole has taken so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.began, self.steps = folder, time.monotonic(), 0
+
+    def step(self, page: Page, name: str) -> None:
+        self.steps += 1
+        page.screenshot(path=self.folder / f"{self.steps:02}-{name}.png")
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+
+def write(page: Page, film: Film) -> None:
+    """From the empty list to a letter of blocks with one button."""
     page.goto("/campaigns")
+    film.step(page, "no-campaign-yet")
     check_page(page)
     page.get_by_role("link", name="New campaign").first.click()
     check_page(page)
     page.get_by_label("Name", exact=True).fill("Guji week")
-    page.get_by_label("Plain letter").check()
+    film.step(page, "new-campaign")
     press(page, "Write the letter")
     expect(page).to_have_url(re.compile("/letters/"))
     page.get_by_role("textbox", name="Subject", exact=True).fill("Guji is in")
     page.get_by_role("textbox", name="Preview line").fill("Washed and bright")
+    film.step(page, "two-lines")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.locator("#add").get_by_role("button", name=re.compile("^Button")).click()
+    page.get_by_role("textbox", name="Words on it", exact=True).fill("Hello, Guji is in")
+    page.get_by_role("textbox", name="Leads to").fill("https://ostkai.example/guji")
+    expect(page.frame_locator("#preview").get_by_role("link", name="Hello, Guji is in")).to_be_visible()
+    expect(page.locator("#facts")).not_to_contain_text("leads nowhere")
+    film.step(page, "a-button")
+    page.get_by_role("link", name="Continue").click()
 
 
 def choose(page: Page) -> None:
@@ -80,18 +104,16 @@ def choose(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", ["desk", "phone"])
-def test_a_letter_from_the_first_word_to_the_report(nod, chromium, width):
+def test_a_letter_from_the_first_word_to_the_report(nod, chromium, width, tmp_path):
     nod.start("bulk")
     with tab(chromium, width, dark=width == "phone", base_url=nod.url) as page:
+        film = Film(tmp_path)
         set_up(page)
+        film.step(page, "set-up")
         people(nod)
-        write(page)
-        save_source(nod)
-        page.goto("/campaigns")
-        check_page(page)
-        page.get_by_role("link", name="Guji week").click()
-        page.get_by_role("link", name="Continue").click()
+        write(page, film)
         choose(page)
+        film.step(page, "review")
         press(page, "Send me a test")
         expect(page.get_by_text("A test is on its way")).to_be_visible()
         page.get_by_label("Time to change your mind").select_option("600")
@@ -99,9 +121,11 @@ def test_a_letter_from_the_first_word_to_the_report(nod, chromium, width):
         expect(page.get_by_role("heading", name="Leaves in")).to_be_visible()
         check_page(page)
         press(page, "Send without waiting")
+        assert film.seconds < 300  # from nothing to a first newsletter on its way
         # The page follows by itself until all of it is over.
         expect(page).to_have_url(re.compile("/report"), timeout=60_000)
         check_page(page)
+        film.step(page, "report")
         expect(page.get_by_role("link", name=f"{READERS} sent: show who")).to_be_visible()
         read_and_leave(nod, chromium, page, width)
         eventually(lambda: clicked(page), seconds=40, pause=1.0)
@@ -114,19 +138,6 @@ def test_a_letter_from_the_first_word_to_the_report(nod, chromium, width):
             page.goto(path)
             expect(page.get_by_role("link", name=re.compile("Guji week"))).to_be_visible()
             check_page(page)
-
-
-def save_source(nod) -> None:
-    """The letter as somebody has written it who knows MJML."""
-    from app.content import service as content
-    from app.content.models import Letter
-    from app.content.service import blocks
-
-    with nod.app.app_context(), transaction():
-        letter = session().query(Letter).one()
-        blocks.turn_into_code(letter.workspace_id, letter.id)
-        content.save_draft(letter.workspace_id, letter.id, "Guji is in", "Washed and bright", LETTER)
-        assert accounts.brand(letter.workspace_id).name
 
 
 def read_and_leave(nod, chromium, page: Page, width: str) -> None:

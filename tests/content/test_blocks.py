@@ -380,3 +380,18 @@ def test_a_block_is_kept_for_other_letters_of_this_workspace(place, letter):
         assert service_blocks.find_kept(place.id, "Our button")
         service_blocks.forget_kept(place.id, "Our button")
     assert not service_blocks.list_kept(place.id)
+
+
+def test_a_problem_is_placed_in_words(place, letter):
+    with transaction():
+        service_blocks.edit(
+            place.id, letter.id, lambda before: acts.change(before, "b7", {**acts.find(before, "b7").values, "link": "x"}, {})
+        )
+    found = queries.get_letter(place.id, letter.id)
+    problems = service.check(place.id, letter.id).problems
+    error = next(one for one in problems if one.severity == "error")
+    assert service.place_of(found, error) == "In the block “Button”"
+    assert service.place_of(found, replace(error, place="subject")) == "In the subject"
+    assert service.place_of(found, replace(error, line=1)) == "In the letter"
+    by_hand = letters.letter(place.id)
+    assert service.place_of(by_hand, replace(error, line=7)) == "Line 7"

@@ -19,6 +19,7 @@ from app.content.readers import (
     sample_values,
     shared_values,
 )
+from app.content.service.blocks import place_of
 from app.content.service.drafts import draft_of, save_draft
 from app.content.service.letters import (
     archive_letter,
@@ -78,6 +79,7 @@ __all__ = [
     "list_designs",
     "list_pictures",
     "one_line",
+    "place_of",
     "preview",
     "preview_draft",
     "public_values",

@@ -8,7 +8,10 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
+from app.content.blocks import acts
+from app.content.blocks.kinds import find_kind
 from app.content.blocks.writing import Block, write
+from app.content.letters import Problem
 from app.content.models import KeptBlock, Letter, LetterStep
 from app.content.service.drafts import MAX_SOURCE, hold_letter, one_line, plain_name
 from app.kernel import clock
@@ -26,6 +29,19 @@ Act = Callable[[list[Block]], list[Block]]
 def blocks_of(letter: Letter) -> list[Block]:
     """The blocks of a letter; of one that is written by hand none."""
     return [Block.of(one) for one in letter.blocks or ()]
+
+
+def place_of(letter: Letter, problem: Problem) -> str:
+    """Where a problem is, in words: the block of a letter of blocks, else the line."""
+    words = {"subject": "In the subject", "preheader": "In the preview line", "text": "In the text part"}
+    if problem.place in words:
+        return words[problem.place]
+    if letter.blocks is None:
+        return f"Line {problem.line}"
+    found = blocks_of(letter)
+    block = acts.find(found, write(found).block_at(problem.line))
+    kind = find_kind(block.kind) if block else None
+    return f"In the block “{kind.title}”" if kind else "In the letter"
 
 
 def begin(letter: Letter, blocks: Sequence[Block], by: UUID | None = None) -> None:

@@ -43,8 +43,8 @@ function start(page) {
     const changed = told.dataset.revision !== page.dataset.revision;
     page.dataset.revision = told.dataset.revision;
     const kept = document.activeElement?.id;
-    const fill = at("fill").dataset.words;
-    for (const id of parts === WHOLE ? WHOLE : [...FEW, fill]) at(id)?.replaceWith(answer.getElementById(id) ?? "");
+    const own = at("fill").dataset.words?.split(" ") ?? [];
+    for (const id of parts === WHOLE ? WHOLE : [...FEW, ...own]) at(id)?.replaceWith(answer.getElementById(id) ?? "");
     if (parts !== WHOLE) for (const id of ["undo", "redo"]) at(id).disabled = answer.getElementById(id).disabled;
     else ready(focus, kept);
     if (changed) frame();
