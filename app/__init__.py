@@ -3,7 +3,8 @@
 The rooms, in the order of the flow (each may use those named after it, never those before it):
 
 ``home`` first run and overview · ``people`` the list and a person's page · ``imports`` files of people, in and out ·
-``campaigns`` from the draft to the report · ``segments`` people chosen by rules · ``forms`` signup · ``preferences``
+``campaigns`` from the draft to the report · ``transactional`` one mail to one person, as programs ask for it ·
+``segments`` people chosen by rules · ``forms`` signup · ``preferences``
 confirm, choose, leave · ``groups`` companies and households · ``evidence`` files that prove a permission ·
 ``engagement`` scores · ``delivery`` the outbox and its senders · ``content`` MJML and merging · ``tracking`` opens and
 clicks · ``consent`` interests, the ledger, permissions: may we write? · ``notes`` and ``tags`` what staff write down

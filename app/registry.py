@@ -23,6 +23,7 @@ NAMES = (
     "forms",
     "segments",
     "campaigns",
+    "transactional",
     "merging",
     "people",
     "imports",

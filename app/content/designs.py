@@ -51,10 +51,11 @@ class Filled:
 
 
 def list_designs() -> list[Design]:
-    """All designs in the order in which they are offered."""
+    """The designs of campaigns in the order in which they are offered."""
     return [
         Design(name, told["title"], told["says"], is_first=name in OFFERED_FIRST)
         for name, told in _all().items()
+        if "purpose" not in told
     ]
 
 

@@ -16,13 +16,14 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from app.content.addresses import Addresses, find_links, tie_addresses, tie_links
 from app.content.colours import DEFAULT, Colours, paint
+from app.content.data import ROOT, Names, variables
 from app.content.lint import lint_size, lint_source, lint_subject
 from app.content.merge import MergeRefused, MergeStopped, Target, check, prepare
 from app.content.mjml import Problem, compile_mjml, fingerprint_of, tag_spans
 from app.content.plaintext import to_text
 from app.content.skeleton import Parts, Skeleton, fold, tidy
 from app.content.systemmail import Rendered
-from app.content.variables import NEWSLETTER, Kind, Variable, samples
+from app.content.variables import NEWSLETTER, TRANSACTIONAL, Kind, Variable, samples
 from app.kernel.errors import BadInput
 
 __all__ = ["Draft", "Incomplete", "Links", "Prepared", "Problem", "Rendered", "Written", "declared", "prepared", "write"]
@@ -84,7 +85,7 @@ class Draft:
         source: MJML.
         own_text: the text part; empty: made from the content.
         language: of its words, such as ``de``.
-        fields: kinds of the workspace's own fields by key.
+        fields: kinds of the workspace's own fields by key; ``Names`` of a transactional letter.
         colours: of the brand.
     """
 
@@ -101,6 +102,11 @@ class Draft:
         """Those of the fields that its tags name."""
         named = _FIELD_NAMED.findall(f"{self.subject}\n{self.preheader}\n{self.source}\n{self.own_text}")
         return {key: self.fields[key] for key in sorted(set(named)) if key in self.fields}
+
+    @property
+    def data(self) -> Mapping[str, str] | None:
+        """Samples of what is told with each mail; None: it is no transactional letter."""
+        return _data_of(self.fields)
 
     @property
     def compiled_source(self) -> str:
@@ -120,6 +126,7 @@ class Draft:
             self.language,
             self.used_fields,
             fingerprint_of(source, self.colours, self.language),
+            *([] if self.data is None else [list(self.data.items())]),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -132,7 +139,8 @@ class Written:
         html: compiled, with merge tags; empty where it could not be compiled.
         text: the text part, with merge tags.
         links: addresses that it links to as the author wrote them, each once; not those of the reader's own pages.
-        needs: ``{"fields": {key: kind}}``.
+        needs: ``{"fields": {key: kind}}``; of a transactional letter also ``data``, pairs of name and sample, and ``wanted``,
+            the names of it without which the letter would show a hole.
         problems: all faults and warnings, by place and line.
     """
 
@@ -176,12 +184,28 @@ class Version(Subject, Protocol):
 
 
 def declared(fields: Mapping[str, str]) -> tuple[Variable, ...]:
-    """What a letter may name: the list of newsletters and a workspace's own fields by key and kind."""
+    """What a letter may name: the list of its purpose and a workspace's own fields by key and kind."""
+    data = _data_of(fields)
+    listed = NEWSLETTER if data is None else (*TRANSACTIONAL, *variables(data))
     own = (
         Variable(_FIELD + key, _KINDS.get(kind, Kind.TEXT), _SAMPLES.get(kind, "…"), f"Your field “{key}”")
         for key, kind in fields.items()
     )
-    return (*NEWSLETTER, *own)
+    return (*listed, *own)
+
+
+def named_by(needs: Mapping[str, Any]) -> tuple[Variable, ...]:
+    """What a version may name, from its ``needs``."""
+    return declared(Names(needs.get("fields", {}), samples_in(needs)))
+
+
+def samples_in(needs: Mapping[str, Any]) -> dict[str, str] | None:
+    """The names that a version of a transactional letter is told, each with its example; None: it is none."""
+    return dict(needs[ROOT]) if ROOT in needs else None
+
+
+def _data_of(fields: Mapping[str, str]) -> Mapping[str, str] | None:
+    return fields.data if isinstance(fields, Names) else None
 
 
 class _Once(Generic[_T]):
@@ -218,8 +242,8 @@ def prepared(written: Written) -> Prepared:
     Raises:
         MergeRefused: a tag does not fit where it stands.
     """
-    fields = tuple(sorted(written.needs["fields"].items()))
-    key = (written.html, written.text, written.subject, written.preheader, written.links, written.language, fields)
+    needs = json.dumps(written.needs, sort_keys=True)
+    key = (written.html, written.text, written.subject, written.preheader, written.links, written.language, needs)
     return _prepare_once(_Once(written, *key))
 
 
@@ -247,7 +271,7 @@ def _write(draft: Draft) -> Written:
         html=compiled.html,
         text=text,
         links=tuple(find_links(compiled.html, names)),
-        needs={"fields": draft.used_fields},
+        needs=_needs(draft, subject, preheader, compiled.html, text, names),
         language=draft.language,
         problems=(),
     )
@@ -255,6 +279,20 @@ def _write(draft: Draft) -> Written:
         problems += _final_faults(written, own_text=bool(draft.own_text))
     found = tuple(sorted(set(problems), key=lambda one: (_PLACES.index(one.place), one)))
     return Written(**{name: getattr(written, name) for name in _NAMES} | {"problems": found})
+
+
+def _needs(draft: Draft, subject: str, preheader: str, html: str, text: str, names: Sequence[Variable]) -> dict[str, Any]:
+    needs: dict[str, Any] = {"fields": draft.used_fields}
+    if draft.data is not None:
+        parts: tuple[tuple[str, Target], ...] = ((subject, "header"), (preheader, "header"), (html, "html"), (text, "text"))
+        wanted: set[str] = set()
+        for part, target in parts:
+            try:
+                wanted |= prepare(part, target, names).wanted
+            except MergeRefused:
+                continue  # told as a problem of its own, and no version comes of it
+        needs |= {ROOT: [list(pair) for pair in draft.data.items()], "wanted": sorted(one for one in wanted if one.startswith(f"{ROOT}."))}
+    return needs
 
 
 _PLACES: Final = ("subject", "preheader", "source", "text")
@@ -291,14 +329,14 @@ def _final_faults(written: Written, *, own_text: bool) -> list[Problem]:
     # What is made from the letter says what the letter shows; words of one's own do not.
     seen = [to_text(one.html) if own_text else one.text for one in shown]
     problems = []
-    for wanted, called, tag in (
-        (_WAY_OUT, "the link to unsubscribe", "links.unsubscribe"),
-        (_POSTAL, "your postal address", "brand.postal_address"),
-    ):
+    is_plain = ROOT in written.needs
+    footer = "footer-plain" if is_plain else "footer"
+    way_out = () if is_plain else ((_WAY_OUT, "the link to unsubscribe", "links.unsubscribe"),)
+    for wanted, called, tag in (*way_out, (_POSTAL, "your postal address", "brand.postal_address")):
         advice = f"Every reader must see {called}. Write {{{{ {tag} }}}}"
         if not all(wanted in one for one in seen):
             problems.append(
-                Problem(1, 1, "error", f'{advice}, or <mj-include path="footer" /> at the end of the body.')
+                Problem(1, 1, "error", f'{advice}, or <mj-include path="{footer}" /> at the end of the body.')
             )
         if own_text and not all(wanted in one.text for one in shown):
             problems.append(Problem(1, 1, "error", f"{advice} into the text part too.", "text"))
@@ -307,8 +345,8 @@ def _final_faults(written: Written, *, own_text: bool) -> list[Problem]:
 
 def _trials(written: Written) -> list[dict[str, Any]]:
     """Values of a reader who told us everything, and of one who told us nothing."""
-    full = samples(declared(written.needs["fields"]))
-    full["links"] = {**full["links"], "unsubscribe": _WAY_OUT}
+    full = samples(named_by(written.needs))
+    full["links"] = {**full.get("links", {}), "unsubscribe": _WAY_OUT}
     full["brand"] = {**full["brand"], "postal_address": _POSTAL}
     return [full, {**full, "contact": {"email": full["contact"]["email"]}, "permission": {}}]
 
@@ -320,13 +358,13 @@ def public_subject(line: Subject, values: Mapping[str, Any]) -> str:
 
 def public_line(words: str, of: Subject, values: Mapping[str, Any]) -> str:
     """A line of a letter, such as its preview line, as everybody may read it."""
-    template = prepare(words, "header", declared(of.needs.get("fields", {})))
+    template = prepare(words, "header", named_by(of.needs))
     return template.render(values, of.language)
 
 
 def header_lines(version: Version, values: Mapping[str, Any]) -> tuple[str, str]:
     """Subject and preview line alone, with these values; as written where their tags do not work."""
-    names = declared(version.needs.get("fields", {}))
+    names = named_by(version.needs)
     try:
         subject, preheader = (
             prepare(line, "header", names).render(values, version.language)
@@ -343,7 +381,7 @@ class Prepared:
     __slots__ = ("_addresses", "_html", "_language", "_needed", "_preheader", "_subject", "_text")
 
     def __init__(self, version: Version) -> None:
-        public = declared(version.needs.get("fields", {}))
+        public = named_by(version.needs)
         names = (*public, *_OWN, *_link_names(version.links))
         page = _with_ends(tie_links(version.html, version.links))
         text = tie_addresses(version.text, version.links)
@@ -423,15 +461,18 @@ class Prepared:
             return False
         return True
 
-    def refuse_incomplete(self, rendered: Rendered, values: Mapping[str, Any]) -> None:
-        """Stop a letter that its reader could not leave.
+    def refuse_incomplete(
+        self, rendered: Rendered, values: Mapping[str, Any], *, is_transactional: bool = False
+    ) -> None:
+        """Stop a letter that its reader could not leave; a transactional one shows who writes, and no way out.
 
         Raises:
             Incomplete: the unsubscribe link or the postal address is missing in a part, or a link has no address.
         """
         given, brand = values.get("links") or {}, values.get("brand") or {}
         way_out, postal = str(given.get("unsubscribe") or ""), str(brand.get("postal_address") or "")
-        for value, called in ((way_out, "link to unsubscribe"), (postal, "postal address")):
+        shown = [] if is_transactional else [(way_out, "link to unsubscribe")]
+        for value, called in (*shown, (postal, "postal address")):
             if not value or htmlmod.escape(value) not in rendered.html or value not in rendered.text:
                 raise Incomplete(f"This reader’s letter would lack the {called}, so it is not sent.")
         for name in self._needed:

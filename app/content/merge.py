@@ -121,7 +121,8 @@ def prepare(source: str, target: Target, declared: Iterable[Variable]) -> Templa
         ) from error
     if reader.errors:
         raise MergeRefused(sorted(set(reader.errors)))
-    return Template(pieces, target, frozenset(reader.needed), frozenset(reader.changed))
+    wanted = frozenset(reader.needed | reader.wanted)
+    return Template(pieces, target, frozenset(reader.needed), frozenset(reader.changed), wanted)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,17 +172,24 @@ class Template:
         pieces: its parts in their order.
         needed: the names that it shows whatever happens, without a default and outside any ``if``.
         changed: the names whose values do not stand in it as they are, because of a filter or a comparison.
+        wanted: as needed, with those that it shows through a filter other than ``default``.
     """
 
-    __slots__ = ("_target", "changed", "needed", "pieces")
+    __slots__ = ("_target", "changed", "needed", "pieces", "wanted")
 
     def __init__(
-        self, pieces: Sequence[Piece], target: Target, needed: frozenset[str], changed: frozenset[str]
+        self,
+        pieces: Sequence[Piece],
+        target: Target,
+        needed: frozenset[str],
+        changed: frozenset[str],
+        wanted: frozenset[str],
     ) -> None:
         self.pieces = tuple(pieces)
         self._target = target
         self.needed = needed
         self.changed = changed
+        self.wanted = wanted
 
     @property
     def names(self) -> frozenset[str]:
@@ -264,6 +272,7 @@ class _Reader:
         self.errors: list[MergeError] = []
         self.needed: set[str] = set()
         self.changed: set[str] = set()
+        self.wanted: set[str] = set()
 
     def at(self, line: int | None, word: str, message: str) -> MergeError:
         """An error at the first place of the line that holds the word, else at its first tag."""
@@ -363,8 +372,12 @@ class _Reader:
         return lambda scope, run: run.add(html.escape(as_text(value(scope, run))))
 
     def _need(self, node: nodes.Node) -> None:
-        if not self._ifs and isinstance(node, nodes.Getattr) and _word(node) not in self._targets:
+        if self._ifs or _word(node) in self._targets:
+            return
+        if isinstance(node, nodes.Getattr):
             self.needed.add(_dotted(node))
+        elif isinstance(node, nodes.Filter) and not _has_default(node):
+            self.wanted.add(_dotted(node))
 
     def _if(self, node: nodes.If, names: Shape, depth: int) -> _Write:
         self._ifs += 1
@@ -551,6 +564,15 @@ def _dotted(node: nodes.Node) -> str:
     if not isinstance(node, nodes.Name):
         return ""
     return ".".join([node.name, *reversed(names)])
+
+
+def _has_default(node: nodes.Node | None) -> bool:
+    """Whether one of the filters stands in for a value that is missing."""
+    while isinstance(node, nodes.Filter):
+        if node.name == "default":
+            return True
+        node = node.node
+    return False
 
 
 def _names_in(node: nodes.Node) -> Iterable[str]:

@@ -6,7 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -19,13 +29,21 @@ class Letter(Base):
     """A piece being written: its draft. ``revision`` counts each saving, so that two writers notice each other."""
 
     __tablename__ = "letters"
-    __table_args__ = (Index("ix_letters_workspace_id_updated_at", "workspace_id", "updated_at"),)
+    __table_args__ = (
+        CheckConstraint("purpose IN ('campaign', 'transactional')", name="purpose"),
+        CheckConstraint("(purpose = 'transactional') = (data_samples IS NOT NULL)", name="data_samples"),
+        Index("ix_letters_workspace_id_updated_at", "workspace_id", "updated_at"),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     name: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(Text(collation="C"))
     """Of its words; dates and the footer follow it."""
+    purpose: Mapped[str] = mapped_column(Text(collation="C"), server_default="campaign")
+    """``campaign``: to many who said yes, each can leave; ``transactional``: answers what one person did."""
+    data_samples: Mapped[list[list[str]] | None] = mapped_column(JSONB(none_as_null=True))
+    """Of a transactional letter: the names that it is told with each mail, and an example of each, in their order."""
     subject: Mapped[str] = mapped_column(Text, server_default="")
     preheader: Mapped[str] = mapped_column(Text, server_default="")
     source: Mapped[str] = mapped_column(Text, server_default="")
@@ -96,7 +114,8 @@ class LetterVersion(Base):
     links: Mapped[list[str]] = mapped_column(JSONB)
     """Addresses that it links to, with their merge tags, each once; a link's index is its place here."""
     needs: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """``{"fields": {key: kind}}``: the workspace's own fields that its tags may name."""
+    """``{"fields": {key: kind}}``: the workspace's own fields that its tags may name; of a transactional letter also
+    ``data`` and ``wanted`` (``letters.Written``)."""
     fingerprint: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[UUID | None] = mapped_column(Uuid)

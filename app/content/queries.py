@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -46,6 +46,12 @@ def get_letter(workspace_id: UUID, letter_id: UUID) -> Letter:
     if found is None:
         raise NotFound("This letter is not here.")
     return found
+
+
+def names_of(workspace_id: UUID, letter_ids: Collection[UUID]) -> dict[UUID, str]:
+    """What these letters are called."""
+    query = select(Letter.id, Letter.name).where(Letter.workspace_id == workspace_id, Letter.id.in_(letter_ids))
+    return {row.id: row.name for row in session().execute(query)}
 
 
 def get_version(workspace_id: UUID, version_id: UUID) -> LetterVersion:

@@ -118,6 +118,11 @@ OWN_NAMES: Final = {
 """Merge tags' names of text in ``Own``, and what it is called there."""
 
 
+def transactional_values(reader: Reader, brand: Brand) -> dict[str, Any]:
+    """A tree of the names in ``variables.TRANSACTIONAL``: whom it is for and who writes, and no way to leave."""
+    return {"brand": _brand(brand), "contact": Own(reader, brand, None, "").tree()["contact"]}
+
+
 def sample_values(brand: Brand, links: Mapping[str, str]) -> dict[str, Any]:
     """Values of a made-up reader."""
     return {**samples(NEWSLETTER), "brand": _brand(brand), "links": links}

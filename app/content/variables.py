@@ -78,6 +78,9 @@ NEWSLETTER: Final[tuple[Variable, ...]] = (
 )
 """What a newsletter may name."""
 
+TRANSACTIONAL: Final = tuple(one for one in COMMON if one.name.startswith(("contact.", "brand.")))
+"""What a transactional letter may name beside what it declares itself: it stands on no yes, so there is none to leave."""
+
 SYSTEM: Final[tuple[Variable, ...]] = (
     *COMMON,
     _text("workspace.name", "Ostkai", "Name of the workspace, for its staff"),

@@ -124,10 +124,13 @@ def suppress(held: Held, to: str, reply: str) -> None:
         reply: the server's words.
     """
     contact_id = held.contact_id
-    if contact_id is None:
+    if held.user_id is not None:
         return
 
     def write() -> None:
+        if contact_id is None:
+            consent.suppress_address(held.workspace_id, to, Reason.BOUNCE, by=By("system"), detail=reply)
+            return
         own = contacts.find_address(held.workspace_id, contact_id)
         if own is not None and own.address == to:
             consent.suppress(held.workspace_id, contact_id, Reason.BOUNCE, by=By("system"), detail=reply)

@@ -228,7 +228,7 @@ class Message(Base):
     __tablename__ = "messages"
     __table_args__ = (
         CheckConstraint(one_of("state", MessageState), name="state"),
-        CheckConstraint("(contact_id IS NULL) <> (user_id IS NULL)", name="recipient"),
+        CheckConstraint("contact_id IS NULL OR user_id IS NULL", name="recipient"),
         CheckConstraint("contact_id IS NULL OR reach_id IS NOT NULL", name="reach"),
         UniqueConstraint("mailing_no", "dedupe_key", name="uq_messages_dedupe"),
         Index(
@@ -257,6 +257,7 @@ class Message(Base):
     workspace_id: Mapped[UUID] = mapped_column(Uuid)
     """Its mailing's."""
     contact_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """Neither a contact nor a user: it goes to an address of which only the room that wished for it knows."""
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     permission_id: Mapped[UUID | None] = mapped_column(Uuid)
     """Which permission allows it; NULL for system mail."""

@@ -59,11 +59,18 @@ def _what(message: Message, mailing: Mailing) -> Iterator[Line]:
     yield "Mail", f"{title} ({mailing.kind}, lane {mailing.lane}, mailing {mailing.state})"
     if mailing.pause_reason:
         yield "", mailing.pause_reason
-    yield "To", f"contact {message.contact_id}" if message.contact_id else f"user {message.user_id}"
+    if message.contact_id or message.user_id:
+        yield "To", f"contact {message.contact_id}" if message.contact_id else f"user {message.user_id}"
+    else:
+        yield "To", "an address that nobody here has"
     yield "State", f"{message.state}: {SAYS[MessageState(message.state)]}"
 
 
 def _permission(message: Message, mailing: Mailing, now: datetime) -> Iterator[Line]:
+    if message.contact_id is None and message.user_id is None:
+        yield "Permission", "none needed: it answers somebody's own act"
+        yield "The gate now", "its address is looked up on the list “Never write to” when the mail is made"
+        return
     if message.contact_id is None:
         assert message.user_id is not None
         disabled_at = accounts.get_user(message.user_id).disabled_at

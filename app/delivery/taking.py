@@ -100,7 +100,7 @@ class _Sort:
     Attributes:
         which: condition on ``m``; empty for all of a mailing.
         join: the rows that may hold a no.
-        locked: their names.
+        locked: their names; empty: there are none.
         gate: the question, in SQL.
         reason: the answer where it is no.
         columns: of the message.
@@ -123,7 +123,7 @@ _NO_DATA: Final[dict[str, Any]] = {}
 _SORTS: Final = {
     "bulk": _Sort("", _BY_PERMISSION, "p, r", consent.gate_sql(), BULK_REASON, _BULK_COLUMNS),
     "contact": _Sort(
-        " AND m.user_id IS NULL AND m.permission_id IS NULL",
+        " AND m.contact_id IS NOT NULL AND m.permission_id IS NULL",
         " JOIN reach r ON r.id = m.reach_id", "r", consent.system_gate_sql(),
         "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' ELSE coalesce(r.suppressed_reason, 'suppressed') END",
     ),
@@ -132,6 +132,8 @@ _SORTS: Final = {
         " AND m.permission_id IS NOT NULL", _BY_PERMISSION, "p, r", consent.gate_sql(as_digest=True),
         BULK_REASON.replace("r.digest IS NOT NULL THEN 'gets a digest'", "r.digest IS NULL THEN 'no digest'"),
     ),
+    # Nobody stands behind it: who makes the mail asks whether the address may be written to.
+    "address": _Sort(" AND m.contact_id IS NULL AND m.user_id IS NULL", "", "", "TRUE", "''"),
     "user": _Sort(
         " AND m.user_id IS NOT NULL",
         " JOIN users u ON u.id = m.user_id", "u", "u.disabled_at IS NULL", "'this user is disabled'",
@@ -148,14 +150,15 @@ def _take_sql(sort: _Sort, which: str) -> TextClause:
         " AND (CAST(:resting AS text[]) IS NULL OR m.domain_group IS NULL OR m.domain_group <> ALL(CAST(:resting AS text[])))"
         " ORDER BY m.due_at LIMIT :size FOR UPDATE SKIP LOCKED)"
         f" SELECT m.*, CASE WHEN {sort.gate} THEN '' ELSE {sort.reason} END"
-        f" FROM due m{sort.join} ORDER BY m.n FOR SHARE OF {sort.locked} SKIP LOCKED"
+        f" FROM due m{sort.join} ORDER BY m.n" + (f" FOR SHARE OF {sort.locked} SKIP LOCKED" if sort.locked else "")
     )
 
 
 _TAKE = {name: _take_sql(sort, "m.crash_count = 0") for name, sort in _SORTS.items()}
 _TAKE_ALONE = {name: _take_sql(sort, "m.crash_count > 0") for name, sort in _SORTS.items()}
 _FIRST = text(
-    "SELECT CASE WHEN user_id IS NOT NULL THEN 'user' WHEN permission_id IS NOT NULL THEN 'digest' ELSE 'contact' END"
+    "SELECT CASE WHEN user_id IS NOT NULL THEN 'user' WHEN permission_id IS NOT NULL THEN 'digest'"
+    " WHEN contact_id IS NULL THEN 'address' ELSE 'contact' END"
     " FROM messages WHERE mailing_no = :no AND state = 'pending' AND due_at <= :now"
     " ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED"
 )

@@ -44,7 +44,9 @@ def test_an_empty_list_teaches_the_first_step(staff):
 def test_a_new_campaign_begins_with_a_design_and_leads_through_the_steps(staff, where, readers):
     offered = re.findall(r'name="design" value="([a-z-]+)"', staff.get("/campaigns/new").text)
     assert offered == [design.name for design in content.designs()]
-    assert set(offered) == {path.parent.name for path in EMAILS.glob("newsletters/*/design.json")}
+    known = {path.parent.name for path in EMAILS.glob("newsletters/*/design.json")}
+    assert known - set(offered) == {"transactional"}
+    assert set(offered) < known
     answer = staff.post("/campaigns/new", page="/campaigns/new", name="Winter roast", design="plain-letter")
     assert answer.status_code == 303
     path = answer.headers["Location"].removesuffix("/write")

@@ -14,6 +14,7 @@ from app.campaigns.pages import sending, whom
 from app.campaigns.rules import State
 from app.consent import service as consent
 from app.consent.rules import By, Level, Proof
+from app.content import letters as written
 from app.content import mjml
 from app.delivery import moves, pump, schedule
 from app.delivery import service as delivery
@@ -196,6 +197,7 @@ def test_from_the_review_to_the_last_copy_the_letter_is_compiled_once(staff, mad
     real = mjml._run
     monkeypatch.setattr(mjml, "_results", mjml._Results())
     monkeypatch.setattr(mjml, "_run", lambda source: compiled.append(source) or real(source))
+    written._write_once.cache_clear()
     assert staff.get(f"{made.path}/review").status_code == 200
     go(made, smtp)
     assert len(smtp.messages) == 4

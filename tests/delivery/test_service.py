@@ -125,7 +125,7 @@ def test_a_wish_needs_a_mail_that_exists_and_one_recipient(where: make.Place):
     who = make.person(where.id)
     with pytest.raises(ValueError, match="no-such-mail"):
         service.send_system(where.id, "no-such-mail", dedupe=uuid4(), contact_id=who.id)
-    with pytest.raises(ValueError, match="to a contact or to a user"):
+    with pytest.raises(ValueError, match="to a contact, to a user, or to an address"):
         service.send_system(where.id, "confirm", dedupe=uuid4())
     with pytest.raises(NotFound):
         service.send_system(where.id, "confirm", dedupe=uuid4(), contact_id=who.id)

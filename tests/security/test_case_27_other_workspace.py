@@ -45,6 +45,23 @@ def _campaign(where: make.Place) -> UUID:
     return campaigns.create(where.id, "November", content.designs()[0].name).id
 
 
+def _template(where: make.Place) -> UUID:
+    from app.transactional import service as transactional
+
+    return transactional.create(where.id, "Receipt", by=where.owner_id).id
+
+
+def _mail(where: make.Place) -> UUID:
+    from app.content.service import blocks
+    from app.transactional import service as transactional
+    from app.transactional.rules import Asked
+
+    made = transactional.create(where.id, "Password", by=where.owner_id)
+    blocks.edit(where.id, made.letter_id, subject="Your link", preheader="To choose another one")
+    transactional.publish(where.id, made.id)
+    return transactional.send(where.id, Asked("password", "mara@example.net", {}), "password-1")
+
+
 def _segment(where: make.Place) -> UUID:
     from app.segments import service as segments
 
@@ -128,12 +145,14 @@ MAKERS = {
     "key_id": lambda where: accounts.create_api_key(where.id, "Shop", ["people.read"], by=acts.COMMAND).id,
     "letter_id": _letter,
     "link_id": lambda where: report_links.make(where.id, _campaign(where), 7, by=acts.COMMAND).id,
+    "mail_id": _mail,
     "merge_id": _merge,
     "other_id": lambda where: make.person(where.id).id,
     "note_id": _note,
     "picture_id": _picture,
     "segment_id": _segment,
     "tag_id": _tag,
+    "template_id": _template,
     "target_id": lambda where: evidence.add_target(where.id, TargetKind.MAIL, "seals@ostkai.example", by=where.owner_id),
     "pair_id": lambda where: delivery.make_keys(where.id, "ostkai.example", by=acts.COMMAND).id,
 }

@@ -45,7 +45,9 @@ from app.consent.service.vetoes import (
     erase,
     inherit,
     inherit_suppression,
+    refused_address,
     suppress,
+    suppress_address,
 )
 from app.consent.service.wishes import change_address, note_digest, set_pace
 from app.consent.service.write import TOLD_COUNTRY, Held, ensure_reach, hold, hold_one
@@ -100,6 +102,7 @@ __all__ = [
     "preview",
     "purge_proofs",
     "record_mail",
+    "refused_address",
     "restore_interest",
     "seal_now",
     "set_notice",
@@ -109,5 +112,6 @@ __all__ = [
     "sign_day",
     "stop_everything",
     "suppress",
+    "suppress_address",
     "withdraw",
 ]

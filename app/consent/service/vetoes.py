@@ -28,6 +28,7 @@ from app.consent.rules import (
 from app.consent.rules.merging import MERGED
 from app.consent.service import write
 from app.contacts import queries as contacts
+from app.contacts.addresses import normalise
 from app.contacts.rules import FORMER
 from app.kernel import clock
 from app.kernel.db import session
@@ -83,6 +84,45 @@ def suppress(
     session().flush()
     publish(events.Suppressed(workspace_id, contact_id, reason.value))
     return event_id
+
+
+def suppress_address(workspace_id: UUID, address: str, reason: Reason, *, by: By, detail: str = "") -> None:
+    """As ``suppress``, for an address that may be nobody's: then its keyed hash alone is kept."""
+    key = normalise(address).key
+    contact_id = contacts.find_by_keys(workspace_id, [key]).get(key)
+    if contact_id is not None:
+        own = contacts.find_address(workspace_id, contact_id)
+        # An address that they had before says nothing about theirs.
+        if own is not None and own.key == key:
+            suppress(workspace_id, contact_id, reason, by=by, detail=detail)
+        return
+    remember(
+        [
+            {
+                "workspace_id": workspace_id, "channel": Channel.EMAIL.value, "address_hash": address_hash(key),
+                "reason": reason.value, "created_at": clock.now(), "source": by.kind, "contact_id": None,
+            }
+        ]
+    )  # fmt: skip
+
+
+def refused_address(workspace_id: UUID, address_key: str) -> Reason | None:
+    """Why nothing may be written to an address, whoever asked for it; None: nothing is known against it.
+
+    Of somebody who is here their reach decides, as for every mail that answers their own act: an objection to marketing
+    does not silence it. Of an address that nobody has, what is on the list decides.
+    """
+    contact_id = contacts.find_by_keys(workspace_id, [address_key]).get(address_key)
+    if contact_id is None:
+        known = queries.find_suppression(workspace_id, address_hash(address_key))
+        return Reason(known.reason) if known else None
+    reach = queries.find_reach(workspace_id, contact_id)
+    if reach is None or (reach.suppressed_at is None and reach.erased_at is None):
+        return None
+    if reach.erased_at is not None:
+        return Reason.ERASED
+    known_reasons = {one.value for one in Reason}
+    return Reason(reach.suppressed_reason) if reach.suppressed_reason in known_reasons else Reason.NEVER
 
 
 def _stands(held: write.Held, reach: Reach, reason: Reason) -> bool:

@@ -125,7 +125,7 @@ def find_reader(letter_id: UUID) -> Response:
     if len(found) == 1:
         return looks.to(letter_id, values["back"], found[0]["key"])
     draft = draft_of(letter)
-    look = looks.look_at(letter, draft, people.shown("", draft.language))
+    look = looks.look_at(letter, draft, people.shown("", draft))
     return make_response(_page(look, found=found, looked_for=values["q"]))
 
 

@@ -47,7 +47,7 @@ def read(letter_id: UUID, key: str) -> tuple[Letter, Draft, people.Shown]:
     """
     letter = queries.get_letter(current_actor().workspace_id, letter_id)
     draft = draft_of(letter)
-    return letter, draft, people.shown(key, draft.language)
+    return letter, draft, people.shown(key, draft)
 
 
 def look_at(letter: Letter, draft: Draft, reader: people.Shown) -> Look:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,8 @@ from app.consent import queries as consent
 from app.consent.rules import Purpose, State
 from app.contacts import queries as contacts
 from app.content import places
+from app.content.data import ROOT, example
+from app.content.letters import Draft
 from app.content.readers import Reader, reader_values, sample_values
 from app.kernel.errors import NotFound
 from app.kernel.http.actor import current_actor
@@ -27,12 +29,17 @@ class Shown:
     values: dict[str, Any]
 
 
-def shown(key: str, language: str) -> Shown:
-    """The reader behind a key.
+def shown(key: str, draft: Draft) -> Shown:
+    """The reader behind a key, told the examples of a transactional letter.
 
     Raises:
         NotFound: no such reader in this workspace, or not for whoever asks.
     """
+    found = _reader(key, draft.language)
+    return found if draft.data is None else replace(found, values={**found.values, ROOT: example(draft.data)})
+
+
+def _reader(key: str, language: str) -> Shown:
     brand = accounts.brand(current_actor().workspace_id)
     if key in {"", SAMPLE}:
         return Shown(SAMPLE, "As a made-up reader", sample_values(brand, _links()))

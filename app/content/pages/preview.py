@@ -40,7 +40,7 @@ def preview(letter_id: UUID) -> Response:
                 draft.fields,
                 draft.colours,
             )
-        reader = people.shown(request.args.get("as", ""), draft.language)
+        reader = people.shown(request.args.get("as", ""), draft)
     # Compiling takes a while, and no connection should wait for it.
     try:
         return _answer(preview_draft(draft, reader.values))
@@ -54,15 +54,15 @@ def design(name: str) -> Response:
     """A starter design in the brand's colours."""
     with transaction():
         brand = accounts.brand(current_actor().workspace_id)
-        reader = people.shown(people.SAMPLE, brand.language)
-    filled = designs.fill(name, lambda file: f"{places.base()}/letters/designs/pictures/{file}")
-    draft = Draft(
-        filled.subject,
-        filled.preheader,
-        filled.source,
-        language=brand.language,
-        colours=Colours.of(brand.accent, brand.heading_font, brand.text_font),
-    )
+        filled = designs.fill(name, lambda file: f"{places.base()}/letters/designs/pictures/{file}")
+        draft = Draft(
+            filled.subject,
+            filled.preheader,
+            filled.source,
+            language=brand.language,
+            colours=Colours.of(brand.accent, brand.heading_font, brand.text_font),
+        )
+        reader = people.shown(people.SAMPLE, draft)
     return _answer(preview_draft(draft, reader.values))
 
 

@@ -1,8 +1,9 @@
 """What other domains ask of content: system mails, letters with their versions, and the values of their tags."""
 
 from app.content.colours import FONTS, HEADING_FONT, TEXT_FONT
+from app.content.data import example
 from app.content.designs import Design, list_designs
-from app.content.letters import Draft, Incomplete, Links, Problem, Rendered, Written, header_lines
+from app.content.letters import Draft, Incomplete, Links, Problem, Rendered, Written, header_lines, samples_in
 from app.content.merge import one_line
 from app.content.pictures import OCTETS as PICTURE_OCTETS
 from app.content.places import archive as archive_url
@@ -18,9 +19,10 @@ from app.content.readers import (
     reader_values,
     sample_values,
     shared_values,
+    transactional_values,
 )
 from app.content.service.blocks import place_of
-from app.content.service.drafts import draft_of, save_draft
+from app.content.service.drafts import declare_data, draft_of, lines_of, samples_of, save_draft
 from app.content.service.letters import (
     archive_letter,
     copy_letter,
@@ -31,12 +33,14 @@ from app.content.service.letters import (
 )
 from app.content.service.pictures import add_picture
 from app.content.service.rendering import (
+    data_faults,
     link_targets,
     links_of_draft,
     preview,
     preview_draft,
     render,
     render_public,
+    render_transactional,
     skeleton,
 )
 from app.content.service.system import render_system
@@ -68,12 +72,16 @@ __all__ = [
     "check",
     "copy_letter",
     "create_letter",
+    "data_faults",
+    "declare_data",
     "designs",
     "draft_of",
+    "example",
     "find_public_number",
     "freeze_version",
     "get_picture",
     "header_lines",
+    "lines_of",
     "link_targets",
     "links_of_draft",
     "list_designs",
@@ -89,12 +97,16 @@ __all__ = [
     "render",
     "render_public",
     "render_system",
+    "render_transactional",
     "restore_version",
     "sample_values",
+    "samples_in",
+    "samples_of",
     "save_draft",
     "shared_values",
     "skeleton",
     "text_of_page",
+    "transactional_values",
     "web_view_url",
     "withdraw",
 ]

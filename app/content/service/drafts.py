@@ -10,6 +10,7 @@ from app.accounts import queries as accounts
 from app.contacts import queries as contacts
 from app.content import queries
 from app.content.colours import Colours
+from app.content.data import DataFault, Names, as_lines, read_lines
 from app.content.letters import Draft, Problem, write
 from app.content.models import Letter
 from app.kernel import clock
@@ -106,15 +107,51 @@ def hold_letter(workspace_id: UUID, letter_id: UUID, revision: int | None = None
 def draft_of(letter: Letter) -> Draft:
     """The draft with the brand's colours and the workspace's own fields, ready for ``letters.write``."""
     brand = accounts.brand(letter.workspace_id)
+    fields = {field.key: field.kind for field in contacts.list_fields(letter.workspace_id)}
     return Draft(
         subject=letter.subject,
         preheader=letter.preheader,
         source=letter.source,
         own_text=letter.own_text,
         language=letter.language,
-        fields={field.key: field.kind for field in contacts.list_fields(letter.workspace_id)},
+        fields=fields if letter.data_samples is None else Names(fields, samples_of(letter)),
         colours=Colours.of(brand.accent, brand.heading_font, brand.text_font),
     )
+
+
+def samples_of(letter: Letter) -> dict[str, str]:
+    """The names that a transactional letter declares, each with its example."""
+    return {one[0]: one[1] for one in letter.data_samples or ()}
+
+
+def lines_of(letter: Letter) -> str:
+    """The same as lines, as people write them."""
+    return as_lines(samples_of(letter))
+
+
+def declare_data(
+    workspace_id: UUID, letter_id: UUID, lines: str, *, revision: int | None = None, by: UUID | None = None
+) -> Letter:
+    """Say what a transactional letter is told with each mail: lines like ``order.number = OK-1``.
+
+    Raises:
+        NotFound: no letter of this workspace.
+        Conflict: it is a letter to many, or somebody else has saved since this revision.
+        BadInput: a line cannot be read.
+    """
+    letter = hold_letter(workspace_id, letter_id, revision)
+    if letter.data_samples is None:
+        raise Conflict("A letter to many is told nothing but what is known of its readers.")
+    try:
+        samples = [[name, sample] for name, sample in read_lines(_storable(lines, "lines")).items()]
+    except DataFault as fault:
+        raise BadInput(fields={"lines": str(fault)}) from None
+    if samples != letter.data_samples:
+        letter.data_samples = samples
+        letter.revision += 1
+        letter.updated_by, letter.updated_at = by, clock.now()
+    session().flush()
+    return letter
 
 
 def plain_name(raw: str) -> str:

@@ -9,6 +9,7 @@ from app.content import designs as starters
 from app.content import places, queries
 from app.content.blocks.writing import Block
 from app.content.designs import Design
+from app.content.letters import samples_in
 from app.content.models import Letter, LetterVersion
 from app.content.pictures import as_it_is
 from app.content.service.blocks import begin, blocks_of, turn_into_code
@@ -31,6 +32,7 @@ def create_letter(
     design: str = "",
     source: str = "",
     language: str = "",
+    is_transactional: bool = False,
     by: UUID | None = None,
 ) -> Letter:
     """A letter that begins with a design or with a source of one's own.
@@ -41,6 +43,7 @@ def create_letter(
         design: a name of ``designs()``; without it ``source`` counts.
         source: MJML.
         language: of its words; the brand's where it is not said.
+        is_transactional: it answers what one person did: nobody can leave it, and no campaign sends it.
         by: who makes it.
 
     Raises:
@@ -52,6 +55,7 @@ def create_letter(
     letter = Letter(
         id=uuid7(), workspace_id=workspace_id, name=plain_name(name), language=language or brand.language,
         subject="", preheader="", source=whole_source(source), own_text="", revision=1,
+        purpose="transactional" if is_transactional else "campaign", data_samples=[] if is_transactional else None,
         created_at=now, updated_at=now, updated_by=by,
     )  # fmt: skip
     session().add(letter)
@@ -72,7 +76,11 @@ def copy_letter(workspace_id: UUID, letter_id: UUID, name: str, *, by: UUID | No
         BadInput: the name does not fit.
     """
     other = queries.get_letter(workspace_id, letter_id)
-    letter = create_letter(workspace_id, name, source=other.source, language=other.language, by=by)
+    letter = create_letter(
+        workspace_id, name, source=other.source, language=other.language,
+        is_transactional=other.data_samples is not None, by=by,
+    )  # fmt: skip
+    letter.data_samples = other.data_samples
     letter.subject, letter.preheader, letter.own_text = other.subject, other.preheader, other.own_text
     if other.blocks is not None:
         begin(letter, blocks_of(other), by)
@@ -103,6 +111,8 @@ def restore_version(workspace_id: UUID, letter_id: UUID, number: int, *, by: UUI
     """
     letter = hold_letter(workspace_id, letter_id)
     version: LetterVersion = queries.get_version_by_number(letter, number)
+    if samples := samples_in(version.needs):
+        letter.data_samples = [[name, sample] for name, sample in samples.items()]
     if version.blocks is not None:
         letter.subject, letter.preheader = version.subject, version.preheader
         begin(letter, [Block.of(one) for one in version.blocks], by)

@@ -13,7 +13,18 @@ from uuid import UUID
 from app.accounts.rules.brand import Brand
 from app.content import queries
 from app.content.addresses import settled
-from app.content.letters import Draft, Links, Prepared, Problem, Rendered, prepared, write
+from app.content.data import ROOT, find_faults, tree_of
+from app.content.letters import (
+    Draft,
+    Incomplete,
+    Links,
+    Prepared,
+    Problem,
+    Rendered,
+    prepared,
+    samples_in,
+    write,
+)
 from app.content.merge import MergeRefused
 from app.content.models import LetterVersion
 from app.content.readers import public_values
@@ -57,6 +68,33 @@ def render(
     rendered = prepared.merge(values, links, pixel_url, hidden_url)
     prepared.refuse_incomplete(rendered, values)
     return rendered
+
+
+def render_transactional(version: LetterVersion, values: Mapping[str, Any], data: Mapping[str, Any]) -> Rendered:
+    """One transactional mail: its links lead where the author wrote, nothing in it tells that it was read.
+
+    Args:
+        version: of a transactional letter.
+        values: of ``transactional_values``.
+        data: what a program told, without faults (``data_faults``).
+
+    Raises:
+        Incomplete: the version is a letter to many, or the postal address would be missing.
+        MergeStopped: it grew over 2 MB or took longer than a second.
+    """
+    samples = samples_in(version.needs)
+    if samples is None:
+        raise Incomplete("A letter to many cannot be sent as a transactional mail: nobody could leave it.")
+    values = {**values, ROOT: tree_of(data, samples)}
+    prepared = _prepared_of(version)
+    rendered = prepared.merge(values)
+    prepared.refuse_incomplete(rendered, values, is_transactional=True)
+    return rendered
+
+
+def data_faults(version: LetterVersion, data: Mapping[str, Any]) -> dict[str, str]:
+    """What is unknown, missing or unfit in what a program tells for a transactional mail, by dotted name."""
+    return find_faults(samples_in(version.needs) or {}, version.needs["wanted"], data)
 
 
 def skeleton(

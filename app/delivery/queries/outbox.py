@@ -34,7 +34,7 @@ class SentMessage:
     attempts: int
     reply: str
     title: str = ""
-    """What its mailing is called, for one to many."""
+    """What its mailing is called, for one to many; what its data say it is called, for one of its own."""
 
     @property
     def word(self) -> Word:
@@ -255,9 +255,8 @@ def _transport_of(workspace_id: UUID) -> Transport | None:
 
 
 def _messages() -> Select[Message, str, str, str]:
-    return select(Message, Mailing.name, Mailing.kind, Mailing.title).join(
-        Mailing, Mailing.no == Message.mailing_no
-    )
+    called = func.coalesce(func.nullif(Mailing.title, ""), Message.data["called"].astext, "")
+    return select(Message, Mailing.name, Mailing.kind, called).join(Mailing, Mailing.no == Message.mailing_no)
 
 
 def _sent_message(row: Row[Message, str, str, str]) -> SentMessage:

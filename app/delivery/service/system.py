@@ -55,9 +55,10 @@ def send_system(
     reach_id: UUID | None = None,
     user_id: UUID | None = None,
     permission_id: UUID | None = None,
+    address: str = "",
     data: dict[str, Any] | None = None,
 ) -> None:
-    """Wish for one system mail to a contact or a user; a second wish with the same ``dedupe`` changes nothing.
+    """Wish for one system mail to a contact, a user or an address; a second wish with the same ``dedupe`` changes nothing.
 
     The unique key is (mailing_no, dedupe_key), the mailing being the workspace's standing one of that name.
 
@@ -70,22 +71,25 @@ def send_system(
         user_id: the recipient, if a user.
         permission_id: for a mail that stands on a permission, as a digest does: the gate is asked about it when the
             mail begins.
-        data: what ``prepare`` will need; ids rather than values, as it is stored until the person is erased.
+        address: where it goes, if not where the contact is reached. Without a contact ``prepare`` has to ask whether we
+            may write there, as no gate knows.
+        data: what ``prepare`` will need; ids rather than values, as it is stored until the person is erased. What stands
+            under ``called`` a person's timeline calls it.
 
     Raises:
         ValueError: no such mail, not exactly one recipient.
         NotFound: the contact has no reach.
     """
     mails.get(name)
-    if (contact_id is None) == (user_id is None):
-        raise ValueError("A system mail goes to a contact or to a user.")
-    domain = None
+    if (contact_id is not None and user_id is not None) or not (contact_id or user_id or address):
+        raise ValueError("A system mail goes to a contact, to a user, or to an address.")
+    domain = group_of(address.rpartition("@")[2]) if address else None
     if contact_id is not None:
         if permission_id is None:
             contact_id = contacts.current_id(workspace_id, contact_id)
         reach_id = reach_id or _reach_of(workspace_id, contact_id)
-        address = contacts.find_address(workspace_id, contact_id)
-        domain = group_of(address.domain) if address else None
+        own = None if address else contacts.find_address(workspace_id, contact_id)
+        domain = group_of(own.domain) if own else domain
     row = _row(dedupe, contact_id, reach_id, domain, data)
     _wish(workspace_id, name, [row | {"user_id": user_id, "permission_id": permission_id}])
 
