@@ -558,3 +558,11 @@ def test_the_preview_of_blocks_runs_our_script_alone_and_has_no_origin(blocks, i
     assert marked.text.count("<script") == 1
     assert f'<script nonce="{nonce}">' in marked.text
     assert "<!-- block b4 -->" in marked.text
+
+
+def test_the_footer_that_fits_is_offered(blocks):
+    menu = blocks.see().text.partition('id="add"')[2].partition("</form>")[0]
+    offered = re.findall(r'name="kind" value="([a-z-]+)"', menu)
+    assert "footer" in offered
+    assert "footer-plain" not in offered
+    assert len(offered) == len(set(offered)) >= 15

@@ -71,6 +71,7 @@ class Kind:
         place: ``card``: on the letter's paper; ``page``: above or below it.
         summary: the field whose words stand in the list, with a dot for one within.
         bleeds: values with which it reaches the upper edge of the paper.
+        only_in: the purpose of the letters that it is offered for; empty: all.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Kind:
     place: str
     summary: str
     bleeds: Mapping[str, str]
+    only_in: str
     fields: tuple[Field, ...]
     sample: Mapping[str, Any]
     icon: Markup
@@ -108,6 +110,7 @@ def _read(folder: Path) -> tuple[int, Kind]:
         place=told["place"],
         summary=told["summary"],
         bleeds=told.get("bleeds", {}),
+        only_in=told.get("only_in", ""),
         fields=tuple(map(_field, told["fields"])),
         sample=json.loads((folder / "sample.json").read_text(encoding="utf-8")),
         icon=Markup((folder / "icon.svg").read_text(encoding="utf-8")),  # noqa: S704  a file of ours

@@ -15,6 +15,7 @@ from app.content.blocks import acts, posting, writing
 from app.content.blocks.kinds import LONGEST, Field, Kind, find_kind, kinds
 from app.content.blocks.writing import Block, Fault
 from app.content.letters import declared
+from app.content.models import Letter
 from app.content.pages import blueprint, looks
 from app.content.pages.looks import Look
 from app.content.pages.taking import taken
@@ -85,7 +86,7 @@ def page(look: Look, **more: Any) -> str:
         only=_only(look, block) if block and kind and kind.place == "card" else None,
         menu=[
             (group, list(found))
-            for group, found in groupby(sorted(kinds().values(), key=_group), key=_group_name)
+            for group, found in groupby(sorted(_offered(letter), key=_group), key=_group_name)
         ],
         kept=blocks.list_kept(letter.workspace_id),
         tags=[(one.name, one.says) for one in declared(look.draft.fields)],
@@ -376,6 +377,11 @@ def _problems(look: Look, all_blocks: Sequence[Block]) -> list[dict[str, Any]]:
         title = "Subject and preview" if at == LINES else titles.get(at, "The letter")
         found.append({"severity": problem.severity, "message": problem.message, "block": at, "title": title})
     return found
+
+
+def _offered(letter: Letter) -> list[Kind]:
+    """The kinds that fit a letter of this purpose."""
+    return [kind for kind in kinds().values() if kind.only_in in {"", letter.purpose}]
 
 
 def _group(kind: Kind) -> tuple[int, int]:
