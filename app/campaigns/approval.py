@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from app.campaigns import queries
+from app.campaigns import queries, variants
 from app.campaigns.models import Campaign, CampaignComment, CampaignSettings
 from app.campaigns.rules import Check
 from app.kernel import clock
@@ -39,10 +39,15 @@ def set_rule(workspace_id: UUID, *, needs: bool) -> None:
 def subject_of(campaign: Campaign, revision: int) -> str:
     """What a yes is about: this letter for this audience. Whatever changes makes another one."""
     parts = [str(campaign.letter_id), str(revision), str(campaign.segment_id or ""), *campaign.interests]
+    trial = variants.find_trial(campaign.workspace_id, campaign.id)
+    if trial is not None:
+        parts.append(variants.signature(trial))
     return sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def approve(workspace_id: UUID, campaign_id: UUID, *, revision: int, current: int, by: UUID) -> None:
+def approve(
+    workspace_id: UUID, campaign_id: UUID, *, revision: int, current: int, by: UUID, signature: str = ""
+) -> None:
     """Say yes to a draft as it is.
 
     Args:
@@ -51,16 +56,20 @@ def approve(workspace_id: UUID, campaign_id: UUID, *, revision: int, current: in
         revision: of the letter, as it was looked at.
         current: of the letter, as it is.
         by: who says yes.
+        signature: of its variants, as they were looked at; empty: it had none.
 
     Raises:
         NotFound: no campaign of this workspace.
-        Conflict: the letter has changed since, or the campaign has been launched.
+        Conflict: the letter or its variants have changed since, or the campaign has been launched.
     """
     campaign = queries.get_campaign(workspace_id, campaign_id)
     if campaign.mailing_no is not None:
         raise Conflict("It has been launched. There is nothing left to say yes to.")
     if revision != current:
         raise Conflict("The letter has changed since you looked at it. Look at it once more.")
+    trial = variants.find_trial(workspace_id, campaign_id)
+    if signature != (variants.signature(trial) if trial else ""):
+        raise Conflict("Its variants have changed since you looked at it. Look at it once more.")
     campaign.approved_by, campaign.approved_of = by, subject_of(campaign, current)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -34,7 +35,9 @@ class Campaign(Base):
     __table_args__ = (
         CheckConstraint("delay_seconds BETWEEN 0 AND 3600", name="delay"),
         Index("ix_campaigns_workspace_id", "workspace_id", "id"),
+        CheckConstraint("(part_of IS NULL) = (part IS NULL)", name="part"),
         Index("ix_campaigns_letter_id", "letter_id"),
+        Index("uq_campaigns_part", "part_of", "part", unique=True, postgresql_where=text("part_of IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
@@ -57,6 +60,81 @@ class Campaign(Base):
     created_by: Mapped[UUID | None] = mapped_column(Uuid)
     created_at: Mapped[datetime] = mapped_column(Instant)
     archived_at: Mapped[datetime | None] = mapped_column(Instant)
+    part_of: Mapped[UUID | None] = mapped_column(ForeignKey("campaigns.id"))
+    """The trial that this is a part of (``CampaignTrial``); its own mailing goes to that part of the audience."""
+    part: Mapped[str | None] = mapped_column(Text)
+    """Which part: a variant's letter, or ``rest``."""
+
+
+class CampaignTrial(Base):
+    """A campaign that goes out in variants to a sample first. The campaign itself has no mailing, its parts have."""
+
+    __tablename__ = "campaign_trials"
+    __table_args__ = (
+        CheckConstraint("sample BETWEEN 10 AND 100", name="sample"),
+        CheckConstraint("wait_hours BETWEEN 1 AND 168", name="wait_hours"),
+        CheckConstraint("holdout BETWEEN 0 AND 20", name="holdout"),
+        Index("ix_campaign_trials_open", "campaign_id", postgresql_where=text("launched_at IS NOT NULL AND decided_at IS NULL")),
+    )
+
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    sample: Mapped[int] = mapped_column(Integer)
+    """Percent of those who are not held out."""
+    wait_hours: Mapped[int] = mapped_column(Integer)
+    """So long after a mail are its clicks counted, and so long after the last one is decided."""
+    holdout: Mapped[int] = mapped_column(Integer)
+    """Percent of the audience that gets nothing of it."""
+    narrowing: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """The segment as it was when it was launched; all parts are cut from the same people."""
+    launched_at: Mapped[datetime | None] = mapped_column(Instant)
+    launched_by: Mapped[UUID | None] = mapped_column(Uuid)
+    sampled_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When the sample was seen to have gone out."""
+    decided_at: Mapped[datetime | None] = mapped_column(Instant)
+    decided_by: Mapped[UUID | None] = mapped_column(Uuid)
+    """Who decided; NULL: the test."""
+    winner: Mapped[str | None] = mapped_column(Text)
+    """What the rest gets; decided without one: the rest gets nothing."""
+    verdict: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """The numbers as they were then (``trial.Verdict``)."""
+
+
+class CampaignVariant(Base):
+    """One of the variants of a trial; the first is the campaign as it is."""
+
+    __tablename__ = "campaign_variants"
+    __table_args__ = (
+        CheckConstraint("place BETWEEN 0 AND 4", name="place"),
+        CheckConstraint("share BETWEEN 1 AND 9", name="share"),
+        Index("ix_campaign_variants_letter_id", "letter_id"),
+    )
+
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaign_trials.campaign_id"), primary_key=True)
+    place: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    subject: Mapped[str] = mapped_column(Text, server_default="")
+    """In place of its letter's; empty: that one."""
+    sender_name: Mapped[str] = mapped_column(Text, server_default="")
+    """In place of the sender's; empty: that one."""
+    letter_id: Mapped[UUID | None] = mapped_column(ForeignKey("letters.id"))
+    """A letter of its own; NULL: the campaign's."""
+    send_at: Mapped[datetime | None] = mapped_column(Instant)
+    """A time of its own; NULL: the campaign's."""
+    share: Mapped[int] = mapped_column(SmallInteger, server_default="1")
+    """How much of the sample it has, beside the others."""
+
+
+class CampaignHeldOut(Base):
+    """Who was held out of a campaign, to be compared with those who got it."""
+
+    __tablename__ = "campaign_held_out"
+    __table_args__ = (Index("ix_campaign_held_out_contact_id", "contact_id"),)
+
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    held_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class CampaignSettings(Base):

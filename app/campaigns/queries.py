@@ -40,6 +40,9 @@ class Standing:
         pause_reason: why it stands still, in words.
         is_joined: people who have not got it, or are in doubt, are being put back among those who wait.
         launched_by: who pressed the button.
+        is_trial: it goes out in parts, each with a mailing of its own; it has none itself.
+        part_of: the trial that this is a part of.
+        part: which of them: a variant's letter, or ``rest``.
     """
 
     id: UUID
@@ -64,26 +67,39 @@ class Standing:
     launched_by: UUID | None = None
     version_number: int = 0
     sender: dict[str, Any] | None = None
+    is_trial: bool = False
+    part_of: UUID | None = None
+    part: str = ""
 
 
-_STANDING = """
+# A trial is over when it is decided and each of its parts has ended.
+_STATE = """coalesce(m.state, CASE WHEN t.launched_at IS NULL THEN 'draft' WHEN t.decided_at IS NULL OR EXISTS (
+  SELECT FROM campaigns p JOIN mailings g ON g.no = p.mailing_no WHERE p.part_of = c.id AND g.ended_at IS NULL
+) THEN 'trying' ELSE 'done' END)"""
+_STANDING = f"""
 SELECT c.id, c.name, coalesce(v.subject, l.subject) AS subject, c.letter_id, c.interests, c.segment_id, s.name AS segment, c.delay_seconds,
-       c.created_at, c.mailing_no, m.state, m.content_version_id, coalesce(m.send_at, m.created_at) AS at,
-       m.created_at AS launched_at, v.number AS version_number, m.frozen_at, m.ended_at, m.audience, m.pause_reason,
-       m.again IS NOT NULL AS is_joined, m.launched_by, m.sender
+       c.created_at, c.mailing_no, {_STATE} AS state, m.content_version_id,
+       coalesce(m.send_at, m.created_at, t.launched_at) AS at, coalesce(m.created_at, t.launched_at) AS launched_at, v.number AS version_number, m.frozen_at, m.ended_at, m.audience, m.pause_reason,
+       m.again IS NOT NULL AS is_joined, coalesce(m.launched_by, t.launched_by) AS launched_by, m.sender,
+       t.launched_at IS NOT NULL AS is_trial, c.part_of, c.part
 FROM campaigns c
 JOIN letters l ON l.id = c.letter_id
 LEFT JOIN segments s ON s.id = c.segment_id
 LEFT JOIN mailings m ON m.no = c.mailing_no
 LEFT JOIN letter_versions v ON v.id = m.content_version_id
+LEFT JOIN campaign_trials t ON t.campaign_id = c.id
 WHERE c.workspace_id = :workspace_id
-"""
-_LISTED = " AND c.archived_at IS NULL AND (CAST(:states AS text[]) IS NULL OR coalesce(m.state, 'draft') = ANY(:states))"
+"""  # noqa: S608  no input in it
+_LISTED = (
+    " AND c.archived_at IS NULL AND c.part_of IS NULL"
+    f" AND (CAST(:states AS text[]) IS NULL OR {_STATE} = ANY(:states))"
+)
 _ONE = text(_STANDING + " AND c.id = :id")
+_PARTS = text(_STANDING + " AND c.part_of = :id ORDER BY c.part")
 _OLDER = text(_STANDING + _LISTED + " AND c.id < :id ORDER BY c.id DESC LIMIT :limit")
 _NEWER = text(_STANDING + _LISTED + " AND c.id > :id ORDER BY c.id LIMIT :limit")
 _BETWEEN = text(
-    _STANDING + " AND c.archived_at IS NULL AND coalesce(m.send_at, m.created_at) >= :start"
+    _STANDING + " AND c.archived_at IS NULL AND c.mailing_no IS NOT NULL AND coalesce(m.send_at, m.created_at) >= :start"
     " AND coalesce(m.send_at, m.created_at) < :stop ORDER BY at, c.id LIMIT 500"
 )
 _FORMER = text(
@@ -91,8 +107,9 @@ _FORMER = text(
     " ORDER BY m.frozen_at DESC, c.id DESC LIMIT :limit"
 )
 _STATES = text(
-    "SELECT coalesce(m.state, 'draft'), count(*) FROM campaigns c LEFT JOIN mailings m ON m.no = c.mailing_no"
-    " WHERE c.workspace_id = :workspace_id AND c.archived_at IS NULL GROUP BY 1"
+    f"SELECT {_STATE}, count(*) FROM campaigns c LEFT JOIN mailings m ON m.no = c.mailing_no"  # noqa: S608  no input in it
+    " LEFT JOIN campaign_trials t ON t.campaign_id = c.id"
+    " WHERE c.workspace_id = :workspace_id AND c.archived_at IS NULL AND c.part_of IS NULL GROUP BY 1"
 )
 _LAST = UUID(int=2**128 - 1)
 STATE_WORDS = {
@@ -127,6 +144,11 @@ def get_standing(workspace_id: UUID, campaign_id: UUID) -> Standing:
     if row is None:
         raise NotFound("This campaign is not here.")
     return _standing(row)
+
+
+def list_parts(workspace_id: UUID, campaign_id: UUID) -> list[Standing]:
+    """The parts of a trial that have been launched: the variants in their order, then the rest."""
+    return [_standing(row) for row in session().execute(_PARTS, {"workspace_id": workspace_id, "id": campaign_id})]
 
 
 def list_campaigns(workspace_id: UUID, state: State | None = None, cursor: str = "") -> Page[Standing]:
@@ -174,13 +196,14 @@ def _standing(row: Row[Any]) -> Standing:
     if row.mailing_no is None:
         return Standing(
             row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.segment_id, row.segment or "",
-            row.delay_seconds, row.created_at, None, State.DRAFT,
+            row.delay_seconds, row.created_at, None, state_of(row.state), at=row.at, launched_at=row.launched_at,
+            launched_by=row.launched_by, is_trial=row.is_trial, part_of=row.part_of, part=row.part or "",
         )  # fmt: skip
     return Standing(
         row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.segment_id, row.segment or "",
         row.delay_seconds, row.created_at, row.mailing_no, state_of(row.state), row.content_version_id, row.at, row.launched_at,
         row.frozen_at, row.ended_at, row.audience, row.pause_reason or "", row.is_joined,
-        row.launched_by, row.version_number or 0, row.sender,
+        row.launched_by, row.version_number or 0, row.sender, part_of=row.part_of, part=row.part or "",
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ class State(StrEnum):
     SCHEDULED = "scheduled"
     SENDING = "sending"
     PAUSED = "paused"
+    TRYING = "trying"
     DONE = "done"
     CANCELLED = "cancelled"
 
@@ -39,6 +40,7 @@ WORDS: Final[Mapping[State, tuple[str, str]]] = {
     State.SCHEDULED: ("Scheduled", "info"),
     State.SENDING: ("Sending", "yes"),
     State.PAUSED: ("Paused", "ask"),
+    State.TRYING: ("Trying variants", "info"),
     State.DONE: ("Sent", "plain"),
     State.CANCELLED: ("Cancelled", "plain"),
 }
@@ -47,6 +49,7 @@ MAILING_STATES: Final[Mapping[State, tuple[str, ...]]] = {
     State.SCHEDULED: ("scheduled",),
     State.SENDING: ("freezing", "running"),
     State.PAUSED: ("paused",),
+    State.TRYING: ("trying",),
     State.DONE: ("done",),
     State.CANCELLED: ("cancelled",),
 }
@@ -101,7 +104,7 @@ class Check:
     title: str
     says: str = ""
     step: str = ""
-    """Where it is put right: write, audience, sender, brand or empty."""
+    """Where it is put right: write, audience, variants, sender, brand or empty."""
 
 
 def blocks(checks: Iterable[Check]) -> bool:

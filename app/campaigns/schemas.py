@@ -33,7 +33,7 @@ class Chosen(Input):
 
 
 class Sent(Input):
-    """When it goes; ``revision`` is the letter's that was reviewed."""
+    """When it goes; ``revision`` is the letter's that was reviewed, ``variants`` the signature of its variants."""
 
     when = fields.String(
         required=True,
@@ -47,12 +47,20 @@ class Sent(Input):
         validate=validate.OneOf([seconds for seconds, _ in DELAYS], error="Choose one of the times."),
     )
     revision = fields.Integer(required=True)
+    variants = Line(longest=40, empty=True)
+
+
+class Decided(Input):
+    """Which variant the rest gets."""
+
+    label = Line(longest=1, message="Choose one of the variants.")
 
 
 class Tested(Input):
-    """A test mail to whoever asks for it."""
+    """A test mail to whoever asks for it; ``label``: of a variant."""
 
     mark = Tick()
+    label = Line(longest=1, empty=True)
 
 
 class FollowedUp(Input):
@@ -68,9 +76,10 @@ class Shown(Input):
 
 
 class Approved(Input):
-    """A yes to the letter as it was looked at."""
+    """A yes to the letter and its variants as they were looked at."""
 
     revision = fields.Integer(required=True)
+    variants = Line(longest=40, empty=True)
 
 
 class Ruled(Input):

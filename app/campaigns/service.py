@@ -8,13 +8,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import select
-
 from app.accounts import queries as accounts
 from app.accounts.rules.brand import Brand
-from app.campaigns import approval, closer, queries
+from app.campaigns import approval, closer, holding, queries, trials
 from app.campaigns.models import Campaign
-from app.campaigns.rules import LETTER_TEST, UNDERWAY, Check, Reckoning, blocks
+from app.campaigns.rules import LETTER_TEST, UNDERWAY, Check, Reckoning, State, blocks
 from app.consent import queries as consent
 from app.content import queries as letters
 from app.content import service as content
@@ -72,8 +70,8 @@ def archive(workspace_id: UUID, campaign_id: UUID) -> None:
         NotFound: no campaign of this workspace.
         Conflict: it is on its way.
     """
-    campaign = _locked(workspace_id, campaign_id)
-    if queries.get_standing(workspace_id, campaign_id).state in UNDERWAY:
+    campaign = holding.locked(workspace_id, campaign_id)
+    if queries.get_standing(workspace_id, campaign_id).state in UNDERWAY | {State.TRYING}:
         raise Conflict("It is on its way. Cancel it first.")
     campaign.archived_at = campaign.archived_at or clock.now()
 
@@ -88,7 +86,7 @@ def choose(
         Conflict: it has been launched.
         BadInput: none or an unknown interest, an unknown segment, or a name that does not fit.
     """
-    campaign = _draft(workspace_id, campaign_id)
+    campaign = holding.draft(workspace_id, campaign_id)
     known = [found.id for found in consent.list_interests(workspace_id)]
     if not interests:
         raise BadInput(fields={"interests": "Choose at least one interest: it is what people said yes to."})
@@ -112,6 +110,8 @@ class Look:
     reckoned: Reckoning
     checks: list[Check]
     needs_approval: bool
+    seen: trials.Seen | None = None
+    """Its variants, where it goes out in some."""
 
 
 def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look:
@@ -121,6 +121,7 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
     sender = outbox.sender_of(workspace_id)
     reckoned = queries.reckon(workspace_id, [UUID(found) for found in campaign.interests], campaign.segment_id)
     written = content.check(workspace_id, campaign.letter_id)
+    seen = trials.look(campaign, reckoned)
     found = [
         *_check_letter(letter, written),
         _check_audience(campaign, reckoned),
@@ -129,11 +130,12 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
         _check_test(campaign, letter),
         _check_signing(workspace_id, sender),
         *(closer.checks_of(campaign.id, letter.revision) if written.is_usable else []),
+        *(seen.checks if seen else []),
         *(approval.check(campaign, letter.revision, by) if needs else []),
     ]
     order = {"stop": 0, "warn": 1, "pass": 2}
     found.sort(key=lambda check: order[check.severity])
-    return Look(letter, written, brand, sender, reckoned, found, needs)
+    return Look(letter, written, brand, sender, reckoned, found, needs, seen)
 
 
 def _check_letter(letter: Letter, written: content.Written) -> list[Check]:
@@ -186,7 +188,7 @@ def _check_test(campaign: Campaign, letter: Letter) -> Check:
     return Check("pass", "Tested as it is")
 
 
-def send_test(workspace_id: UUID, campaign_id: UUID, *, user_id: UUID, mark: bool) -> None:
+def send_test(workspace_id: UUID, campaign_id: UUID, *, user_id: UUID, mark: bool, label: str = "") -> None:
     """Wish for a test mail to somebody who works here; its letter becomes a version.
 
     Args:
@@ -194,16 +196,18 @@ def send_test(workspace_id: UUID, campaign_id: UUID, *, user_id: UUID, mark: boo
         campaign_id: which draft.
         user_id: who gets it.
         mark: whether its subject begins with [TEST].
+        label: which variant; empty or unknown: the campaign as it is.
 
     Raises:
         NotFound: no campaign of this workspace.
         Conflict: it has been launched.
         BadInput: the letter does not compile, or nobody is the sender.
     """
-    campaign = _draft(workspace_id, campaign_id)
+    campaign = holding.draft(workspace_id, campaign_id)
     if outbox.sender_of(workspace_id) is None:
         raise BadInput("Say first who your mails come from.")
-    version = content.freeze_version(workspace_id, campaign.letter_id, user_id)
+    letter_id, subject = trials.words_of(campaign, label)
+    version = content.freeze_version(workspace_id, letter_id, user_id, subject=subject)
     topics = consent.get_interests(workspace_id, [UUID(found) for found in campaign.interests])
     delivery.send_system(
         workspace_id,
@@ -212,7 +216,8 @@ def send_test(workspace_id: UUID, campaign_id: UUID, *, user_id: UUID, mark: boo
         user_id=user_id,
         data={"version_id": str(version.id), "topic": topics[0].name if topics else "News", "mark": mark},
     )
-    campaign.tested_revision = letters.get_letter(workspace_id, campaign.letter_id).revision
+    if letter_id == campaign.letter_id and not subject:
+        campaign.tested_revision = letters.get_letter(workspace_id, campaign.letter_id).revision
 
 
 def launch(
@@ -223,8 +228,11 @@ def launch(
     send_at: datetime | None,
     delay_seconds: int,
     by: UUID,
+    variants: str = "",
 ) -> int:
     """Let a draft go: now after its delay, or at a time. Its letter becomes a version that never changes.
+
+    With variants each goes to its part of the sample, and what the rest gets is decided later (``deciding``).
 
     Args:
         workspace_id: whose it is.
@@ -233,22 +241,28 @@ def launch(
         send_at: None: now.
         delay_seconds: time to change one's mind where it goes now.
         by: the user who pressed the button.
+        variants: the signature of its variants as they were reviewed; empty: it had none.
 
     Returns:
-        The number of its mailing.
+        The number of its mailing; of a trial that of its first variant.
 
     Raises:
         NotFound: no campaign of this workspace.
-        Conflict: it has been launched, or the letter has changed since.
+        Conflict: it has been launched, or the letter or its variants have changed since.
         BadInput: a check blocks.
     """
-    campaign = _draft(workspace_id, campaign_id)
+    campaign = holding.draft(workspace_id, campaign_id)
     seen = look(workspace_id, campaign, by)
     if seen.letter.revision != revision:
         raise Conflict("The letter has changed since you reviewed it. Look at it once more.")
     if blocks(seen.checks):
         raise BadInput(f"{seen.checks[0].title}. {seen.checks[0].says}")
+    if (seen.seen.signature if seen.seen else "") != variants:
+        raise Conflict("Its variants have changed since you reviewed it. Look at it once more.")
     campaign.delay_seconds = delay_seconds
+    due = send_at or clock.now() + timedelta(seconds=delay_seconds)
+    if seen.seen is not None:
+        return trials.launch(campaign, seen.seen, due, by)
     version = content.freeze_version(workspace_id, campaign.letter_id, by)
     campaign.mailing_no = delivery.launch(
         workspace_id,
@@ -257,7 +271,7 @@ def launch(
         version_id=version.id,
         interests=[UUID(found) for found in campaign.interests],
         narrowing=segments.snapshot(workspace_id, campaign.segment_id) if campaign.segment_id else None,
-        send_at=send_at or clock.now() + timedelta(seconds=delay_seconds),
+        send_at=due,
         by=by,
     )
     session().flush()
@@ -271,7 +285,7 @@ def hurry(workspace_id: UUID, campaign_id: UUID) -> None:
         NotFound: no campaign of this workspace.
         Conflict: it is not waiting.
     """
-    delivery.reschedule(workspace_id, _launched(workspace_id, campaign_id)[1], None)
+    delivery.reschedule(workspace_id, holding.launched(workspace_id, campaign_id)[1], None)
 
 
 def pause(workspace_id: UUID, campaign_id: UUID) -> None:
@@ -281,7 +295,7 @@ def pause(workspace_id: UUID, campaign_id: UUID) -> None:
         NotFound: no campaign of this workspace.
         Conflict: it is not on its way.
     """
-    delivery.pause(workspace_id, _launched(workspace_id, campaign_id)[1])
+    delivery.pause(workspace_id, holding.launched(workspace_id, campaign_id)[1])
 
 
 def resume(workspace_id: UUID, campaign_id: UUID) -> None:
@@ -291,23 +305,23 @@ def resume(workspace_id: UUID, campaign_id: UUID) -> None:
         NotFound: no campaign of this workspace.
         Conflict: it does not stand still.
     """
-    delivery.resume(workspace_id, _launched(workspace_id, campaign_id)[1])
+    delivery.resume(workspace_id, holding.launched(workspace_id, campaign_id)[1])
 
 
 def cancel(workspace_id: UUID, campaign_id: UUID) -> bool:
     """Send no more of it. Where nothing has left yet it is a draft again.
 
     Returns:
-        Whether it is a draft again.
+        Whether it is a draft again; a part of a trial never is.
 
     Raises:
         NotFound: no campaign of this workspace.
         Conflict: it is over.
     """
-    campaign, number = _launched(workspace_id, campaign_id)
+    campaign, number = holding.launched(workspace_id, campaign_id)
     delivery.cancel(workspace_id, number)
     # Asked only now: its audience may have been made while we waited for its row.
-    nothing_left = queries.get_standing(workspace_id, campaign_id).frozen_at is None
+    nothing_left = queries.get_standing(workspace_id, campaign_id).frozen_at is None and campaign.part_of is None
     if nothing_left:
         campaign.mailing_no = None
         session().flush()
@@ -316,29 +330,9 @@ def cancel(workspace_id: UUID, campaign_id: UUID) -> bool:
 
 def send_unknown(workspace_id: UUID, campaign_id: UUID) -> int:
     """Send once more to those of whom nobody can say whether they got it; gives how many."""
-    return delivery.send_unknown(workspace_id, _launched(workspace_id, campaign_id)[1])
+    return delivery.send_unknown(workspace_id, holding.launched(workspace_id, campaign_id)[1])
 
 
 def send_rest(workspace_id: UUID, campaign_id: UUID) -> int:
     """Try once more for those whose mail failed; gives how many."""
-    return delivery.send_rest(workspace_id, _launched(workspace_id, campaign_id)[1])
-
-
-def _locked(workspace_id: UUID, campaign_id: UUID) -> Campaign:
-    queries.get_campaign(workspace_id, campaign_id)
-    query = select(Campaign).where(Campaign.workspace_id == workspace_id, Campaign.id == campaign_id)
-    return session().execute(query.with_for_update().execution_options(populate_existing=True)).scalar_one()
-
-
-def _draft(workspace_id: UUID, campaign_id: UUID) -> Campaign:
-    campaign = _locked(workspace_id, campaign_id)
-    if campaign.mailing_no is not None:
-        raise Conflict("It has been launched. What is on its way does not change any more.")
-    return campaign
-
-
-def _launched(workspace_id: UUID, campaign_id: UUID) -> tuple[Campaign, int]:
-    campaign = _locked(workspace_id, campaign_id)
-    if campaign.mailing_no is None:
-        raise Conflict("It has not been sent.")
-    return campaign, campaign.mailing_no
+    return delivery.send_rest(workspace_id, holding.launched(workspace_id, campaign_id)[1])

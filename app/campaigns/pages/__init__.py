@@ -47,6 +47,8 @@ def to(endpoint: str, campaign_id: UUID, **more: Any) -> Response:
 
 def home_of(standing: Standing) -> str:
     """The endpoint where a campaign is looked at now."""
+    if standing.is_trial:
+        return "campaigns.trial"
     if standing.state is State.DRAFT:
         return "campaigns.write"
     if standing.state in {State.DONE, State.CANCELLED}:
@@ -73,6 +75,8 @@ from app.campaigns.pages import (  # noqa: E402
     review,
     sending,
     sharing,
+    trial,
+    variants,
 )
 
 __all__ = [
@@ -90,4 +94,6 @@ __all__ = [
     "review",
     "sending",
     "sharing",
-]  # fmt: skip
+    "trial",
+    "variants",
+]

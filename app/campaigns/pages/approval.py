@@ -28,8 +28,9 @@ def approve(campaign_id: UUID) -> Response:
     current = letters.get_letter(actor.workspace_id, standing.letter_id).revision
     try:
         approval.approve(
-            actor.workspace_id, campaign_id, revision=values["revision"], current=current, by=actor.id
-        )
+            actor.workspace_id, campaign_id, revision=values["revision"], current=current, by=actor.id,
+            signature=values["variants"],
+        )  # fmt: skip
     except Conflict as fault:
         if standing.mailing_no is not None:
             return to("show", campaign_id)

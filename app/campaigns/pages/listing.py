@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import render_template, request, url_for
 
-from app.campaigns import queries
+from app.campaigns import queries, variants
 from app.campaigns.pages import badge_of, blueprint, home_of, topics_of, zone_of
 from app.campaigns.queries import Standing
 from app.campaigns.rules import WORDS, Progress, State
@@ -24,6 +25,8 @@ def index() -> str:
     chosen = _chosen(request.args.get("state", ""))
     page = queries.list_campaigns(actor.workspace_id, chosen, request.args.get("page", ""))
     numbers = [row.mailing_no for row in page.rows if row.mailing_no is not None]
+    parts = variants.mailings_of(actor.workspace_id, [row.id for row in page.rows if row.is_trial])
+    numbers += [number for found in parts.values() for number in found]
     progress = queries.progress_of(actor.workspace_id, numbers)
     clicked = queries.clicked(actor.workspace_id, numbers)
     names = {
@@ -37,8 +40,9 @@ def index() -> str:
         rows=[
             _row(
                 row,
+                _sent(row, parts.get(row.id), progress),
+                sum(clicked.get(number, 0) for number in parts.get(row.id, [row.mailing_no or 0])),
                 progress.get(row.mailing_no or 0),
-                clicked.get(row.mailing_no or 0, 0),
                 topics_of(row, [names[found] for found in row.interests if found in names]),
             )
             for row in page.rows
@@ -68,11 +72,20 @@ def _tabs(counts: dict[State, int], chosen: State | None) -> list[dict[str, Any]
     return tabs
 
 
-def _row(standing: Standing, progress: Progress | None, clicked: int, audience: str) -> dict[str, Any]:
+def _sent(standing: Standing, parts: list[int] | None, progress: Mapping[int, Progress]) -> int | None:
+    """How many mails of it were accepted; None before its audience is made."""
+    if parts is not None:
+        return sum(progress[number].sent for number in parts)
+    found = progress.get(standing.mailing_no or 0)
+    return found.sent if found and standing.frozen_at else None
+
+
+def _row(
+    standing: Standing, sent: int | None, clicked: int, progress: Progress | None, audience: str
+) -> dict[str, Any]:
     word, tone = badge_of(standing)
     if standing.state is State.SENDING and progress is not None and standing.frozen_at:
         word = f"Sending {progress.percent}%"
-    sent = progress.sent if progress and standing.frozen_at else None
     return {
         "url": url_for(home_of(standing), campaign_id=standing.id),
         "name": standing.name,

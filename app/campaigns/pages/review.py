@@ -16,6 +16,7 @@ from app.campaigns import approval, closer, queries, rules, service
 from app.campaigns.models import Campaign
 from app.campaigns.pages import STEPS, blueprint, standing_of, to, topics_of, zone_of
 from app.campaigns.pages.drafts import reckoned_values
+from app.campaigns.pages.variants import panel_of
 from app.campaigns.queries import Standing
 from app.campaigns.rules import DELAYS, State
 from app.campaigns.schemas import Nothing, Sent, Tested
@@ -48,7 +49,7 @@ def test(campaign_id: UUID) -> Response:
     values = posted(Tested())
     actor = current_actor()
     try:
-        service.send_test(actor.workspace_id, campaign_id, user_id=actor.id, mark=values["mark"])
+        service.send_test(actor.workspace_id, campaign_id, user_id=actor.id, mark=values["mark"], label=values["label"])
     except BadInput as fault:
         return make_response(review_page(standing_of(campaign_id), notice=fault.detail), fault.status)
     return to("review", campaign_id, tested="1")
@@ -74,6 +75,7 @@ def send(campaign_id: UUID) -> Response:
             send_at=at,
             delay_seconds=values["delay"],
             by=actor.id,
+            variants=values["variants"],
         )
     except (BadInput, Conflict) as fault:
         page = review_page(standing_of(campaign_id), notice=fault.detail, errors=fault.fields)
@@ -127,6 +129,7 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
     steps = {
         "write": (url_for("campaigns.write", campaign_id=standing.id), "Edit"),
         "audience": (url_for("campaigns.audience", campaign_id=standing.id), "Choose"),
+        "variants": (url_for("campaigns.vary", campaign_id=standing.id), "Change"),
         "sender": ("/settings/sending", "Set up"),
         "brand": ("/settings", "Set up"),
         "test": ("#test", "Test"),
@@ -138,6 +141,7 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
         "campaigns/review.html",
         campaign=standing,
         letter=seen.letter,
+        trial=panel_of(seen.seen, standing) if seen.seen else None,
         subject=subject,
         preheader=preheader,
         topics=topics_of(standing, names),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from app.content import queries
-from app.content.letters import Problem, Written, write
+from app.content.letters import Draft, Problem, Written, write
 from app.content.models import Letter, LetterPublication, LetterVersion
 from app.content.service.drafts import draft_of
 from app.kernel import clock
@@ -29,19 +30,31 @@ class NotReady(BadInput):
         self.problems = problems
 
 
-def check(workspace_id: UUID, letter_id: UUID) -> Written:
-    """What would become of the draft, with all its problems; keeps nothing.
+def check(workspace_id: UUID, letter_id: UUID, *, subject: str = "") -> Written:
+    """What would become of the draft, with all its problems; keeps nothing. ``subject``: in place of its own.
 
     Raises:
         NotFound: no letter of this workspace.
     """
-    return write(draft_of(queries.get_letter(workspace_id, letter_id)))
+    return write(_with(draft_of(queries.get_letter(workspace_id, letter_id)), subject))
 
 
-def freeze_version(workspace_id: UUID, letter_id: UUID, by: UUID | None = None) -> LetterVersion:
+def _with(draft: Draft, subject: str) -> Draft:
+    return replace(draft, subject=subject) if subject else draft
+
+
+def freeze_version(
+    workspace_id: UUID, letter_id: UUID, by: UUID | None = None, *, subject: str = ""
+) -> LetterVersion:
     """The draft as a version: the last one where nothing has changed since, else a new one, compiled now.
 
     Two at once give one version: the letter's row is held meanwhile.
+
+    Args:
+        workspace_id: whose it is.
+        letter_id: which letter.
+        by: who freezes it.
+        subject: in place of the draft's, which stays as it is.
 
     Raises:
         NotFound: no letter of this workspace.
@@ -50,7 +63,7 @@ def freeze_version(workspace_id: UUID, letter_id: UUID, by: UUID | None = None) 
     queries.get_letter(workspace_id, letter_id)
     held = select(Letter).where(Letter.workspace_id == workspace_id, Letter.id == letter_id)
     letter = session().execute(held.with_for_update().execution_options(populate_existing=True)).scalar_one()
-    draft = draft_of(letter)
+    draft = _with(draft_of(letter), subject)
     last = queries.find_last_version(letter)
     fingerprint = draft.fingerprint
     if last is not None and last.fingerprint == fingerprint:

@@ -4,6 +4,8 @@ from app.delivery.dkim_records import Record, Verdict, dmarc_record, spf_record
 from app.delivery.editions import BOUNCES
 from app.delivery.letters import set_links
 from app.delivery.narrowing import install as narrow_by
+from app.delivery.narrowing import part as part_of
+from app.delivery.narrowing import slot_sql
 from app.delivery.rules import Prepared, ReaderLinks, ReaderTokens, Sender, Skip, SystemMail, SystemMessage
 from app.delivery.service.domains import (
     check_domain,
@@ -55,6 +57,7 @@ __all__ = [
     "make_keys",
     "narrow_by",
     "own_route",
+    "part_of",
     "pause",
     "remove_keys",
     "reopen",
@@ -73,6 +76,7 @@ __all__ = [
     "set_rate",
     "set_sender",
     "set_transport",
+    "slot_sql",
     "specimen",
     "spf_record",
     "stand",

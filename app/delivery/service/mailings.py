@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -17,6 +18,7 @@ from app.content import service as content
 from app.delivery import moves, queries, trials
 from app.delivery.models import LAUNCHED, LEAST_SERVED, Mailing
 from app.delivery.rules import LETTER, Again, Kind, Lane, MailingState, Sender
+from app.delivery.service.senders import MAX_NAME
 from app.delivery.service.system import send_system
 from app.kernel import clock, jobs
 from app.kernel.db import session
@@ -40,6 +42,7 @@ def launch(
     version_id: UUID,
     interests: Sequence[UUID],
     narrowing: Mapping[str, Any] | None = None,
+    sender_name: str = "",
     send_at: datetime | None = None,
     weight: float = 1.0,
     by: UUID | None = None,
@@ -57,6 +60,7 @@ def launch(
         version_id: of the letter; immutable.
         interests: whom it is for; who chose several gets it by the first of them.
         narrowing: who of them only, as ``delivery.narrowing`` understands it.
+        sender_name: who it comes from, in place of the sender's name; the address stays.
         send_at: None: now.
         weight: its share beside other mailings that run.
         by: the user who decided so.
@@ -65,10 +69,11 @@ def launch(
         The mailing's number.
 
     Raises:
-        BadInput: with ``fields`` title, interests, weight, sender, postal_address, version.
+        BadInput: with ``fields`` title, interests, weight, sender, sender_name, postal_address, version.
         NotFound: no such version.
     """
-    sender = _check(workspace_id, title, version_id, interests, weight)
+    sender = _check(workspace_id, title, version_id, interests, weight, sender_name)
+    sender = replace(sender, name=sender_name) if sender_name else sender
     version = letters.get_version(workspace_id, version_id)
     now = clock.now()
     row = {
@@ -253,7 +258,7 @@ def _again(workspace_id: UUID, mailing_no: int, again: Again, otherwise: str) ->
 
 
 def _check(
-    workspace_id: UUID, title: str, version_id: UUID, interests: Sequence[UUID], weight: float
+    workspace_id: UUID, title: str, version_id: UUID, interests: Sequence[UUID], weight: float, sender_name: str
 ) -> Sender:
     faults: dict[str, str] = {}
     title = title.strip()
@@ -264,6 +269,8 @@ def _check(
         faults["interests"] = "Choose at least one interest that people can choose."
     if not 0 < weight <= 100:
         faults["weight"] = "A weight is more than 0 and at most 100."
+    if len(sender_name) > MAX_NAME or not sender_name.isprintable():
+        faults["sender_name"] = f"Write the name people will see, on one line of at most {MAX_NAME} characters."
     sender = queries.sender_of(workspace_id)
     if sender is None:
         faults["sender"] = "Say first who your mails come from."

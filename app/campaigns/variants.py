@@ -1,0 +1,180 @@
+"""Reads of a campaign's variants: what they are, how many people each has, what each has come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from app.campaigns import trial as rules
+from app.campaigns.models import Campaign, CampaignTrial, CampaignVariant
+from app.campaigns.trial import LABELS, Counted, Part
+from app.consent import queries as consent
+from app.content import queries as letters
+from app.delivery import service as delivery
+from app.kernel import clock
+from app.kernel.db import session
+from app.segments import queries as segments
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What one variant is; ``letter_id`` is the campaign's unless ``has_own_letter``."""
+
+    label: str
+    row: CampaignVariant
+    letter_id: UUID
+    has_own_letter: bool
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for variants that nobody could tell from each other."""
+        return self.row.subject, self.row.sender_name, self.letter_id, self.row.send_at
+
+    @property
+    def differs_in(self) -> list[str]:
+        """What is its own, in words."""
+        words = [
+            (bool(self.row.subject), "subject"), (bool(self.row.sender_name), "sender’s name"),
+            (self.has_own_letter, "content"), (self.row.send_at is not None, "time"),
+        ]  # fmt: skip
+        return [word for is_own, word in words if is_own]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A trial with its variants and how the audience is dealt out."""
+
+    row: CampaignTrial
+    variants: tuple[Variant, ...]
+
+    @property
+    def parts(self) -> list[Part]:
+        """The held-out, each variant, and the rest."""
+        return rules.parts_of([one.row.share for one in self.variants], self.row.sample, self.row.holdout)
+
+    @property
+    def is_launched(self) -> bool:
+        """Whether it is on its way or over."""
+        return self.row.launched_at is not None
+
+
+def find_trial(workspace_id: UUID, campaign_id: UUID) -> Trial | None:
+    """The trial of a campaign; None: it goes out as one."""
+    query = select(CampaignTrial).where(
+        CampaignTrial.workspace_id == workspace_id, CampaignTrial.campaign_id == campaign_id
+    )
+    found = session().execute(query).scalar_one_or_none()
+    return None if found is None else _whole(found)
+
+
+def _whole(found: CampaignTrial) -> Trial:
+    campaign = session().get(Campaign, found.campaign_id)
+    assert campaign is not None
+    query = select(CampaignVariant).where(CampaignVariant.campaign_id == found.campaign_id)
+    rows = session().execute(query.order_by(CampaignVariant.place)).scalars()
+    own = [
+        Variant(LABELS[row.place], row, row.letter_id or campaign.letter_id, row.letter_id is not None) for row in rows
+    ]
+    return Trial(found, tuple(own))
+
+
+def hold_trial(workspace_id: UUID, campaign_id: UUID) -> Trial | None:
+    """The trial of a campaign, which nobody else changes until the transaction ends."""
+    query = select(CampaignTrial).where(
+        CampaignTrial.workspace_id == workspace_id, CampaignTrial.campaign_id == campaign_id
+    )
+    held = query.with_for_update().execution_options(populate_existing=True)
+    found = session().execute(held).scalar_one_or_none()
+    return None if found is None else _whole(found)
+
+
+def signature(trial: Trial) -> str:
+    """Of what was looked at: whatever of it changes makes another one."""
+    row = trial.row
+    parts: list[object] = [row.sample, row.wait_hours, row.holdout]
+    for one in trial.variants:
+        revision = letters.get_letter(row.workspace_id, one.letter_id).revision if one.has_own_letter else 0
+        parts += [*one.key, one.row.share, revision]
+    return sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def count_people(campaign: Campaign, trial: Trial) -> dict[str, int]:
+    """How many people are in each part now, by its name.
+
+    Raises:
+        Conflict: the segment names what is not here any more.
+        Unavailable: it takes too long to be counted.
+    """
+    audience, binds = consent.audience_sql([UUID(found) for found in campaign.interests])
+    values = {**binds, "workspace_id": campaign.workspace_id, "now": clock.now(), "slot_key": campaign.id.bytes}
+    values["edges"] = [part.start for part in trial.parts]
+    # The number of edges that are not above a slot says in which part it is.
+    sql = (
+        f"SELECT width_bucket({delivery.slot_sql('a.contact_id')}, CAST(:edges AS bigint[])), count(*)"  # noqa: S608
+        f" FROM ({audience}) AS a"
+    )
+    if campaign.segment_id is None:
+        found = session().execute(text(f"{sql} GROUP BY 1"), values).all()
+    else:
+        people, more = segments.members_sql(campaign.workspace_id, campaign.segment_id)
+        with segments.planned():
+            narrowed = text(f"{sql} WHERE a.contact_id IN ({people}) GROUP BY 1")
+            found = session().execute(narrowed, {**more, **values}).all()
+    counts = {place: number for place, number in found}  # noqa: C416  rows, not pairs
+    return {part.name: counts.get(i, 0) for i, part in enumerate(trial.parts, 1)}
+
+
+# Each mail's clicks are counted for the same time, so that what left earlier is not ahead for that alone.
+_COUNT = text("""
+SELECT m.mailing_no, count(*), count(*) FILTER (WHERE EXISTS (
+  SELECT FROM signals s WHERE s.workspace_id = :workspace_id AND s.mailing_no = m.mailing_no AND s.n = m.n
+  AND s.kind = 'click' AND s.verdict = 'human' AND s.at < m.began_at + CAST(:within AS interval)))
+FROM messages m WHERE m.workspace_id = :workspace_id AND m.mailing_no = ANY(:nos) AND m.state = 'sent'
+GROUP BY m.mailing_no
+""")
+
+
+def count_clicks(trial: Trial, mailings: Sequence[tuple[str, int]]) -> list[Counted]:
+    """Who got each of these parts, and who of them clicked by hand in time.
+
+    Args:
+        trial: whose they are.
+        mailings: (label, number of its mailing).
+    """
+    values = {
+        "workspace_id": trial.row.workspace_id, "nos": [number for _, number in mailings],
+        "within": timedelta(hours=trial.row.wait_hours),
+    }  # fmt: skip
+    found = {number: (sent, clicked) for number, sent, clicked in session().execute(_COUNT, values)}
+    return [Counted(label, *found.get(number, (0, 0))) for label, number in mailings]
+
+
+_HELD = text("SELECT count(*) FROM campaign_held_out WHERE workspace_id = :workspace_id AND campaign_id = :campaign_id")
+
+
+def count_held_out(workspace_id: UUID, campaign_id: UUID) -> int:
+    """How many people were held out of a campaign."""
+    values = {"workspace_id": workspace_id, "campaign_id": campaign_id}
+    count: int = session().execute(_HELD, values).scalar_one()
+    return count
+
+
+_OF_TRIALS = text(
+    "SELECT part_of, mailing_no FROM campaigns WHERE workspace_id = :workspace_id AND part_of = ANY(:ids)"
+    " AND mailing_no IS NOT NULL"
+)
+
+
+def mailings_of(workspace_id: UUID, campaign_ids: Sequence[UUID]) -> dict[UUID, list[int]]:
+    """The mailings of the parts of these trials."""
+    found: dict[UUID, list[int]] = {one: [] for one in campaign_ids}
+    if campaign_ids:
+        for trial, number in session().execute(_OF_TRIALS, {"workspace_id": workspace_id, "ids": list(campaign_ids)}):
+            found[trial].append(number)
+    return found

@@ -1,0 +1,382 @@
+"""Trials from the draft to the rest: who gets what, who decides, and that nobody gets two."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from app.campaigns import deciding, queries, service, trials, variants
+from app.campaigns import trial as rules
+from app.campaigns.rules import State
+from app.campaigns.trials import Wanted
+from app.consent.rules import Level
+from app.content import service as content
+from app.delivery import narrowing, schedule
+from app.delivery import service as delivery
+from app.delivery.rules import TOO_LATE
+from app.kernel import clock
+from app.kernel.db import transaction
+from app.kernel.errors import BadInput, Conflict
+from app.kernel.ids import uuid7
+from app.tracking import service as tracking
+from app.tracking.rules.hits import Hit, Kind
+from tests.campaigns.conftest import Made, draft
+from tests.support import letters, make, reading
+from tests.support.mailing import Setting, crowd
+from tests.support.outbox import in_context
+
+SUBJECT_B = Wanted(subject="Plum, cocoa and a surprise")
+
+
+@pytest.fixture
+def people(where):
+    return crowd(Setting(where, uuid7()), 120, tracking=Level.INDIVIDUAL)
+
+
+@pytest.fixture
+def tried(where, people):
+    made = draft(where)
+    plan(made)
+    return made
+
+
+def plan(made: Made, *wanted: Wanted, sample: int = 50, wait: int = 4, holdout: int = 10) -> None:
+    with transaction():
+        trials.keep(
+            made.where.id, made.campaign.id, sample=sample, wait_hours=wait, holdout=holdout,
+            wanted=[Wanted(), *(wanted or [SUBJECT_B])], by=made.where.owner_id,
+        )  # fmt: skip
+
+
+def launch(made: Made, *, send_at=None) -> None:
+    with transaction():
+        trial = variants.find_trial(made.where.id, made.campaign.id)
+        service.launch(
+            made.where.id, made.campaign.id, revision=made.revision, send_at=send_at, delay_seconds=0,
+            by=made.where.owner_id, variants=variants.signature(trial),
+        )  # fmt: skip
+    schedule.run()
+
+
+def parts(made: Made) -> dict[str, queries.Standing]:
+    with transaction():
+        return {part.part: part for part in queries.list_parts(made.where.id, made.campaign.id)}
+
+
+def hand_over(session, made: Made, clicks: dict[str, int] | None = None) -> None:
+    """All that waits was accepted by its receiver an hour ago; so many of each variant clicked 20 minutes ago."""
+    now = clock.now() - timedelta(hours=1)
+    for name, part in parts(made).items():
+        with transaction():
+            session.execute(
+                text("UPDATE messages SET state = 'sent', began_at = :now, done_at = :now"
+                     " WHERE mailing_no = :no AND state = 'pending'"),
+                {"no": part.mailing_no, "now": now},
+            )  # fmt: skip
+            wanted = (clicks or {}).get(name, 0)
+            at = now + timedelta(minutes=40)
+            tracking.ingest_batch(
+                [
+                    Hit(uuid7(), part.mailing_no, n, Kind.CLICK, 0, at, False, False, reading.FIREFOX, uuid7(), 1)
+                    for n in range(1, wanted + 1)
+                ]
+            )
+    schedule.run()
+
+
+def later(monkeypatch, **more: int) -> None:
+    now = clock.now() + timedelta(**more)
+    monkeypatch.setattr(clock, "now", lambda: now)
+
+
+def got(session, made: Made) -> Counter:
+    """How many mails each person has of all parts."""
+    rows = session.execute(
+        text("SELECT m.contact_id FROM messages m JOIN campaigns c ON c.mailing_no = m.mailing_no"
+             " WHERE c.part_of = :id"), {"id": made.campaign.id},
+    )  # fmt: skip
+    return Counter(rows.scalars())
+
+
+def row_of(made: Made):
+    with transaction():
+        return variants.find_trial(made.where.id, made.campaign.id).row
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    shares=st.lists(st.integers(1, 9), min_size=2, max_size=5), sample=st.integers(10, 100), holdout=st.integers(0, 20),
+    key=st.uuids(),
+)  # fmt: skip
+def test_parts_are_disjoint_and_add_up_to_everybody(where, people, session, shares, sample, holdout, key):
+    def within(start, stop):
+        sql, binds = narrowing.people_sql(where.id, delivery.part_of(key, start, stop))
+        return session.execute(text(sql), {"workspace_id": where.id, "now": clock.now(), **binds}).scalars().all()
+
+    edge = rules.slot_of(key, people[0])
+    assert people[0] in within(edge, edge + 1), "where a part begins"
+    assert people[0] not in within(0, edge), "where the one before ends"
+    found: Counter = Counter()
+    for part in rules.parts_of(shares, sample, holdout):
+        members = within(part.start, part.stop)
+        assert {part.start <= rules.slot_of(key, one) < part.stop for one in members} <= {True}
+        found.update(members)
+    assert found == Counter(people)
+
+
+def test_a_whole_trial(tried, session, monkeypatch, people):
+    launch(tried)
+    with transaction():
+        standing = queries.get_standing(tried.where.id, tried.campaign.id)
+        assert (standing.state, standing.is_trial) == (State.TRYING, True)
+    made = parts(tried)
+    assert [(part.subject, part.state) for part in made.values()] == [
+        ("Three new coffees", State.SENDING), ("Plum, cocoa and a surprise", State.SENDING),
+    ]  # fmt: skip
+    sample = sum(part.audience for part in made.values())
+    deciding.run()
+    assert row_of(tried).sampled_at is None, "mails of the sample still wait"
+    hand_over(session, tried, {"A": 1, "B": 20})
+    deciding.run()
+    assert row_of(tried).sampled_at is not None
+    deciding.run()
+    assert row_of(tried).decided_at is None, "the wait is not over"
+    # Somebody joins in between: of the rest, whatever part they would have been in.
+    new = [make.person(tried.where.id, f"new{i}@example.org") for i in range(8)]
+    for who in new:
+        make.confirmed(tried.where, who, interests=1)
+    later(monkeypatch, hours=4, minutes=1)
+    deciding.run()
+    schedule.run()
+    row = row_of(tried)
+    assert (row.winner, row.decided_by, row.verdict["is_difference"]) == ("B", None, True)
+    rest = parts(tried)["rest"]
+    assert rest.subject == "Plum, cocoa and a surprise"
+    held = set(session.execute(text("SELECT contact_id FROM campaign_held_out")).scalars())
+    everybody = {*people, *(who.id for who in new)}
+    counts = got(session, tried)
+    assert set(counts.values()) == {1}
+    assert set(counts) == everybody - held
+    assert held == {one for one in everybody if rules.slot_of(tried.campaign.id, one) < 100_000}
+    assert rest.audience == len(everybody) - len(held) - sample
+    hand_over(session, tried)
+    with transaction():
+        assert queries.get_standing(tried.where.id, tried.campaign.id).state is State.DONE
+        assert [one.id for one in queries.list_campaigns(tried.where.id).rows] == [tried.campaign.id]
+        assert queries.count_by_state(tried.where.id)[State.DONE] == 1
+
+
+def test_without_a_difference_the_first_goes_to_the_rest(tried, session, monkeypatch):
+    launch(tried)
+    hand_over(session, tried, {"A": 7, "B": 9})
+    deciding.run()
+    later(monkeypatch, hours=5)
+    deciding.run()
+    row = row_of(tried)
+    assert (row.winner, row.verdict["is_difference"]) == ("A", False)
+    assert parts(tried)["rest"].subject == "Three new coffees"
+
+
+def test_clicks_after_the_wait_do_not_count(tried, session, monkeypatch):
+    launch(tried)
+    hand_over(session, tried, {"B": 20})
+    session.execute(text("UPDATE signals SET at = at + interval '5 hours'"))
+    with transaction():
+        trial = variants.find_trial(tried.where.id, tried.campaign.id)
+        verdict = deciding.verdict_of(trial, list(parts(tried).values()))
+    assert [one.clicked for one in verdict.counts] == [0, 0]
+
+
+def test_a_house_that_was_down_leaves_the_rest_to_a_person(tried, session, monkeypatch):
+    launch(tried)
+    hand_over(session, tried, {"B": 20})
+    deciding.run()
+    later(monkeypatch, hours=7)
+    deciding.run()
+    schedule.run()
+    rest = parts(tried)["rest"]
+    assert (rest.state, rest.pause_reason, rest.frozen_at) == (State.PAUSED, TOO_LATE, None)
+    with transaction():
+        service.resume(tried.where.id, rest.id)
+    schedule.run()
+    assert parts(tried)["rest"].audience
+
+
+def test_a_decision_that_was_killed_is_made_anew_and_once(tried, session, monkeypatch):
+    launch(tried)
+    hand_over(session, tried, {"B": 20})
+    deciding.run()
+    later(monkeypatch, hours=5)
+    launch_part = trials.launch_part
+
+    def killed(*args, **more):
+        launch_part(*args, **more)
+        raise SystemExit
+
+    monkeypatch.setattr(trials, "launch_part", killed)
+    with pytest.raises(SystemExit):
+        deciding.run()
+    monkeypatch.setattr(trials, "launch_part", launch_part)
+    assert row_of(tried).decided_at is None
+    assert set(parts(tried)) == {"A", "B"}
+    for _ in range(2):
+        deciding.run()
+    assert len(parts(tried)) == 3
+
+
+def test_a_paused_part_keeps_the_test_waiting_and_a_cancelled_one_leaves_it_to_a_person(tried, session, monkeypatch):
+    launch(tried)
+    first = parts(tried)["A"]
+    with transaction():
+        service.pause(tried.where.id, first.id)
+    deciding.run()
+    assert row_of(tried).sampled_at is None
+    with transaction():
+        assert service.cancel(tried.where.id, first.id) is False
+    hand_over(session, tried)
+    deciding.run()
+    later(monkeypatch, hours=5)
+    deciding.run()
+    assert row_of(tried).sampled_at is not None
+    assert row_of(tried).decided_at is None
+    with transaction():
+        deciding.decide_by_hand(tried.where.id, tried.campaign.id, "B", by=tried.where.owner_id)
+    with pytest.raises(Conflict), transaction():
+        deciding.decide_by_hand(tried.where.id, tried.campaign.id, "A", by=tried.where.owner_id)
+    schedule.run()
+    assert max(got(session, tried).values()) == 1
+
+
+def test_a_person_decides_before_a_variants_time(where, people, session):
+    made = draft(where)
+    plan(made, Wanted(send_at=clock.now() + timedelta(days=1)), holdout=0)
+    launch(made)
+    with transaction():
+        deciding.decide_by_hand(where.id, made.campaign.id, "A", by=where.owner_id)
+    schedule.run()
+    assert parts(made)["B"].state is State.CANCELLED
+    assert got(session, made) == Counter(people), "whoever waited for the variant is of the rest"
+
+
+def test_the_rest_goes_at_the_winners_hour(where, people, session, monkeypatch):
+    made = draft(where)
+    at = clock.now() + timedelta(hours=1)
+    plan(made, Wanted(send_at=at), holdout=0)
+    launch(made)
+    later(monkeypatch, hours=2)
+    with transaction():
+        deciding.decide_by_hand(where.id, made.campaign.id, "B", by=where.owner_id)
+    rest = parts(made)["rest"]
+    assert rest.state is State.SCHEDULED
+    assert rest.at == at + timedelta(days=1)
+
+
+def test_before_anything_has_left_it_is_a_draft_again_and_can_be_launched_anew(tried, session):
+    launch(tried, send_at=clock.now() + timedelta(hours=1))
+    with pytest.raises(Conflict), transaction():
+        plan(tried, sample=20)
+    with pytest.raises(Conflict), transaction():
+        service.archive(tried.where.id, tried.campaign.id)
+    with transaction():
+        assert deciding.stop(tried.where.id, tried.campaign.id, by=tried.where.owner_id)
+        assert queries.get_standing(tried.where.id, tried.campaign.id).state is State.DRAFT
+    launch(tried)
+    assert sum(part.audience for part in parts(tried).values())
+
+
+def test_the_rest_can_be_cancelled(tried, session, monkeypatch):
+    launch(tried)
+    hand_over(session, tried)
+    with transaction():
+        assert not deciding.stop(tried.where.id, tried.campaign.id, by=tried.where.owner_id)
+    later(monkeypatch, hours=9)
+    deciding.run()
+    row = row_of(tried)
+    assert (row.winner, row.decided_by, set(parts(tried))) == (None, tried.where.owner_id, {"A", "B"})
+
+
+def test_variants_of_sender_and_content(where, people, session):
+    made = draft(where)
+    plan(made, Wanted(sender_name="Jonna of Ostkai"), Wanted(has_own_letter=True), sample=100, holdout=0)
+    with transaction():
+        trial = variants.find_trial(where.id, made.campaign.id)
+        own = trial.variants[2].letter_id
+        content.save_draft(where.id, own, "Another letter", "", letters.source("<mj-text>Something else</mj-text>"))
+    launch(made)
+    found = parts(made)
+    assert [part.sender["name"] for part in found.values()] == ["Ostkai", "Jonna of Ostkai", "Ostkai"]
+    assert [part.subject for part in found.values()] == ["Three new coffees", "Three new coffees", "Another letter"]
+    assert sum(part.audience for part in found.values()) == len(people)
+    with transaction():
+        deciding.decide_by_hand(where.id, made.campaign.id, "A", by=where.owner_id)
+    assert "rest" not in parts(made), "everybody was in the sample"
+
+
+def test_what_keeps_a_trial_from_leaving(where, people):
+    made = draft(where)
+    plan(made, Wanted())
+    with pytest.raises(BadInput, match="B is the same as A"):
+        launch(made)
+    plan(made, Wanted(subject="Three new coffees"))
+    with pytest.raises(BadInput, match="B is the same as A"):
+        launch(made)
+    plan(made, SUBJECT_B, SUBJECT_B)
+    with pytest.raises(BadInput, match="C is the same as B"):
+        launch(made)
+    plan(made, Wanted(subject="Hello {{ nobody }}"))
+    with pytest.raises(BadInput, match=r"^B: "):
+        launch(made)
+    plan(made, Wanted(send_at=clock.now() - timedelta(minutes=1)))
+    with pytest.raises(BadInput, match="time of B is over"):
+        launch(made)
+    with pytest.raises(BadInput):
+        plan(made, SUBJECT_B, sample=5)
+    plan(made)
+    with pytest.raises(Conflict, match="variants have changed"), transaction():
+        service.launch(
+            where.id, made.campaign.id, revision=made.revision, send_at=None, delay_seconds=0, by=where.owner_id,
+            variants="as it was before",
+        )  # fmt: skip
+
+
+def test_a_variant_is_taken_out_and_the_others_move_up(where, people):
+    made = draft(where)
+    plan(made, SUBJECT_B, Wanted(has_own_letter=True), Wanted(sender_name="Jonna"))
+    with transaction():
+        trials.remove(where.id, made.campaign.id, "B")
+        trial = variants.find_trial(where.id, made.campaign.id)
+        assert [(one.label, one.differs_in) for one in trial.variants[1:]] == [("B", ["content"]), ("C", ["sender’s name"])]
+        trials.remove(where.id, made.campaign.id, "C")
+        trials.remove(where.id, made.campaign.id, "B")
+        assert variants.find_trial(where.id, made.campaign.id) is None
+
+
+def test_two_who_decide_at_once_make_one_mailing(live):
+    def of(call, *args):
+        return in_context(live, call, *args)
+
+    with live.app_context():
+        from app.kernel.db import session as current
+        from tests.support.outbox import place_with_sender
+
+        where = place_with_sender()
+        crowd(Setting(where, uuid7()), 120)
+        made = draft(where)
+        plan(made)
+        launch(made)
+        hand_over(current(), made)
+        deciding.run()
+        with transaction():
+            current().execute(text("UPDATE campaign_trials SET sampled_at = sampled_at - interval '5 hours'"))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: of(deciding.run), range(4)))
+    with live.app_context():
+        schedule.run()
+        assert set(parts(made)) == {"A", "B", "rest"}
+        assert max(got(current(), made).values()) == 1
