@@ -30,7 +30,7 @@ NUMBERS = {"count": "2", "sample": "50", "wait": "4", "holdout": "10", "act": "s
 
 @pytest.fixture
 def made(where):
-    crowd(Setting(where, uuid7()), 80, tracking=Level.INDIVIDUAL)
+    crowd(Setting(where, uuid7()), 240, tracking=Level.INDIVIDUAL)
     return draft(where)
 
 
@@ -54,7 +54,7 @@ def test_from_the_review_over_the_form_to_the_launch_and_the_answer(staff, made,
     assert answer.headers["Location"] == f"{made.path}/review"
     page = staff.get(f"{made.path}/review").text
     counts = [int(number) for number in re.search(r"<p>A: (\d+), B: (\d+), C: (\d+), rest: (\d+), held out: (\d+)\.", page).groups()]
-    assert sum(counts) == 80
+    assert sum(counts) == 240
     assert f"Send A, B, C to {sum(counts[:3])} people" in page
     assert "“Plum &amp; cocoa”" in page
     assert "/letters/" in re.search(r'<a class="small" href="([^"]+)">See it', page)[1]
