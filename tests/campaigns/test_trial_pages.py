@@ -132,7 +132,7 @@ def test_cancelled_before_anything_left_it_is_reviewed_again(staff, made):
     answer = staff.post(f"{made.path}/trial/stop", page=f"{made.path}/trial")
     assert answer.headers["Location"] == f"{made.path}/review"
     assert staff.post(f"{made.path}/variants", page=f"{made.path}/variants", act="drop").status_code == 303
-    assert "Send to 80 people" in staff.get(f"{made.path}/review").text
+    assert "Send to 240 people" in staff.get(f"{made.path}/review").text
 
 
 def test_a_launched_trial_is_not_changed_and_its_cancelled_part_has_a_page(staff, made, session):
