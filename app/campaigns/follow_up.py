@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Any, Final
 from uuid import UUID
 
@@ -47,13 +48,17 @@ def again(workspace_id: UUID, standing: Standing, who: str, *, by: UUID) -> Camp
     return made
 
 
-def _segment(workspace_id: UUID, name: str, tree: Mapping[str, Any], by: UUID) -> UUID:
-    """The segment of this name, which says so already when it was asked for before."""
-    try:
-        with session().begin_nested():
-            return segments_service.create(workspace_id, name, tree, by=acts.user(by)).id
-    except Conflict:
-        return next(found for found, called in segments.list_names(workspace_id) if called == name)
+def _segment(workspace_id: UUID, name: str, tree: dict[str, Any], by: UUID) -> UUID:
+    """A segment that says exactly this: the one that was made for it before, else a new one with a name that is free."""
+    known = {found.name: found for found in segments.list_segments(workspace_id)}
+    tried = name
+    for number in count(2):
+        found = known.get(tried)
+        if found is None or found.tree == tree:
+            break
+        # Two campaigns may have one name; their readers are not the same.
+        tried = f"{name[: MAX_NAME - 6]} ({number})"
+    return found.id if found else segments_service.create(workspace_id, tried, tree, by=acts.user(by)).id
 
 
 def publish(workspace_id: UUID, campaign_id: UUID) -> None:

@@ -10,7 +10,7 @@ from app.kernel.db import session as current
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, Conflict
 from app.segments import queries as segments
-from tests.campaigns.conftest import launched
+from tests.campaigns.conftest import draft, launched
 
 
 @pytest.fixture
@@ -47,6 +47,21 @@ def test_the_same_letter_again_is_a_draft_for_those_who_did_not_click(sent):
     assert again(sent, "unread").segment_id != made.segment_id
     with pytest.raises(BadInput):
         again(sent, "everybody")
+
+
+def test_two_campaigns_of_one_name_have_readers_of_their_own(sent):
+    first = again(sent, "unclicked")
+    other = draft(sent.where)
+    launched(other)
+    number = queries.get_standing(sent.where.id, other.campaign.id).mailing_no
+    current().execute(text("UPDATE mailings SET frozen_at = now(), state = 'done', ended_at = now(), audience = 0 WHERE no = :no"), {"no": number})
+    current().expire_all()
+    second = again(other, "unclicked")
+    assert second.segment_id != first.segment_id
+    found = segments.get_segment(sent.where.id, second.segment_id)
+    assert found.name == "Autumn letter: did not click (2)"
+    assert {rule["of"] for rule in found.tree["rules"]} == {str(number)}
+    assert again(other, "unclicked").segment_id == second.segment_id
 
 
 def test_nothing_is_repeated_or_shown_before_it_was_sent(made):
