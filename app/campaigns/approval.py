@@ -10,9 +10,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from app.campaigns import queries, variants
+from app.accounts import service as accounts
+from app.accounts.rules import acts
+from app.campaigns import holding, queries, variants
 from app.campaigns.models import Campaign, CampaignComment, CampaignSettings
 from app.campaigns.rules import Check
+from app.content import queries as letters
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict
@@ -28,12 +31,16 @@ def needs_approval(workspace_id: UUID) -> bool:
     return found is not None and found.needs_approval
 
 
-def set_rule(workspace_id: UUID, *, needs: bool) -> None:
-    """Say whether they do; what was launched before is not touched."""
+def set_rule(workspace_id: UUID, *, needs: bool, by: acts.By) -> None:
+    """Say whether they do; what was launched before is not touched. Whoever takes the rule away stands in the record."""
     new = insert(CampaignSettings).values(workspace_id=workspace_id, needs_approval=needs)
     session().execute(
         new.on_conflict_do_update(index_elements=["workspace_id"], set_={"needs_approval": needs})
     )
+    accounts.record(
+        "campaigns.approval_rule", by=by, workspace_id=workspace_id, of=f"workspace:{workspace_id}",
+        detail={"needs": needs},
+    )  # fmt: skip
 
 
 def subject_of(campaign: Campaign, revision: int) -> str:
@@ -45,32 +52,27 @@ def subject_of(campaign: Campaign, revision: int) -> str:
     return sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def approve(
-    workspace_id: UUID, campaign_id: UUID, *, revision: int, current: int, by: UUID, signature: str = ""
-) -> None:
-    """Say yes to a draft as it is.
+def approve(workspace_id: UUID, campaign_id: UUID, seen: str, *, by: UUID) -> None:
+    """Say yes to a draft as it was looked at.
 
     Args:
         workspace_id: whose it is.
         campaign_id: which draft.
-        revision: of the letter, as it was looked at.
-        current: of the letter, as it is.
+        seen: what ``subject_of`` gave for what was looked at.
         by: who says yes.
-        signature: of its variants, as they were looked at; empty: it had none.
 
     Raises:
         NotFound: no campaign of this workspace.
-        Conflict: the letter or its variants have changed since, or the campaign has been launched.
+        Conflict: it is not what was looked at any more, or it has been launched.
     """
-    campaign = queries.get_campaign(workspace_id, campaign_id)
-    if campaign.mailing_no is not None:
-        raise Conflict("It has been launched. There is nothing left to say yes to.")
-    if revision != current:
-        raise Conflict("The letter has changed since you looked at it. Look at it once more.")
-    trial = variants.find_trial(workspace_id, campaign_id)
-    if signature != (variants.signature(trial) if trial else ""):
-        raise Conflict("Its variants have changed since you looked at it. Look at it once more.")
-    campaign.approved_by, campaign.approved_of = by, subject_of(campaign, current)
+    campaign = holding.draft(workspace_id, campaign_id)
+    if seen != subject_of(campaign, letters.get_letter(workspace_id, campaign.letter_id).revision):
+        raise Conflict("It has changed since you looked at it. Look at it once more.")
+    campaign.approved_by, campaign.approved_of = by, seen
+    accounts.record(
+        "campaign.approved", by=acts.user(by), workspace_id=workspace_id, of=f"campaign:{campaign_id}",
+        detail={"seen": seen},
+    )  # fmt: skip
 
 
 def check(campaign: Campaign, revision: int, by: UUID | None) -> list[Check]:

@@ -76,10 +76,9 @@ class Shown(Input):
 
 
 class Approved(Input):
-    """A yes to the letter and its variants as they were looked at."""
+    """A yes to the letter, its audience and its variants as they were looked at."""
 
-    revision = fields.Integer(required=True)
-    variants = Line(longest=40, empty=True)
+    seen = Line(longest=40, message="Look at it once more.")
 
 
 class Ruled(Input):

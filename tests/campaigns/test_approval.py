@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+from sqlalchemy import select
+
+from app.accounts.models import AuditEntry
+from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
 from app.campaigns import approval, queries, service
-from app.kernel.db import transaction
+from app.kernel.db import session, transaction
 from app.kernel.errors import BadInput, Conflict
 from tests.support import accounts, make
 
@@ -14,7 +19,7 @@ from tests.support import accounts, make
 @pytest.fixture
 def asked_for(made):
     with transaction():
-        approval.set_rule(made.where.id, needs=True)
+        approval.set_rule(made.where.id, needs=True, by=acts.COMMAND)
     return made
 
 
@@ -30,11 +35,14 @@ def launch(made, by):
         )
 
 
-def say_yes(made, by):
+def seen_of(made) -> str:
+    """What somebody has in front of them who looks at the review now."""
+    return approval.subject_of(queries.get_campaign(made.where.id, made.campaign.id), made.revision)
+
+
+def say_yes(made, by, seen=""):
     with transaction():
-        approval.approve(
-            made.where.id, made.campaign.id, revision=made.revision, current=made.revision, by=by
-        )
+        approval.approve(made.where.id, made.campaign.id, seen or seen_of(made), by=by)
 
 
 def test_nothing_leaves_before_a_second_person_has_said_yes(asked_for, colleague):
@@ -52,11 +60,14 @@ def test_nothing_leaves_before_a_second_person_has_said_yes(asked_for, colleague
 
 def test_a_yes_is_to_this_letter_and_this_audience(asked_for, colleague):
     where, campaign = asked_for.where, asked_for.campaign
+    seen = seen_of(asked_for)
     say_yes(asked_for, colleague.user_id)
     with transaction():
         service.choose(where.id, campaign.id, "Autumn letter", [one.id for one in where.interests])
     with pytest.raises(BadInput, match="Changed since the second person"):
         launch(asked_for, where.owner_id)
+    with pytest.raises(Conflict, match="Look at it once more"):
+        say_yes(asked_for, colleague.user_id, seen)  # the page was open when the audience changed
     say_yes(asked_for, colleague.user_id)
     with transaction():
         from app.content import service as content
@@ -65,8 +76,6 @@ def test_a_yes_is_to_this_letter_and_this_audience(asked_for, colleague):
         content.save_draft(where.id, letter, "Another subject", "P", queries_source(asked_for))
     with pytest.raises(BadInput, match="Changed since the second person"):
         launch(asked_for, where.owner_id)
-    with pytest.raises(Conflict):
-        approval.approve(where.id, campaign.id, revision=asked_for.revision - 1, current=asked_for.revision, by=where.owner_id)
 
 
 def queries_source(made) -> str:
@@ -86,13 +95,26 @@ def test_the_review_asks_shows_and_takes_the_yes_and_comments(staff, made):
     assert staff.post(f"{made.path}/approval-rule", page=path, needs="1").status_code == 303
     page = staff.get(path).text
     assert "A second person has not said yes yet" in page
-    assert staff.post(f"{made.path}/approval", page=path, revision=str(made.revision)).status_code == 303
+    seen = re.search(r'name="seen" value="(\w+)"', page)[1]
+    assert staff.post(f"{made.path}/approval", page=path, seen=seen).status_code == 303
     assert "somebody else must send it" in staff.get(path).text
-    assert staff.post(f"{made.path}/approval", page=path, revision="999").status_code == 409
+    assert staff.post(f"{made.path}/approval", page=path, seen="0" * 32).status_code == 409
     assert staff.post(f"{made.path}/comments", page=path, body="Is the <price> right?").status_code == 303
     assert "Is the &lt;price&gt; right?" in staff.get(path).text
     assert staff.post(f"{made.path}/comments", page=path, body=" ").status_code == 422
     assert staff.post(f"{made.path}/comments", page=path, body="x" * 2_001).status_code == 422
+
+
+def test_the_record_says_who_said_yes_and_who_took_the_rule_away(asked_for, colleague):
+    say_yes(asked_for, colleague.user_id)
+    with transaction():
+        approval.set_rule(asked_for.where.id, needs=False, by=acts.user(asked_for.where.owner_id))
+    entries = session().execute(select(AuditEntry).where(AuditEntry.act.like("campaign%")).order_by(AuditEntry.id)).scalars()
+    assert [(one.act, one.actor_id, one.detail.get("needs")) for one in entries] == [
+        ("campaigns.approval_rule", None, True),
+        ("campaign.approved", colleague.user_id, None),
+        ("campaigns.approval_rule", asked_for.where.owner_id, False),
+    ]
 
 
 def test_another_workspace_has_rules_of_its_own(asked_for):

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
 from app.campaigns import approval, deciding, queries, variants
 from app.campaigns.rules import State
@@ -193,15 +194,14 @@ def test_a_test_mail_is_of_the_variant_that_was_chosen(staff, made, session):
 def test_a_yes_is_to_the_variants_that_were_looked_at(where, made, client):
     plan(made)
     with transaction():
-        approval.set_rule(where.id, needs=True)
+        approval.set_rule(where.id, needs=True, by=acts.COMMAND)
     colleague = Staff(client, make_member(where.id, Role.EDITOR, "jo@ostkai.example"))
     page = colleague.get(f"{made.path}/review").text
-    seen = re.search(r'name="variants" value="(\w+)"', page)[1]
+    form = {"seen": re.search(r'name="seen" value="(\w+)"', page)[1]}
     plan(made, Wanted(subject="Something else"))
-    form = {"revision": str(made.revision), "variants": seen}
     answer = colleague.post(f"{made.path}/approval", page=f"{made.path}/review", **form)
     assert answer.status_code == 409
-    assert "variants have changed" in answer.text
+    assert "changed since you looked at it" in answer.text
     plan(made)
     assert colleague.post(f"{made.path}/approval", page=f"{made.path}/review", **form).status_code == 303
     plan(made, Wanted(subject="Something else"))

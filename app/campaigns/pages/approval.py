@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from flask import make_response
 from werkzeug.wrappers import Response
 
+from app.accounts.rules import acts
 from app.campaigns import approval
 from app.campaigns.pages import blueprint, standing_of, to
 from app.campaigns.pages.review import review_page
+from app.campaigns.queries import Standing
+from app.campaigns.rules import State
 from app.campaigns.schemas import Approved, Remark, Ruled
-from app.content import queries as letters
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
@@ -24,22 +27,15 @@ def approve(campaign_id: UUID) -> Response:
     """Say yes to a draft as it is."""
     standing = standing_of(campaign_id)
     actor = current_actor()
-    values = posted(Approved())
-    current = letters.get_letter(actor.workspace_id, standing.letter_id).revision
     try:
-        approval.approve(
-            actor.workspace_id, campaign_id, revision=values["revision"], current=current, by=actor.id,
-            signature=values["variants"],
-        )  # fmt: skip
+        approval.approve(actor.workspace_id, campaign_id, posted(Approved())["seen"], by=actor.id)
     except Conflict as fault:
-        if standing.mailing_no is not None:
-            return to("show", campaign_id)
-        return make_response(review_page(standing, notice=fault.detail), fault.status)
+        return _refused(standing, notice=fault.detail, status=fault.status)
     return to("review", campaign_id)
 
 
 @blueprint.post("/campaigns/<uuid:campaign_id>/comments")
-@guards.member("campaigns.read")
+@guards.member("campaigns.write")
 def comment(campaign_id: UUID) -> Response:
     """Say something about it."""
     standing = standing_of(campaign_id)
@@ -47,9 +43,7 @@ def comment(campaign_id: UUID) -> Response:
     try:
         approval.comment(actor.workspace_id, campaign_id, posted(Remark())["body"], by=actor.id)
     except BadInput as fault:
-        if standing.mailing_no is not None:
-            return to("show", campaign_id)
-        return make_response(review_page(standing, errors=fault.fields), fault.status)
+        return _refused(standing, errors=fault.fields, status=fault.status)
     return to("review", campaign_id, _anchor="comments")
 
 
@@ -58,5 +52,13 @@ def comment(campaign_id: UUID) -> Response:
 def rule(campaign_id: UUID) -> Response:
     """Whether this workspace's campaigns need a second person's yes."""
     standing_of(campaign_id)
-    approval.set_rule(current_actor().workspace_id, needs=posted(Ruled())["needs"])
+    actor = current_actor()
+    approval.set_rule(actor.workspace_id, needs=posted(Ruled())["needs"], by=acts.user(actor.id))
     return to("review", campaign_id)
+
+
+def _refused(standing: Standing, *, status: int, notice: str = "", errors: Mapping[str, str] | None = None) -> Response:
+    """The review with what was wrong; once it has been launched there is none any more."""
+    if standing.state is not State.DRAFT:
+        return to("show", standing.id)
+    return make_response(review_page(standing, notice=notice, errors=errors), status)

@@ -160,7 +160,7 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
         may_write=actor.may("campaigns.write"),
         steps=STEPS,
         frame_url=url_for("content.preview", letter_id=standing.letter_id),
-        **_talk(campaign, seen.needs_approval),
+        **_talk(campaign, seen),
         **reckoned_values(standing.id, seen.reckoned, linked=True),
     )
 
@@ -169,13 +169,16 @@ def _tomorrow(local: datetime) -> datetime:
     return datetime.fromordinal(local.toordinal() + 1)
 
 
-def _talk(campaign: Campaign, needs_approval: bool) -> dict[str, Any]:
+def _talk(campaign: Campaign, seen: service.Look) -> dict[str, Any]:
     """A second person's yes, and what colleagues say."""
     comments = approval.list_comments(campaign)
     members = accounts.list_members(campaign.workspace_id) if comments or campaign.approved_by else []
     names = {one.user_id: one.name for one in members}
+    about = approval.subject_of(campaign, seen.letter.revision) if seen.needs_approval else ""
     return {
-        "needs_approval": needs_approval,
+        "needs_approval": seen.needs_approval,
+        "approval_of": about,
+        "is_approved": campaign.approved_of == about,
         "approved_by": names.get(campaign.approved_by, "") if campaign.approved_by else "",
         "may_rule": current_actor().may("settings.write"),
         "comments": [
