@@ -120,7 +120,7 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
     brand = accounts.brand(workspace_id)
     sender = outbox.sender_of(workspace_id)
     reckoned = queries.reckon(workspace_id, [UUID(found) for found in campaign.interests], campaign.segment_id)
-    written = content.check(workspace_id, campaign.letter_id)
+    written = content.written_of(letter, brand)
     seen = trials.look(campaign, reckoned)
     found = [
         *_check_letter(letter, written),

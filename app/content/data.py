@@ -28,18 +28,6 @@ class DataFault(ValueError):
     """A line that declares nothing; the text says which one and what to do."""
 
 
-class Names(dict[str, str]):
-    """A workspace's own fields by key and kind; of a transactional letter also the names that it declares.
-
-    Attributes:
-        data: samples by name, such as ``order.number``; None: a letter to many, which is told nothing.
-    """
-
-    def __init__(self, fields: Mapping[str, str], data: Mapping[str, str] | None = None) -> None:
-        super().__init__(fields)
-        self.data = data
-
-
 def read_lines(text: str) -> dict[str, str]:
     """Samples by name, from lines like ``order.number = OK-1``, in their order.
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from app.content.addresses import Addresses, find_links, tie_addresses, tie_links
 from app.content.colours import DEFAULT, Colours, paint
-from app.content.data import ROOT, Names, variables
+from app.content.data import ROOT, variables
 from app.content.lint import lint_size, lint_source, lint_subject
 from app.content.merge import MergeRefused, MergeStopped, Target, check, prepare
 from app.content.mjml import Problem, compile_mjml, fingerprint_of, tag_spans
@@ -85,8 +85,9 @@ class Draft:
         source: MJML.
         own_text: the text part; empty: made from the content.
         language: of its words, such as ``de``.
-        fields: kinds of the workspace's own fields by key; ``Names`` of a transactional letter.
+        fields: kinds of the workspace's own fields by key.
         colours: of the brand.
+        data: samples of what is told with each mail, by name; None: it is no transactional letter.
     """
 
     subject: str
@@ -96,6 +97,7 @@ class Draft:
     language: str = "en"
     fields: Mapping[str, str] = field(default_factory=dict)
     colours: Colours = DEFAULT
+    data: Mapping[str, str] | None = None
 
     @property
     def used_fields(self) -> dict[str, str]:
@@ -104,9 +106,9 @@ class Draft:
         return {key: self.fields[key] for key in sorted(set(named)) if key in self.fields}
 
     @property
-    def data(self) -> Mapping[str, str] | None:
-        """Samples of what is told with each mail; None: it is no transactional letter."""
-        return _data_of(self.fields)
+    def names(self) -> tuple[Variable, ...]:
+        """What its merge tags may name."""
+        return declared(self.fields, self.data)
 
     @property
     def compiled_source(self) -> str:
@@ -183,9 +185,8 @@ class Version(Subject, Protocol):
     def links(self) -> Sequence[str]: ...
 
 
-def declared(fields: Mapping[str, str]) -> tuple[Variable, ...]:
+def declared(fields: Mapping[str, str], data: Mapping[str, str] | None = None) -> tuple[Variable, ...]:
     """What a letter may name: the list of its purpose and a workspace's own fields by key and kind."""
-    data = _data_of(fields)
     listed = NEWSLETTER if data is None else (*TRANSACTIONAL, *variables(data))
     own = (
         Variable(_FIELD + key, _KINDS.get(kind, Kind.TEXT), _SAMPLES.get(kind, "…"), f"Your field “{key}”")
@@ -196,16 +197,12 @@ def declared(fields: Mapping[str, str]) -> tuple[Variable, ...]:
 
 def named_by(needs: Mapping[str, Any]) -> tuple[Variable, ...]:
     """What a version may name, from its ``needs``."""
-    return declared(Names(needs.get("fields", {}), samples_in(needs)))
+    return declared(needs.get("fields", {}), samples_in(needs))
 
 
 def samples_in(needs: Mapping[str, Any]) -> dict[str, str] | None:
     """The names that a version of a transactional letter is told, each with its example; None: it is none."""
     return dict(needs[ROOT]) if ROOT in needs else None
-
-
-def _data_of(fields: Mapping[str, str]) -> Mapping[str, str] | None:
-    return fields.data if isinstance(fields, Names) else None
 
 
 class _Once(Generic[_T]):
@@ -253,7 +250,7 @@ def _prepare_once(once: _Once[Written]) -> Prepared:
 
 
 def _write(draft: Draft) -> Written:
-    names = declared(draft.fields)
+    names = draft.names
     compiled = compile_mjml(draft.compiled_source, draft.colours, draft.language)
     subject = draft.subject or htmlmod.unescape(compiled.title)
     preheader = draft.preheader or htmlmod.unescape(compiled.preview)

@@ -285,7 +285,7 @@ def test_every_change_is_a_step_back_and_forth(place, letter):
 
     def turn(**more):
         with transaction():
-            service_blocks.undo(place.id, letter.id, **more)
+            service_blocks.undo(place.id, letter.id, by=place.owner_id, **more)
 
     begun = now()
     edit(lambda before: before)  # changes nothing: no step
@@ -296,6 +296,7 @@ def test_every_change_is_a_step_back_and_forth(place, letter):
     turn()
     turn()
     assert now() == begun
+    assert queries.get_letter(place.id, letter.id).updated_by == place.owner_id
     assert service_blocks.steps_around(queries.get_letter(place.id, letter.id)) == (False, True)
     turn()  # nothing before it
     assert now() == begun
@@ -328,13 +329,15 @@ def test_code_is_one_way_and_never_written_by_us_again(place, letter):
         assert made.blocks is None
         assert "<!-- block" not in made.source
         source = made.source.replace("Three neighbours", "Four neighbours")
-        service.save_draft(place.id, letter.id, "By hand", "P", source)
+        own = "By hand, {{ links.unsubscribe }} {{ brand.postal_address }}"
+        service.save_draft(place.id, letter.id, "By hand", "P", source, own_text=own)
     with pytest.raises(Conflict):
         service_blocks.edit(place.id, letter.id, lambda before: acts.add(before, "quote"))
     assert queries.get_letter(place.id, letter.id).source == source
     with transaction():
         back = service.restore_version(place.id, letter.id, version.number)
     assert back.blocks == version.blocks
+    assert back.own_text == version.own_text == ""  # nobody sees it beside blocks, so it must not stay
     with pytest.raises(Conflict):
         service.save_draft(place.id, letter.id, "By hand", "P", source)
 

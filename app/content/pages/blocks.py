@@ -14,7 +14,6 @@ from app.content import places, queries
 from app.content.blocks import acts, posting, writing
 from app.content.blocks.kinds import LONGEST, Field, Kind, find_kind, kinds
 from app.content.blocks.writing import Block, Fault
-from app.content.letters import declared
 from app.content.models import Letter
 from app.content.pages import blueprint, looks
 from app.content.pages.looks import Look
@@ -89,7 +88,7 @@ def page(look: Look, **more: Any) -> str:
             for group, found in groupby(sorted(_offered(letter), key=_group), key=_group_name)
         ],
         kept=blocks.list_kept(letter.workspace_id),
-        tags=[(one.name, one.says) for one in declared(look.draft.fields)],
+        tags=[(one.name, one.says) for one in look.draft.names],
         pictures=_pictures(letter.workspace_id)
         if kind and any(_has_picture(field) for field in kind.fields)
         else [],
@@ -216,7 +215,13 @@ def turn(letter_id: UUID) -> Response:
     """One step back, or forward again."""
     actor = _actor(letter_id)
     values = posted(Turned())
-    blocks.undo(actor.workspace_id, letter_id, again=values["act"] == "redo", revision=values["revision"])
+    blocks.undo(
+        actor.workspace_id,
+        letter_id,
+        again=values["act"] == "redo",
+        revision=values["revision"],
+        by=actor.id,
+    )
     return _to(letter_id, values["back"], request.form.get("block", LINES)[:12])
 
 
@@ -350,7 +355,7 @@ def _only(look: Look, block: Block) -> dict[str, Any]:
     """What is known of readers that a block may depend on."""
     offered = [
         (one.name, one.says)
-        for one in declared(look.draft.fields)
+        for one in look.draft.names
         if one.name.startswith(("contact.", "topic.")) and one.item is None
     ]
     return {"offered": offered, "tests": writing.TESTS} | {

@@ -14,7 +14,7 @@ from app.contacts import queries as contacts
 from app.content import queries
 from app.content.differences import around, compare
 from app.content.filters import FILTERS
-from app.content.letters import Draft, declared, write
+from app.content.letters import Draft, write
 from app.content.pages import blocks, blueprint, looks, people
 from app.content.pages.looks import Look
 from app.content.pages.pictures import mjml_of
@@ -210,7 +210,7 @@ def _words(draft: Draft) -> dict[str, Any]:
     """What the code editor offers to complete."""
     return {
         "variables": [
-            {"label": one.name, "info": one.says, "detail": one.kind.value} for one in declared(draft.fields)
+            {"label": one.name, "info": one.says, "detail": one.kind.value} for one in draft.names
         ],
         "filters": [{"label": name, "info": one.says} for name, one in FILTERS.items()],
     }

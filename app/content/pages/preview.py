@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from flask import Response, request
@@ -31,14 +32,13 @@ def preview(letter_id: UUID) -> Response:
         draft = draft_of(letter)
         if number := request.args.get("version", 0, type=int):
             old = queries.get_version_by_number(letter, number)
-            draft = Draft(
-                old.subject,
-                old.preheader,
-                old.source,
-                old.own_text,
-                old.language,
-                draft.fields,
-                draft.colours,
+            draft = replace(
+                draft,
+                subject=old.subject,
+                preheader=old.preheader,
+                source=old.source,
+                own_text=old.own_text,
+                language=old.language,
             )
         reader = people.shown(request.args.get("as", ""), draft)
     # Compiling takes a while, and no connection should wait for it.

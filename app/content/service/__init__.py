@@ -44,7 +44,14 @@ from app.content.service.rendering import (
     skeleton,
 )
 from app.content.service.system import render_system
-from app.content.service.versions import check, find_public_number, freeze_version, publish, withdraw
+from app.content.service.versions import (
+    check,
+    find_public_number,
+    freeze_version,
+    publish,
+    withdraw,
+    written_of,
+)
 from app.content.skeleton import Blank, Parts, Skeleton
 
 __all__ = [
@@ -109,4 +116,5 @@ __all__ = [
     "transactional_values",
     "web_view_url",
     "withdraw",
+    "written_of",
 ]

@@ -90,7 +90,14 @@ def edit(
     return letter
 
 
-def undo(workspace_id: UUID, letter_id: UUID, *, again: bool = False, revision: int | None = None) -> Letter:
+def undo(
+    workspace_id: UUID,
+    letter_id: UUID,
+    *,
+    again: bool = False,
+    revision: int | None = None,
+    by: UUID | None = None,
+) -> Letter:
     """Go one step back, or with ``again`` one forward; where there is none nothing changes.
 
     Raises:
@@ -101,7 +108,7 @@ def undo(workspace_id: UUID, letter_id: UUID, *, again: bool = False, revision: 
     step = session().get(LetterStep, (letter.id, letter.step + (1 if again else -1)))
     if letter.blocks is not None and step is not None:
         letter.subject, letter.preheader, letter.step = step.subject, step.preheader, step.number
-        _write(letter, [Block.of(one) for one in step.blocks], step.by)
+        _write(letter, [Block.of(one) for one in step.blocks], by)
     session().flush()
     return letter
 

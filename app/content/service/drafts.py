@@ -7,10 +7,11 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.accounts import queries as accounts
+from app.accounts.rules.brand import Brand
 from app.contacts import queries as contacts
 from app.content import queries
 from app.content.colours import Colours
-from app.content.data import DataFault, Names, as_lines, read_lines
+from app.content.data import DataFault, as_lines, read_lines
 from app.content.letters import Draft, Problem, write
 from app.content.models import Letter
 from app.kernel import clock
@@ -104,18 +105,21 @@ def hold_letter(workspace_id: UUID, letter_id: UUID, revision: int | None = None
     return letter
 
 
-def draft_of(letter: Letter) -> Draft:
-    """The draft with the brand's colours and the workspace's own fields, ready for ``letters.write``."""
-    brand = accounts.brand(letter.workspace_id)
-    fields = {field.key: field.kind for field in contacts.list_fields(letter.workspace_id)}
+def draft_of(letter: Letter, brand: Brand | None = None) -> Draft:
+    """The draft with the brand's colours and the workspace's own fields, ready for ``letters.write``.
+
+    Who has read the brand anyway hands it over.
+    """
+    brand = brand or accounts.brand(letter.workspace_id)
     return Draft(
         subject=letter.subject,
         preheader=letter.preheader,
         source=letter.source,
         own_text=letter.own_text,
         language=letter.language,
-        fields=fields if letter.data_samples is None else Names(fields, samples_of(letter)),
+        fields={field.key: field.kind for field in contacts.list_fields(letter.workspace_id)},
         colours=Colours.of(brand.accent, brand.heading_font, brand.text_font),
+        data=None if letter.data_samples is None else samples_of(letter),
     )
 
 

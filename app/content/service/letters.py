@@ -114,7 +114,7 @@ def restore_version(workspace_id: UUID, letter_id: UUID, number: int, *, by: UUI
     if samples := samples_in(version.needs):
         letter.data_samples = [[name, sample] for name, sample in samples.items()]
     if version.blocks is not None:
-        letter.subject, letter.preheader = version.subject, version.preheader
+        letter.subject, letter.preheader, letter.own_text = version.subject, version.preheader, version.own_text
         begin(letter, [Block.of(one) for one in version.blocks], by)
         return letter
     turn_into_code(workspace_id, letter_id)

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from app.accounts.rules.brand import Brand
 from app.content import queries
 from app.content.letters import Draft, Problem, Written, write
 from app.content.models import Letter, LetterPublication, LetterVersion
@@ -36,7 +37,12 @@ def check(workspace_id: UUID, letter_id: UUID, *, subject: str = "") -> Written:
     Raises:
         NotFound: no letter of this workspace.
     """
-    return write(_with(draft_of(queries.get_letter(workspace_id, letter_id)), subject))
+    return written_of(queries.get_letter(workspace_id, letter_id), subject=subject)
+
+
+def written_of(letter: Letter, brand: Brand | None = None, *, subject: str = "") -> Written:
+    """As ``check``, for who has read the letter and perhaps the brand anyway."""
+    return write(_with(draft_of(letter, brand), subject))
 
 
 def _with(draft: Draft, subject: str) -> Draft:
