@@ -28,6 +28,7 @@ AT_ONCE: Final = 8
 COUNTS_FOR: Final = timedelta(days=1)
 SPAM_SECONDS: Final = 30
 _SCORE: Final = re.compile(r"^X-Spam-Status:.*?score=(-?[0-9.]+).*?required=([0-9.]+)", re.MULTILINE | re.DOTALL)
+_UNTRIED: Final = ("untried", "It leads elsewhere for each reader, or there are too many.")
 _GONE: Final = frozenset({404, 410})
 _ANSWER_LATER: Final = frozenset({401, 403, 405, 406, 429})
 """What servers say to programs where people get a page."""
@@ -36,14 +37,18 @@ _ANSWER_LATER: Final = frozenset({401, 403, 405, 406, 429})
 def look_at_links(addresses: Iterable[str], ask: Callable[[str], int] | None = None) -> list[dict[str, str]]:
     """What each link answers: ``{"url", "severity", "says"}``, without those that are fine.
 
+    ``severity`` is broken, or untried: those that lead elsewhere for each reader, that we do not ask, or that are too many.
+
     Args:
         addresses: of the letter, with merge tags where they lead elsewhere for each reader.
         ask: gives the status of an address; for tests.
     """
-    asked = [url for url in dict.fromkeys(addresses) if "{" not in url][:MOST_LINKS]
+    urls = list(dict.fromkeys(addresses))
+    asked = [url for url in urls if "{" not in url][:MOST_LINKS]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = pool.map(lambda url: _answer(url, ask or _status), asked)
-        return [{"url": url, "severity": told[0], "says": told[1]} for url, told in zip(asked, found, strict=True) if told]
+        answers = dict(zip(asked, pool.map(lambda url: _answer(url, ask or _status), asked), strict=True))
+    found = [(url, answers.get(url, _UNTRIED)) for url in urls]
+    return [{"url": url, "severity": told[0], "says": told[1]} for url, told in found if told]
 
 
 def _status(url: str) -> int:
@@ -54,7 +59,7 @@ def _answer(url: str, ask: Callable[[str], int]) -> tuple[str, str] | None:
     try:
         status = ask(url)
     except outgoing.Forbidden as refused:
-        return "info", f"Not looked at: {refused}"
+        return "untried", str(refused)
     except outgoing.NotSent as fault:
         return "broken", str(fault)
     if status in _GONE:
@@ -91,8 +96,10 @@ def checks_of(campaign_id: UUID, revision: int) -> list[Check]:
         return [Check("warn", "Links not tried yet", "Let Nod follow each of them once.", "closer")]
     broken = [one for one in found.links if one["severity"] == "broken"]
     checks = [Check("warn", f"A link is broken: {one['url'][:120]}", one["says"], "write") for one in broken]
+    untried = len(found.links) - len(broken)
     if not broken:
-        checks.append(Check("pass", "Every link that could be tried answers"))
+        left = f"; {untried} could not be tried" if untried else ""
+        checks.append(Check("pass", f"Every link that could be tried answers{left}"))
     if found.spam is not None:
         checks.append(_spam_check(found.spam))
     return checks

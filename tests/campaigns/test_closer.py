@@ -36,10 +36,13 @@ def test_each_link_is_tried_once_and_what_does_not_answer_is_told():
     assert sorted(asked) == sorted(set(urls[:-1]))
     assert [(one["url"], one["severity"]) for one in found] == [
         ("https://gone.test/", "broken"),
-        ("https://inside.test/", "info"),
+        ("https://inside.test/", "untried"),
         ("https://away.test/", "broken"),
         ("https://broken.test/", "broken"),
+        ("https://own.test/{{ contact.email }}", "untried"),
     ]
+    many = [f"https://a.test/?{n}" for n in range(closer.MOST_LINKS + 2)]
+    assert [one["severity"] for one in closer.look_at_links(many, lambda _url: 200)] == ["untried", "untried"]
 
 
 def test_what_was_found_is_of_this_letter_and_for_a_day(made, clocks):
@@ -59,6 +62,9 @@ def test_what_was_found_is_of_this_letter_and_for_a_day(made, clocks):
     with transaction():
         closer.keep(campaign, made.revision, [], {"score": -0.5, "limit": 5.0})
     assert [severity for severity, _ in titles()] == ["pass", "pass"]
+    with transaction():
+        closer.keep(campaign, made.revision, [{"url": "http://a.test/", "severity": "untried", "says": "x"}], None)
+    assert titles() == [("pass", "Every link that could be tried answers; 1 could not be tried")]
     assert closer.checks_of(campaign.id, made.revision + 1)[0].title == "Links not tried yet"
     clocks.forward(timedelta(days=1, seconds=1))
     assert titles() == [("warn", "Links not tried yet")]
