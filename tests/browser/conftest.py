@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from app.kernel.db import db
 from app.local.supervised import free_port
 from tests.conftest import settings_of_its_own
+from tests.support.accounts import Account
 from tests.support.browser import axe_source, launch_options
 from tests.support.installation import Installation, running
 
@@ -67,6 +69,15 @@ def check_page(page: Page) -> None:
         [axe_source(), RULES],
     )
     assert not found, f"{page.url}: {json.dumps(found, indent=1)[:3000]}"
+
+
+def sign_in(page: Page, account: Account) -> None:
+    """Somebody with an account comes in."""
+    page.goto("/sign-in")
+    page.fill("[name=email]", account.email)
+    page.fill("[name=password]", account.password)
+    page.click("main button[type=submit]")
+    expect(page).not_to_have_url(re.compile("/sign-in"))
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from playwright.sync_api import Page, expect
 from app.content import queries, service
 from app.content.service import blocks as service_blocks
 from app.kernel.db import session, transaction
-from tests.browser.conftest import check_page, tab
-from tests.browser.test_letter_editor import sign_in
+from tests.browser.conftest import check_page, sign_in, tab
 from tests.support import accounts
 
 pytestmark = pytest.mark.browser

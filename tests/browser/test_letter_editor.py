@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from app.content import queries, service
 from app.kernel.db import session, transaction
-from tests.browser.conftest import check_page, tab
+from tests.browser.conftest import check_page, sign_in, tab
 from tests.support import accounts, letters, make
 from tests.support.installation import ROOT
 
@@ -20,14 +20,6 @@ INNER = "<mj-text>Hello {{ contact.first_name }}</mj-text>"
 @pytest.fixture(scope="module")
 def owner(alone):
     return accounts.make_owner()
-
-
-def sign_in(page, account) -> None:
-    page.goto("/sign-in")
-    page.fill("[name=email]", account.email)
-    page.fill("[name=password]", account.password)
-    page.click("main button[type=submit]")
-    expect(page).not_to_have_url(re.compile("/sign-in"))
 
 
 def write(page, source: str) -> None:

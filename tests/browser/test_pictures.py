@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from app.content import service
 from app.kernel.db import transaction
-from tests.browser.conftest import check_page, tab
+from tests.browser.conftest import check_page, sign_in, tab
 from tests.support import accounts, images, letters
 
 pytestmark = pytest.mark.browser
@@ -18,14 +18,6 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def owner(alone):
     return accounts.make_owner()
-
-
-def sign_in(page, account) -> None:
-    page.goto("/sign-in")
-    page.fill("[name=email]", account.email)
-    page.fill("[name=password]", account.password)
-    page.click("main button[type=submit]")
-    expect(page).not_to_have_url(re.compile("/sign-in"))
 
 
 def test_a_picture_is_brought_and_cut_without_scripts_and_both_pages_suit_everybody(chromium, web, owner):

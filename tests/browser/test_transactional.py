@@ -10,9 +10,8 @@ from playwright.sync_api import Page, expect
 
 from app.delivery import outlets, pump, service
 from app.kernel.db import session, transaction
-from tests.browser.conftest import check_page, tab
+from tests.browser.conftest import check_page, sign_in, tab
 from tests.browser.test_first_run import press
-from tests.browser.test_letter_editor import sign_in
 from tests.support import accounts, programs
 
 pytestmark = pytest.mark.browser

@@ -472,10 +472,10 @@ def test_a_runaway_letter_is_stopped_for_its_reader_and_the_next_goes_out(place)
     with transaction():
         contacts.define_field(place.id, "Story", "text", key="story")
     frozen = letters.version(place.id, "<mj-text>" + "{{ contact.fields.story }}" * 3_000 + "</mj-text>")
-    began = time.monotonic()
+    began = time.thread_time()
     with pytest.raises(BadInput, match="larger than 2 MB"):
         service.render(frozen, letters.values(place.id, Reader("Mara", fields={"story": "x" * 1_000})))
-    assert time.monotonic() - began < 10  # it ends, however busy the machine is
+    assert time.thread_time() - began < 2
     assert service.render(frozen, letters.values(place.id)).subject
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.content.merge import MergeRefused, Template, check, prepare
@@ -132,7 +132,6 @@ TAGS = [
 ]  # fmt: skip
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 @given(
     st.lists(st.sampled_from(TAGS), max_size=12),
     st.sampled_from([MARA, NOBODY]),

@@ -16,7 +16,7 @@ from app.delivery.rules import Word
 from app.kernel import limits
 from app.kernel.errors import BadInput, Conflict, TooMany
 from app.kernel.http import guards
-from app.kernel.http.actor import current_actor
+from app.kernel.http.actor import Actor, current_actor
 from app.kernel.http.posted import posted
 from app.kernel.i18n import NAMES
 from app.transactional import queries, service
@@ -56,9 +56,7 @@ def declare(template_id: UUID) -> Response:
 @guards.member("campaigns.write")
 def publish(template_id: UUID) -> Response:
     """Let programs send the draft as it stands, or say why it cannot be sent yet."""
-    actor = current_actor()
-    queries.get_template(actor.workspace_id, template_id)
-    posted(Nothing())
+    actor = _pressed(template_id)
     try:
         service.publish(actor.workspace_id, template_id, by=actor.id)
     except BadInput as fault:
@@ -70,9 +68,7 @@ def publish(template_id: UUID) -> Response:
 @guards.member("campaigns.write")
 def test(template_id: UUID) -> Response:
     """Send the draft with its examples to whoever asks."""
-    actor = current_actor()
-    queries.get_template(actor.workspace_id, template_id)
-    posted(Nothing())
+    actor = _pressed(template_id)
     if not limits.hit(TEST, str(actor.workspace_id), TESTS_AN_HOUR, 3600):
         raise TooMany("That were twenty test mails in an hour. Wait a little.", retry_after_seconds=3600)
     try:
@@ -86,9 +82,7 @@ def test(template_id: UUID) -> Response:
 @guards.member("campaigns.write")
 def archive(template_id: UUID) -> Response:
     """Put it away: programs no longer find it."""
-    actor = current_actor()
-    queries.get_template(actor.workspace_id, template_id)
-    posted(Nothing())
+    actor = _pressed(template_id)
     service.set_archived(actor.workspace_id, template_id, is_archived=True)
     return redirect(url_for("transactional.index"), 303)
 
@@ -97,11 +91,17 @@ def archive(template_id: UUID) -> Response:
 @guards.member("campaigns.write")
 def restore(template_id: UUID) -> Response:
     """Bring it back."""
+    actor = _pressed(template_id)
+    service.set_archived(actor.workspace_id, template_id, is_archived=False)
+    return _to(template_id)
+
+
+def _pressed(template_id: UUID) -> Actor:
+    """Whoever pressed a button of a template that is theirs."""
     actor = current_actor()
     queries.get_template(actor.workspace_id, template_id)
     posted(Nothing())
-    service.set_archived(actor.workspace_id, template_id, is_archived=False)
-    return _to(template_id)
+    return actor
 
 
 def _to(template_id: UUID, *, done: str | None = None) -> Response:
