@@ -542,6 +542,8 @@ def test_what_has_changed_since_a_version_is_shown_in_readers_words(blocks, insi
     blocks.press("/blocks/b4", filled="1", **{"v-text": "Three neighbours, four cups"})
     changed = inside.get(f"{blocks.path}/versions/1").text
     assert "<del>three</del><ins>four</ins>" in changed
+    assert "Hello Mara" in changed  # near it, and as a reader reads it
+    assert "{{" not in changed
     assert "Rosa dries hers" not in changed  # what is far from a change is left out
     assert inside.get(f"{blocks.path}/versions/7").status_code == 404
 

@@ -14,7 +14,7 @@ from app.contacts import queries as contacts
 from app.content import queries
 from app.content.differences import around, compare
 from app.content.filters import FILTERS
-from app.content.letters import Draft, write
+from app.content.letters import Draft, Prepared, Rendered, Version, write
 from app.content.pages import blocks, blueprint, looks, people
 from app.content.pages.looks import Look
 from app.content.pages.pictures import mjml_of
@@ -159,14 +159,15 @@ def restore(letter_id: UUID) -> Response:
 def difference(letter_id: UUID, number: int) -> str:
     """What readers would see otherwise since a version."""
     with transaction():
-        letter, draft, _reader = looks.read(letter_id, "")
+        letter, draft, reader = looks.read(letter_id, "")
         version = queries.get_version_by_number(letter, number)
         zone = accounts.brand(letter.workspace_id).time_zone
     now = write(draft)
+    before, after = _as_read(version, reader.values), _as_read(now, reader.values)
     parts = [
-        ("Subject", compare(version.subject, now.subject)),
-        ("Preview line", compare(version.preheader, now.preheader)),
-        ("The letter’s words", compare(version.text, now.text)),
+        ("Subject", compare(before.subject, after.subject)),
+        ("Preview line", compare(before.preheader, after.preheader)),
+        ("The letter’s words", compare(before.text, after.text)),
     ]
     if letter.blocks is None:
         parts.append(("MJML", compare(version.source, letter.source)))
@@ -181,6 +182,14 @@ def difference(letter_id: UUID, number: int) -> str:
         back_field=looks.back_to(back),
         may_write=current_actor().may("campaigns.write"),
     )
+
+
+def _as_read(version: Version, values: Mapping[str, Any]) -> Rendered:
+    """As the made-up reader reads it; with its merge tags where those do not work."""
+    try:
+        return Prepared(version).merge(values)
+    except BadInput:
+        return Rendered(version.subject, version.preheader, version.html, version.text)
 
 
 def _page(look: Look, *, given: Mapping[str, str] | None = None, **more: Any) -> str:
