@@ -20,7 +20,7 @@ from app.delivery.rules import Leaving, MessageState, Refusal, Word
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import Conflict, NotFound, Unavailable
-from app.kernel.paging import Page, decode_cursor, encode_cursor
+from app.kernel.paging import Page, decode_cursor, encode_cursor, read_position, turn
 from app.kernel.shared import Shared
 from app.segments import queries as segments
 from app.tracking import queries as tracking
@@ -154,18 +154,12 @@ def list_parts(workspace_id: UUID, campaign_id: UUID) -> list[Standing]:
 def list_campaigns(workspace_id: UUID, state: State | None = None, cursor: str = "") -> Page[Standing]:
     """Campaigns, newest first."""
     words = None if state is None else ["draft"] if state is State.DRAFT else list(MAILING_STATES[state])
-    way, after = decode_cursor(cursor, str, str) if cursor else ("older", str(_LAST))
-    values = {"workspace_id": workspace_id, "states": words, "id": after, "limit": PAGE_ROWS + 1}
-    found = [_standing(row) for row in session().execute(_NEWER if way == "newer" else _OLDER, values)]
-    more, rows = len(found) > PAGE_ROWS, found[:PAGE_ROWS]
-    if way == "newer":
-        rows.reverse()
-    has_newer, has_older = (more, True) if way == "newer" else (bool(cursor), more)
-    return Page(
-        rows,
-        next_cursor=encode_cursor("older", str(rows[-1].id)) if rows and has_older else None,
-        previous_cursor=encode_cursor("newer", str(rows[0].id)) if rows and has_newer else None,
-    )
+    at = read_position(cursor, UUID)
+    values = {
+        "workspace_id": workspace_id, "states": words, "id": at.values[0] if at else _LAST, "limit": PAGE_ROWS + 1
+    }  # fmt: skip
+    found = session().execute(_NEWER if at and at.is_back else _OLDER, values)
+    return turn([_standing(row) for row in found], PAGE_ROWS, at, lambda row: (row.id,))
 
 
 def count_by_state(workspace_id: UUID) -> dict[State, int]:
@@ -320,13 +314,13 @@ def list_left_out(
     """People whom a campaign about these interests would leave out for this reason (or "reached")."""
     values = {
         "workspace_id": workspace_id, "interests": list(interests), "now": clock.now(), "reason": reason,
-        "after": decode_cursor(cursor, str)[0] if cursor else str(UUID(int=0)), "limit": PEOPLE_ROWS + 1,
+        "after": decode_cursor(cursor, UUID)[0] if cursor else UUID(int=0), "limit": PEOPLE_ROWS + 1,
     }  # fmt: skip
     ids = [row[0] for row in _execute(_LEFT_OUT, workspace_id, segment_id, values)]
     note = LEFT_OUT[reason][0] if reason in LEFT_OUT else "gets it"
     people = name_people(workspace_id, ids[:PEOPLE_ROWS])
     rows = [ListedPerson(one, *people.get(one, ("", "")), note, None) for one in ids[:PEOPLE_ROWS]]
-    return Page(rows, encode_cursor(str(rows[-1].contact_id)) if len(ids) > PEOPLE_ROWS else None)
+    return Page(rows, encode_cursor(rows[-1].contact_id) if len(ids) > PEOPLE_ROWS else None)
 
 
 _PEOPLE = text(

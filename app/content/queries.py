@@ -13,7 +13,7 @@ from sqlalchemy import func, or_, select, tuple_
 from app.contacts.rules import fold_name
 from app.content.models import Letter, LetterPublication, LetterVersion, Picture
 from app.kernel.db import session
-from app.kernel.errors import BadRequest, NotFound
+from app.kernel.errors import NotFound
 from app.kernel.paging import Page, read_position, turn
 from app.kernel.patterns import like
 
@@ -161,28 +161,17 @@ def list_pictures(
     Raises:
         BadRequest: the cursor is not one of ours.
     """
-    at = read_position(cursor, str, str)
+    at = read_position(cursor, datetime, UUID)
     query = select(Picture).where(Picture.workspace_id == workspace_id)
     if words := " ".join("".join(one for one in q[:MAX_QUERY] if one.isprintable()).split()):
         query = query.where(Picture.folded.like(f"%{like(fold_name(words))}%"))
     is_back = at is not None and at.is_back
     if at is not None:
-        row, place = tuple_(Picture.created_at, Picture.id), tuple_(*_place(*at.values))
+        row, place = tuple_(Picture.created_at, Picture.id), tuple_(*at.values)
         query = query.where(row > place if is_back else row < place)
     order = (Picture.created_at, Picture.id) if is_back else (Picture.created_at.desc(), Picture.id.desc())
     rows = session().execute(query.order_by(*order).limit(limit + 1)).scalars().all()
-    return turn(rows, limit, at, lambda picture: (picture.created_at.isoformat(), str(picture.id)))
-
-
-def _place(moment: str, picture_id: str) -> tuple[datetime, UUID]:
-    try:
-        at = datetime.fromisoformat(moment)
-        found = UUID(picture_id)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise BadRequest("That page link is not whole. Go back to the first page.")
-    return at, found
+    return turn(rows, limit, at, lambda picture: (picture.created_at, picture.id))
 
 
 def get_picture(workspace_id: UUID, picture_id: UUID) -> Picture:

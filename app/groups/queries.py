@@ -16,8 +16,8 @@ from app.groups.models import Group, GroupDomain, GroupMember
 from app.groups.rules import Details, Kind
 from app.kernel import clock
 from app.kernel.db import array_of, session
-from app.kernel.errors import BadRequest, NotFound
-from app.kernel.paging import Page, Position, read_position, turn
+from app.kernel.errors import NotFound
+from app.kernel.paging import Page, read_position, turn
 from app.kernel.patterns import like
 
 PAGE_ROWS: Final = 50
@@ -96,7 +96,7 @@ def list_groups(
     Raises:
         BadRequest: the cursor is not one of ours.
     """
-    at = read_position(cursor, str, str)
+    at = read_position(cursor, str, UUID)
     sign, order = ("<", "DESC") if at and at.is_back else (">", "ASC")
     values: dict[str, Any] = {
         "workspace_id": workspace_id, "kind": kind.value, "limit": limit + 1, "most": COUNTED_UP_TO + 1
@@ -108,13 +108,13 @@ def list_groups(
         values["of_domain"] = _of_domain(workspace_id, looked_for.lower())
     if at:
         which += f" AND (g.name_folded, g.id) {sign} (:name, :id)"
-        values |= {"name": at.values[0], "id": _id(at.values[1])}
+        values |= {"name": at.values[0], "id": at.values[1]}
     statement = _LISTED.format(which=which, order=order)
     rows = [
         Listed(row.id, row.name, row.name_folded, tuple(row.domains or ()), row.country, row.people)
         for row in session().execute(text(statement), values)
     ]
-    return turn(rows, limit, at, lambda row: (row.folded, str(row.id)))
+    return turn(rows, limit, at, lambda row: (row.folded, row.id))
 
 
 def _of_domain(workspace_id: UUID, domain: str) -> UUID | None:
@@ -133,13 +133,6 @@ def suggest(workspace_id: UUID, kind: Kind, beginning: str) -> list[str]:
     )
     names = session().execute(query.order_by(Group.name_folded, Group.id).limit(SUGGESTED)).scalars()
     return list(dict.fromkeys(names))
-
-
-def _id(raw: str) -> UUID:
-    try:
-        return UUID(raw)
-    except ValueError:
-        raise BadRequest("That page link is not whole. Go back to the first page.") from None
 
 
 # --- Its people --------------------------------------------------------------------------------------------------
@@ -172,7 +165,7 @@ def list_members(workspace_id: UUID, group_id: UUID, cursor: str = "", limit: in
     Raises:
         BadRequest: the cursor is not one of ours.
     """
-    at = read_position(cursor, str, str)
+    at = read_position(cursor, datetime, UUID)
     sign, order = (">", "ASC") if at and at.is_back else ("<", "DESC")
     values: dict[str, Any] = {
         "workspace_id": workspace_id, "group_id": group_id, "now": clock.now(), "limit": limit + 1
@@ -180,23 +173,13 @@ def list_members(workspace_id: UUID, group_id: UUID, cursor: str = "", limit: in
     statement = _MEMBERS
     if at:
         statement += f" AND (m.joined_at, m.contact_id) {sign} (:at, :id)"
-        values |= {"at": _moment(at), "id": _id(at.values[1])}
+        values |= {"at": at.values[0], "id": at.values[1]}
     statement += f" ORDER BY m.joined_at {order}, m.contact_id {order} LIMIT :limit"
     rows = [
         Member(row.contact_id, row.name, row.address, row.role, row.word, row.joined_at)
         for row in session().execute(text(statement), values)
     ]
-    return turn(rows, limit, at, lambda row: (row.joined_at.isoformat(), str(row.contact_id)))
-
-
-def _moment(at: Position) -> datetime:
-    try:
-        found = datetime.fromisoformat(at.values[0])
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise BadRequest("That page link is not whole. Go back to the first page.")
-    return found
+    return turn(rows, limit, at, lambda row: (row.joined_at, row.contact_id))
 
 
 @dataclass(frozen=True, slots=True)

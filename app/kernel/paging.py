@@ -6,7 +6,9 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
 
 from app.kernel.errors import BadRequest
 
@@ -24,27 +26,53 @@ class Page(Generic[Row]):
 
 
 def encode_cursor(*values: Any) -> str:
-    """The position after a row, as opaque text; values are strings, numbers or None."""
-    return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).rstrip(b"=").decode()
+    """The position after a row, as opaque text; values are strings, numbers, moments, ids, bytes or None."""
+    written = json.dumps(values, separators=(",", ":"), default=_write)
+    return base64.urlsafe_b64encode(written.encode()).rstrip(b"=").decode()
+
+
+def _write(value: datetime | UUID | bytes) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _moment(raw: str) -> datetime:
+    found = datetime.fromisoformat(raw)
+    if found.tzinfo is None:
+        raise ValueError("a moment without its zone")
+    return found
+
+
+def _words(raw: str) -> str:
+    if "\x00" in raw:
+        raise ValueError("PostgreSQL has no text with a zero in it")
+    raw.encode()  # half of a pair of surrogates is no text either
+    return raw
+
+
+_READ: Final[dict[Any, Callable[[str], Any]]] = {str: _words, datetime: _moment, UUID: UUID, bytes: bytes.fromhex}
 
 
 def decode_cursor(cursor: str, *types: type) -> tuple[Any, ...]:
-    """The values of a cursor.
+    """The values of a cursor, each of its type: text, a number, a moment with its zone, an id or bytes.
 
     Raises:
         BadRequest: not one of ours.
     """
     try:
-        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, UnicodeDecodeError):
+        values = _read(json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))), list)
+        return tuple(_read(value, kind) for value, kind in zip(values, types, strict=True))
+    except (ValueError, RecursionError):
         raise BadRequest("That page link is not whole. Go back to the first page.") from None
-    if (
-        not isinstance(values, list)
-        or len(values) != len(types)
-        or not all(isinstance(value, kind) for value, kind in zip(values, types, strict=True))
-    ):
-        raise BadRequest("That page link is not whole. Go back to the first page.")
-    return tuple(values)
+
+
+def _read(value: Any, kind: type) -> Any:
+    read = _READ.get(kind)
+    is_of_kind = type(value) is (str if read else kind)  # True is an int to isinstance, and none to PostgreSQL
+    if not is_of_kind:
+        raise ValueError("a value of another kind")
+    return read(value) if read else value
 
 
 @dataclass(frozen=True, slots=True)

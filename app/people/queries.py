@@ -263,7 +263,7 @@ def _listed(row: Row[Any]) -> ListedPerson:
 
 
 def _cursor(direction: str, row: ListedPerson) -> str:
-    return encode_cursor(direction, row.created_at.isoformat(), str(row.id))
+    return encode_cursor(direction, row.created_at, row.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,14 +280,10 @@ class _Position:
 
 
 def _position(cursor: str) -> _Position:
-    direction, at, contact_id = decode_cursor(cursor, str, str, str)
-    try:
-        moment, position = datetime.fromisoformat(at), UUID(contact_id)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or direction not in {OLDER, NEWER}:
+    direction, at, contact_id = decode_cursor(cursor, str, datetime, UUID)
+    if direction not in {OLDER, NEWER}:
         raise BadRequest("That page link is not whole. Go back to the first page.")
-    return _Position(str(direction), moment, position)
+    return _Position(direction, at, contact_id)
 
 
 # --- One person -------------------------------------------------------------------------------------------------

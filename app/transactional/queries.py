@@ -150,14 +150,14 @@ def get_row(workspace_id: UUID, mail_id: UUID) -> Row:
 
 def list_rows(workspace_id: UUID, template_id: UUID | None, word: Word | None, cursor: str = "") -> Page[Row]:
     """Mails, newest first; of one template, of one word, or of all."""
-    at = read_position(cursor, str, str)
+    at = read_position(cursor, datetime, UUID)
     moment, last = at.values if at else (None, None)
     values = {
         "workspace_id": workspace_id, "template": template_id, "states": [one.value for one in STATES[word]] if word else None,
         "at": moment, "id": last, "limit": PAGE_ROWS + 1,
     }  # fmt: skip
     found = session().execute(_BACK if at and at.is_back else _NEWEST, values)
-    return turn([_row(row) for row in found], PAGE_ROWS, at, lambda row: (row.created_at.isoformat(), str(row.id)))
+    return turn([_row(row) for row in found], PAGE_ROWS, at, lambda row: (row.created_at, row.id))
 
 
 def count_ended(workspace_id: UUID, zone: str, template_id: UUID | None = None) -> list[Ended]:

@@ -144,6 +144,20 @@ def test_case_37_a_cursor_holds_a_place_and_nothing_else(browser, where):
         assert "page link is not whole" in answer.text
 
 
+LISTS = ("/campaigns", "/pictures", "/transactional/report", "/companies", "/people/suppressed")
+PLACES = (("nowhere",), (AT, "' OR 1=1 --"), (AT, "zz"), (5, 5), (None, None), ("\x00", ID), (True, True), (AT, ID, ID))
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_case_37_no_list_gives_its_database_a_place_that_it_did_not_write(browser, where, path):
+    assert browser.get(path).status_code == 200
+    for place in PLACES:
+        for written in (encode_cursor(*place), encode_cursor(False, *place), encode_cursor(True, *place)):
+            answer = browser.get(f"{path}?page={written}")
+            assert answer.status_code == 400, (path, place)
+            assert "page link is not whole" in answer.text
+
+
 def test_case_37_a_place_at_the_edge_of_time_is_a_page_like_any(browser, where):
     for at in ("0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59.999999+00:00", "2026-01-01T00:00:00+23:59"):
         for direction in (queries.OLDER, queries.NEWER):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,8 +12,7 @@ from sqlalchemy import Row, text
 
 from app.consent.rules import Reason
 from app.kernel.db import session
-from app.kernel.errors import BadRequest
-from app.kernel.paging import Page, decode_cursor, encode_cursor
+from app.kernel.paging import Page, read_position, turn
 
 ROWS: Final = 50
 
@@ -46,7 +45,7 @@ _NEWER = text(
 )
 _ALL = text(f"{_COLUMNS} ORDER BY s.created_at, s.address_hash")
 _COUNT = text("SELECT reason, count(*) FROM suppressions WHERE workspace_id = :workspace_id GROUP BY reason")
-_LAST = "9999-12-31T00:00:00+00:00"
+_LAST = (datetime(9999, 12, 31, tzinfo=UTC), b"\xff" * 33)
 
 
 def list_suppressed(
@@ -54,24 +53,11 @@ def list_suppressed(
 ) -> Page[Suppressed]:
     """Addresses that must not be written to, the newest first; ``at_once`` or else ROWS of them."""
     at_once = at_once or ROWS
-    way, at, last = decode_cursor(cursor, str, str, str) if cursor else ("older", _LAST, "ff" * 33)
-    try:
-        moment, position = datetime.fromisoformat(at), bytes.fromhex(last)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or way not in {"older", "newer"}:
-        raise BadRequest("That page link is not whole. Go back to the first page.")
+    at = read_position(cursor, datetime, bytes)
+    moment, position = at.values if at else _LAST
     values = {"workspace_id": workspace_id, "reason": reason, "at": moment, "hash": position, "limit": at_once + 1}
-    found = [_suppressed(row) for row in session().execute(_NEWER if way == "newer" else _OLDER, values)]
-    more, rows = len(found) > at_once, found[:at_once]
-    if way == "newer":
-        rows.reverse()
-    has_newer, has_older = (more, True) if way == "newer" else (bool(cursor), more)
-    return Page(
-        rows,
-        next_cursor=_cursor("older", rows[-1]) if rows and has_older else None,
-        previous_cursor=_cursor("newer", rows[0]) if rows and has_newer else None,
-    )
+    found = session().execute(_NEWER if at and at.is_back else _OLDER, values)
+    return turn([_suppressed(row) for row in found], at_once, at, lambda row: (row.since, row.address_hash))
 
 
 def iter_suppressed(workspace_id: UUID) -> Iterator[Suppressed]:
@@ -91,7 +77,3 @@ def _suppressed(row: Row[Any]) -> Suppressed:
     return Suppressed(
         bytes(row.address_hash), row.channel, Reason(row.reason), row.source, row.created_at, row.contact_id, row.key
     )  # fmt: skip
-
-
-def _cursor(way: str, row: Suppressed) -> str:
-    return encode_cursor(way, row.since.isoformat(), row.address_hash.hex())

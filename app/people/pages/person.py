@@ -119,7 +119,7 @@ def _timeline(contact: Contact, zone: str) -> dict[str, Any]:
     found = queries.timeline(workspace_id, contact_id, kind=kind, before=_before(), limit=queries.ENTRIES)
     earlier = None
     if found.earlier is not None:
-        before = encode_cursor(found.earlier.isoformat())
+        before = encode_cursor(found.earlier)
         kept: dict[str, Any] = {"kind": kind} if kind else {}
         earlier = url_for("people.show", contact_id=contact_id, **kept, before=before, _anchor="timeline")
     return {
@@ -152,16 +152,7 @@ def _changes(contact: Contact, entries: Iterable[TimelineEntry]) -> dict[str, st
 
 def _before() -> datetime | None:
     cursor = request.args.get("before", "")
-    if not cursor:
-        return None
-    (raw,) = decode_cursor(cursor, str)
-    try:
-        moment = datetime.fromisoformat(raw)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise BadRequest("That page link is not whole. Go back to the first page.")
-    return moment
+    return decode_cursor(cursor, datetime)[0] if cursor else None
 
 
 def _panels(contact: Contact) -> list[dict[str, Any]]:
