@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -164,15 +165,17 @@ def _decide(
     rest = trial.parts[-1]
     if rest.start == rest.stop:
         return
+    send_at, tried = _time_of_rest(trial, label), next(part for part in parts if part.part == label)
     number = trials.launch_part(
         queries.get_campaign(row.workspace_id, row.campaign_id),
         trial,
         next(one for one in trial.variants if one.label == label),
         rest_of(trial),
         REST,
-        send_at=_time_of_rest(trial, label),
+        send_at=send_at,
         by=by,
-        version_id=next(part.version_id for part in parts if part.part == label),
+        version_id=tried.version_id,
+        timing=replace(tried.timing, at=send_at or tried.timing.at),
         without=[part.mailing_no for part in parts if part.mailing_no is not None],
     )
     if is_late:

@@ -15,6 +15,7 @@ from app.campaigns.models import Campaign
 from app.campaigns.rules import LEFT_OUT, MAILING_STATES, Progress, Reckoning, State, state_of
 from app.consent.queries.gate import VETOED, gate_sql
 from app.delivery import queries as outbox
+from app.delivery.hours import PLAIN, Timing, timing_of
 from app.delivery.queries import Counted, Recipient
 from app.delivery.rules import Leaving, MessageState, Refusal, Word
 from app.kernel import clock
@@ -35,7 +36,9 @@ class Standing:
 
     Attributes:
         segment: the name of the segment whose people only get it, or empty.
-        at: when it begins, or began.
+        at: when it begins, or began; where everybody's own clock counts, by the workspace's.
+        begins_at: when its audience is made and its first mail may leave.
+        timing: when each mail leaves.
         audience: how many people it was frozen for; None before.
         pause_reason: why it stands still, in words.
         is_joined: people who have not got it, or are in doubt, are being put back among those who wait.
@@ -70,16 +73,19 @@ class Standing:
     is_trial: bool = False
     part_of: UUID | None = None
     part: str = ""
+    begins_at: datetime | None = None
+    timing: Timing = PLAIN
 
 
 # A trial is over when it is decided and each of its parts has ended.
 _STATE = """coalesce(m.state, CASE WHEN t.launched_at IS NULL THEN 'draft' WHEN t.decided_at IS NULL OR EXISTS (
   SELECT FROM campaigns p JOIN mailings g ON g.no = p.mailing_no WHERE p.part_of = c.id AND g.ended_at IS NULL
 ) THEN 'trying' ELSE 'done' END)"""
+_AT = "coalesce(CAST(m.timing ->> 'at' AS timestamptz), m.send_at, m.created_at)"
 _STANDING = f"""
 SELECT c.id, c.name, coalesce(v.subject, l.subject) AS subject, c.letter_id, c.interests, c.segment_id, s.name AS segment, c.delay_seconds,
        c.created_at, c.mailing_no, {_STATE} AS state, m.content_version_id,
-       coalesce(m.send_at, m.created_at, t.launched_at) AS at, coalesce(m.created_at, t.launched_at) AS launched_at, v.number AS version_number, m.frozen_at, m.ended_at, m.audience, m.pause_reason,
+       coalesce({_AT}, t.launched_at) AS at, m.send_at, m.timing, coalesce(m.created_at, t.launched_at) AS launched_at, v.number AS version_number, m.frozen_at, m.ended_at, m.audience, m.pause_reason,
        m.again IS NOT NULL AS is_joined, coalesce(m.launched_by, t.launched_by) AS launched_by, m.sender,
        t.launched_at IS NOT NULL AS is_trial, c.part_of, c.part
 FROM campaigns c
@@ -99,8 +105,8 @@ _PARTS = text(_STANDING + " AND c.part_of = :id ORDER BY c.part")
 _OLDER = text(_STANDING + _LISTED + " AND c.id < :id ORDER BY c.id DESC LIMIT :limit")
 _NEWER = text(_STANDING + _LISTED + " AND c.id > :id ORDER BY c.id LIMIT :limit")
 _BETWEEN = text(
-    _STANDING + " AND c.archived_at IS NULL AND c.mailing_no IS NOT NULL AND coalesce(m.send_at, m.created_at) >= :start"
-    " AND coalesce(m.send_at, m.created_at) < :stop ORDER BY at, c.id LIMIT 500"
+    _STANDING + f" AND c.archived_at IS NULL AND c.mailing_no IS NOT NULL AND {_AT} >= :start"
+    f" AND {_AT} < :stop ORDER BY at, c.id LIMIT 500"
 )
 _FORMER = text(
     _STANDING + " AND c.archived_at IS NULL AND m.frozen_at < :before AND c.id <> :id AND m.audience > 0"
@@ -198,6 +204,7 @@ def _standing(row: Row[Any]) -> Standing:
         row.delay_seconds, row.created_at, row.mailing_no, state_of(row.state), row.content_version_id, row.at, row.launched_at,
         row.frozen_at, row.ended_at, row.audience, row.pause_reason or "", row.is_joined,
         row.launched_by, row.version_number or 0, row.sender, part_of=row.part_of, part=row.part or "",
+        begins_at=row.send_at, timing=timing_of(row.timing),
     )  # fmt: skip
 
 

@@ -275,6 +275,18 @@ def weeks_of(month: date) -> list[list[date]]:
     return weeks
 
 
+def week_of(text: str) -> list[date] | None:
+    """The week from Monday to Sunday that holds ``2026-11-26``; None: nothing readable is said."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    if not 2000 <= found.year <= 2100:
+        return None
+    start = found - timedelta(days=found.weekday())
+    return [start + timedelta(days=i) for i in range(7)]
+
+
 def next_month(month: date) -> date:
     """The first day of the month after."""
     return (month + timedelta(days=32)).replace(day=1)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marshmallow import fields, pre_load, validate
 
 from app.campaigns.rules import DELAYS, LINK_DAYS, MAX_NAME
+from app.campaigns.timing import BYS, DAYS, PASTS
+from app.delivery.hours import By, Past
 from app.kernel.http.posted import Input, Line, Lines, Tick
+
+
+def _one_of(pairs: Sequence[tuple[str, str]], **more: Any) -> fields.String:
+    return fields.String(validate=validate.OneOf([value for value, _ in pairs], error="Choose from the list."), **more)
 
 
 class Started(Input):
@@ -46,8 +52,22 @@ class Sent(Input):
         load_default=60,
         validate=validate.OneOf([seconds for seconds, _ in DELAYS], error="Choose one of the times."),
     )
+    by = _one_of(BYS, load_default=By.MOMENT.value)
+    past = _one_of(PASTS, load_default=Past.NEXT_DAY.value)
+    days = fields.List(_one_of(DAYS), load_default=list)
+    since = Line(longest=8, empty=True)
+    until = Line(longest=8, empty=True)
+    is_urgent = Tick()
     revision = fields.Integer(required=True)
     variants = Line(longest=40, empty=True)
+
+
+class Moved(Input):
+    """Another time for what has not begun; without one the time of day stays. ``back``: the calendar it is seen in."""
+
+    day = Line(longest=10, message="Choose a day.")
+    time = Line(longest=8, empty=True)
+    back = Line(longest=16, empty=True)
 
 
 class Decided(Input):

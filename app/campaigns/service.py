@@ -18,6 +18,7 @@ from app.content import queries as letters
 from app.content import service as content
 from app.delivery import queries as outbox
 from app.delivery import service as delivery
+from app.delivery.hours import PLAIN, Timing
 from app.delivery.rules import DkimState, Sender
 from app.kernel import clock
 from app.kernel.db import session
@@ -229,6 +230,7 @@ def launch(
     delay_seconds: int,
     by: UUID,
     variants: str = "",
+    timing: Timing = PLAIN,
 ) -> int:
     """Let a draft go: now after its delay, or at a time. Its letter becomes a version that never changes.
 
@@ -242,6 +244,7 @@ def launch(
         delay_seconds: time to change one's mind where it goes now.
         by: the user who pressed the button.
         variants: the signature of its variants as they were reviewed; empty: it had none.
+        timing: when each mail leaves.
 
     Returns:
         The number of its mailing; of a trial that of its first variant.
@@ -262,7 +265,7 @@ def launch(
     campaign.delay_seconds = delay_seconds
     due = send_at or clock.now() + timedelta(seconds=delay_seconds)
     if seen.seen is not None:
-        return trials.launch(campaign, seen.seen, due, by)
+        return trials.launch(campaign, seen.seen, due, by, timing)
     version = content.freeze_version(workspace_id, campaign.letter_id, by)
     campaign.mailing_no = delivery.launch(
         workspace_id,
@@ -272,6 +275,7 @@ def launch(
         interests=[UUID(found) for found in campaign.interests],
         narrowing=segments.snapshot(workspace_id, campaign.segment_id) if campaign.segment_id else None,
         send_at=due,
+        timing=timing,
         by=by,
     )
     session().flush()
@@ -286,6 +290,16 @@ def hurry(workspace_id: UUID, campaign_id: UUID) -> None:
         Conflict: it is not waiting.
     """
     delivery.reschedule(workspace_id, holding.launched(workspace_id, campaign_id)[1], None)
+
+
+def move(workspace_id: UUID, campaign_id: UUID, at: datetime) -> None:
+    """Choose another time for one that has not begun.
+
+    Raises:
+        NotFound: no campaign of this workspace.
+        Conflict: it is not waiting.
+    """
+    delivery.reschedule(workspace_id, holding.launched(workspace_id, campaign_id)[1], at)
 
 
 def pause(workspace_id: UUID, campaign_id: UUID) -> None:

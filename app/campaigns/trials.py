@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -19,6 +19,7 @@ from app.campaigns.variants import Trial, Variant
 from app.content import queries as letters
 from app.content import service as content
 from app.delivery import service as delivery
+from app.delivery.hours import PLAIN, Timing
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict, Unavailable
@@ -268,7 +269,7 @@ def part_id(campaign_id: UUID, name: str) -> UUID:
     return uuid5(campaign_id, name)
 
 
-def launch(campaign: Campaign, seen: Seen, send_at: datetime, by: UUID) -> int:
+def launch(campaign: Campaign, seen: Seen, send_at: datetime, by: UUID, timing: Timing = PLAIN) -> int:
     """Launch every variant to its part of the audience; the rest waits for the decision.
 
     Returns:
@@ -280,7 +281,10 @@ def launch(campaign: Campaign, seen: Seen, send_at: datetime, by: UUID) -> int:
     row.launched_at, row.launched_by = now, by
     row.sampled_at = row.decided_at = row.decided_by = row.winner = row.verdict = None
     numbers = [
-        launch_part(campaign, trial, one, parts[one.label], one.label, send_at=one.row.send_at or send_at, by=by)
+        launch_part(
+            campaign, trial, one, parts[one.label], one.label, send_at=one.row.send_at or send_at, by=by,
+            timing=replace(timing, at=one.row.send_at or timing.at),
+        )
         for one in trial.variants
     ]
     return numbers[0]
@@ -297,6 +301,7 @@ def launch_part(
     by: UUID | None,
     version_id: UUID | None = None,
     without: Sequence[int] = (),
+    timing: Timing = PLAIN,
 ) -> int:
     """Send a variant to a part of the audience: as a campaign of its own with a mailing of its own.
 
@@ -310,6 +315,7 @@ def launch_part(
         by: who decided so; None: the test.
         version_id: what was sent before; None: the letter becomes a version now.
         without: mailings of other parts; whoever is in one of them gets nothing.
+        timing: when each mail leaves.
 
     Returns:
         The number of its mailing.
@@ -334,6 +340,7 @@ def launch_part(
         narrowing=delivery.part_of(campaign.id, part.start, part.stop, trial.row.narrowing, without),
         sender_name=one.sender_name,
         send_at=send_at,
+        timing=timing,
         by=by,
     )
     session().flush()

@@ -19,6 +19,8 @@ PHONE_KEYS = ("phone", "mobile", "telephone", "phone_number", "mobile_phone", "t
 """Fields that hold a telephone number, by their key: the first that somebody has tells who may be the same."""
 NUMBER_KEYS = ("external_id", "customer_id", "customer_number", "customer_no", "member_id", "kundennummer")
 """Fields that hold what another program calls somebody, in the same way."""
+ZONE_KEYS = ("time_zone", "timezone", "zeitzone", "tz")
+"""Fields that hold somebody's time zone by its IANA name, in the same way."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 # Letters that Unicode does not take apart, as people type them on another keyboard.

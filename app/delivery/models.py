@@ -6,7 +6,7 @@ begins with mailing_no, so the table can be partitioned by it.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from sqlalchemy import (
     Sequence,
     SmallInteger,
     Text,
+    Time,
     UniqueConstraint,
     Uuid,
     text,
@@ -31,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.delivery.rules import Again, DkimState, Kind, Lane, Leaving, MailingState, MessageState
+from app.delivery.rules import MAY_LEAVE, Again, DkimState, Kind, Lane, Leaving, MailingState, MessageState
 from app.kernel.db import Base
 
 Instant = DateTime(timezone=True)
@@ -43,8 +44,9 @@ LAUNCHED = "dedupe_key IS NOT NULL AND (state <> 'cancelled' OR frozen_at IS NOT
 """Which mailings keep others from being launched under the same key."""
 
 LEAST_SERVED = (
-    "(SELECT min(o.vtime) FROM mailings o WHERE o.lane = 'bulk' AND o.state = 'running' AND EXISTS"
-    " (SELECT FROM messages om WHERE om.mailing_no = o.no AND om.state = 'pending' AND om.due_at <= :now))"
+    "(SELECT min(o.vtime) FROM mailings o WHERE o.lane = 'bulk' AND o.state = 'running' AND EXISTS"  # noqa: S608  no input in it
+    " (SELECT FROM messages om WHERE om.mailing_no = o.no AND om.state = 'pending' AND om.due_at <= :now"
+    f"{MAY_LEAVE.replace('m.', 'om.')}))"
 )
 """Where a mailing that joins the others begins: small ones overtake, nobody starves, nobody has turns saved up."""
 
@@ -197,6 +199,8 @@ class Mailing(Base):
     """Whom it is for: ids of interests, the most fitting first."""
     narrowing: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """Who of them only (``narrowing``); NULL: all of them."""
+    timing: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """When each of its messages leaves (``hours.Timing``); NULL: all at one moment."""
     state: Mapped[str] = mapped_column(Text(collation="C"))
     pause_reason: Mapped[str | None] = mapped_column(Text)
     """Why it stands still, in words for people."""
@@ -211,6 +215,7 @@ class Mailing(Base):
     """How many messages its freezing made."""
     launched_by: Mapped[UUID | None] = mapped_column(Uuid)
     send_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When its audience is made."""
     created_at: Mapped[datetime] = mapped_column(Instant)
     frozen_at: Mapped[datetime | None] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -250,6 +255,9 @@ class Message(Base):
             postgresql_where=text("state IN ('unknown', 'failed', 'expired', 'poison', 'cancelled')"),
         ),
         Index("ix_messages_contact", "contact_id", "created_at"),
+        Index(
+            "ix_messages_closing", "closes_at", postgresql_where=text("state = 'pending' AND closes_at IS NOT NULL")
+        ),
     )
 
     mailing_no: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -269,6 +277,8 @@ class Message(Base):
     state: Mapped[str] = mapped_column(Text(collation="C"))
     created_at: Mapped[datetime] = mapped_column(Instant)
     due_at: Mapped[datetime] = mapped_column(Instant)
+    closes_at: Mapped[datetime | None] = mapped_column(Instant)
+    """From then on it waits for the next hours in which it may leave; NULL: it may at any time."""
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     """How often a server was asked to take it; faults of the host do not count."""
     host_faults: Mapped[int] = mapped_column(SmallInteger, server_default="0")
@@ -290,6 +300,24 @@ class Message(Base):
     reply_status: Mapped[str | None] = mapped_column(Text(collation="C"))
     reply_text: Mapped[str | None] = mapped_column(Text)
     """The server's last answer with addresses masked, or the reason in our words."""
+
+
+class ContactLimits(Base):
+    """When and how often a workspace writes to people at all; without a row at any hour and as often as it likes."""
+
+    __tablename__ = "contact_limits"
+    __table_args__ = (
+        CheckConstraint("(quiet_since IS NULL) = (quiet_until IS NULL)", name="quiet"),
+        CheckConstraint("quiet_since <> quiet_until", name="quiet_hours"),
+        CheckConstraint("weekly BETWEEN 1 AND 50", name="weekly"),
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"), primary_key=True)
+    quiet_since: Mapped[time | None] = mapped_column(Time)
+    """Nobody gets mails to many from this time on, by their own clock."""
+    quiet_until: Mapped[time | None] = mapped_column(Time)
+    weekly: Mapped[int | None] = mapped_column(SmallInteger)
+    """So many mails to many at most within seven days."""
 
 
 class MailingCount(Base):

@@ -41,6 +41,8 @@ class Head:
     lane: Lane
     sender: Sender | None
     version_id: UUID | None
+    weekly: int | None = None
+    """So many mails within a week may whoever gets it have; None: as many as come. Known where it is chosen to be sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -123,9 +125,9 @@ COLUMNS: Final = (
 """The columns of ``Held`` behind its head, in its order."""
 
 
-def head_of(row: Sequence[Any]) -> Head:
+def head_of(row: Sequence[Any], weekly: int | None = None) -> Head:
     """From the columns of ``HEAD``."""
-    return Head(row[0], row[1], Kind(row[2]), row[3], Lane(row[4]), _sender(row[5]), row[6])
+    return Head(row[0], row[1], Kind(row[2]), row[3], Lane(row[4]), _sender(row[5]), row[6], weekly)
 
 
 def held_of(head: Head, row: Sequence[Any]) -> Held:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from app.delivery.retries import cool_down
@@ -106,6 +106,10 @@ class Leaving(StrEnum):
 
 LEFT_WITHIN = timedelta(days=7)
 """Whoever leaves so soon after a mail left because of it, as far as anybody can say."""
+
+
+MAY_LEAVE: Final = " AND (m.closes_at IS NULL OR m.closes_at > :now)"
+"""That the hours of a message ``m`` are not over, in SQL."""
 
 
 class Again(StrEnum):

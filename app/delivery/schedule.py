@@ -10,11 +10,12 @@ from uuid import UUID
 from sqlalchemy import Row, text
 
 from app.consent import queries as consent
-from app.delivery import moves, narrowing
+from app.delivery import due, moves, narrowing
 from app.delivery.events import MailingFinished
+from app.delivery.hours import timing_of
 from app.delivery.models import LEAST_SERVED
 from app.delivery.pacing.groups import group_sql
-from app.delivery.rules import LATE, TOO_LATE, Lane, MailingState
+from app.delivery.rules import LATE, MAY_LEAVE, TOO_LATE, Lane, MailingState
 from app.kernel import clock, jobs
 from app.kernel.db import release, session, transaction
 from app.kernel.errors import Problem
@@ -39,13 +40,19 @@ _DUE = text(
     " AND state = 'scheduled' AND send_at <= :now"
 )
 _NEXT = text(
-    "SELECT no, workspace_id, interests, narrowing FROM mailings WHERE kind = 'bulk' AND ended_at IS NULL"
+    "SELECT no, workspace_id, interests, narrowing, timing, send_at FROM mailings WHERE kind = 'bulk' AND ended_at IS NULL"
     " AND state = 'freezing' ORDER BY send_at, no LIMIT 1 FOR UPDATE SKIP LOCKED"
 )
 _RUN = text(
     "UPDATE mailings SET state = 'running', audience = :audience, frozen_at = :now,"  # noqa: S608  no input in it
     f" vtime = coalesce({LEAST_SERVED}, 0)"
     " WHERE no = :no AND state = 'freezing'"
+)
+# Who has nothing due for some hours does not save up turns for when their next people are due.
+_KEEP_UP = text(
+    f"UPDATE mailings SET vtime = {LEAST_SERVED} WHERE no IN (SELECT g.no FROM mailings g WHERE g.kind = 'bulk'"  # noqa: S608  no input in it
+    f" AND g.ended_at IS NULL AND g.state = 'running' AND g.vtime < {LEAST_SERVED} AND NOT EXISTS (SELECT FROM messages m"
+    f" WHERE m.mailing_no = g.no AND m.state = 'pending' AND m.due_at <= :now{MAY_LEAVE}) FOR UPDATE SKIP LOCKED)"
 )
 _OPEN = text(
     "SELECT no FROM mailings WHERE kind = 'bulk' AND ended_at IS NULL AND frozen_at IS NOT NULL"
@@ -72,6 +79,7 @@ def run() -> None:
     while _freeze_next():
         pass
     _move()
+    _move_closed()
     end_finished()
     release()
 
@@ -82,6 +90,7 @@ def _begin_due() -> None:
     for number in late:
         log.warning("mailing %s is more than two hours late and waits for a person", number)
     session().execute(_DUE, {"now": now})
+    session().execute(_KEEP_UP, {"now": now})
 
 
 def _freeze_next() -> bool:
@@ -108,7 +117,7 @@ def _freeze_next() -> bool:
     return True
 
 
-def _freeze(mailing: Row[tuple[int, UUID, list[str], dict[str, Any] | None]]) -> int:
+def _freeze(mailing: Row[Any]) -> int:
     """One row for each person whom the gate lets through at this moment, with the permission that allows it.
 
     The unique keys are (mailing, n) and (mailing, contact). Rows are never added later.
@@ -123,16 +132,18 @@ def _freeze(mailing: Row[tuple[int, UUID, list[str], dict[str, Any] | None]]) ->
         narrowed = f" WHERE a.contact_id IN ({people})"
         binds = {**more, **binds}
         session().execute(_AS_SETS)
+    now = clock.now()
+    when = due.due_sql(mailing.workspace_id, timing_of(mailing.timing), mailing.send_at, now)
     statement = text(
         "INSERT INTO messages (mailing_no, n, workspace_id, contact_id, permission_id, reach_id, dedupe_key,"  # noqa: S608  no input in it
-        " domain_group, state, created_at, due_at)"
+        " domain_group, state, created_at, due_at, closes_at)"
         " SELECT :no, row_number() OVER (ORDER BY a.contact_id), :workspace_id, a.contact_id, a.permission_id,"
-        " a.reach_id, a.contact_id, " + group_sql("ad.domain") + ", 'pending', :now, :now"
+        " a.reach_id, a.contact_id, " + group_sql("ad.domain") + f", 'pending', :now, {when.due}, {when.closes}"
         f" FROM ({audience}) AS a"
-        " JOIN addresses ad ON ad.contact_id = a.contact_id AND ad.channel = 'email'" + narrowed
+        " JOIN addresses ad ON ad.contact_id = a.contact_id AND ad.channel = 'email'" + when.joins + narrowed
     )
     session().execute(text(f"SET LOCAL statement_timeout = '{_FREEZE_SECONDS}s'"))
-    values = {"no": mailing.no, "workspace_id": mailing.workspace_id, "now": clock.now(), **binds}
+    values = {"no": mailing.no, "workspace_id": mailing.workspace_id, "now": now, **when.binds, **binds}
     return int(session().execute(statement, values).rowcount)  # type: ignore[attr-defined]  # an INSERT's result has it
 
 
@@ -146,6 +157,15 @@ def _move() -> None:
             return
         if not moved[1]:
             after = moved[0]
+
+
+def _move_closed() -> None:
+    """Let what came to the end of its hours wait for the next ones; for a while."""
+    until = time.monotonic() + MOVE_SECONDS
+    while time.monotonic() < until:
+        with transaction():
+            if not due.move_closed():
+                return
 
 
 def end_finished() -> None:

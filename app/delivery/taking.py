@@ -11,7 +11,7 @@ batches of 500, and takes 0.033 s in this way (PostgreSQL 18, two cores).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -19,10 +19,10 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 
 from app.consent import queries as consent
-from app.delivery import outbox
+from app.delivery import outbox, queries
 from app.delivery.outbox import COLUMNS, HEAD, Head, Held, held_of
 from app.delivery.pacing.buckets import route_sql
-from app.delivery.rules import Kind, Lane
+from app.delivery.rules import MAY_LEAVE, Kind, Lane
 from app.kernel.db import session
 
 CANDIDATES: Final = 16
@@ -32,8 +32,8 @@ TAKE: Final = {Lane.BULK: 200, Lane.SYSTEM: 20}
 Of bulk, 500 at once are no faster than 200 (three and five runs of 50,000, within their spread) and hold 3 MB more."""
 
 _CHOOSE = text(
-    f"SELECT {HEAD}, {route_sql('g')} FROM mailings g CROSS JOIN LATERAL ("  # noqa: S608  no input in it
-    " SELECT m.due_at FROM messages m WHERE m.mailing_no = g.no AND m.state = 'pending' AND m.due_at <= :now"
+    f"SELECT {HEAD}, {route_sql('g')}, {queries.CAP_SQL} FROM mailings g CROSS JOIN LATERAL ("  # noqa: S608  no input in it
+    f" SELECT m.due_at FROM messages m WHERE m.mailing_no = g.no AND m.state = 'pending' AND m.due_at <= :now{MAY_LEAVE}"
     " ORDER BY m.due_at LIMIT 1) AS first"
     f" WHERE g.lane = :lane AND g.state = 'running' AND {route_sql('g')} <> ALL(CAST(:shut AS text[]))"
     " ORDER BY g.vtime, first.due_at LIMIT :candidates"
@@ -49,11 +49,11 @@ def choose(lane: Lane, now: datetime, shut: Sequence[str] = ()) -> list[tuple[He
         shut: routes that rest.
     """
     values = {"now": now, "lane": lane, "candidates": CANDIDATES, "shut": list(shut)}
-    return [(outbox.head_of(row), row[-1]) for row in session().execute(_CHOOSE, values)]
+    return [(outbox.head_of(row, row[-1]), row[-2]) for row in session().execute(_CHOOSE, values)]
 
 
 _IS_DUE = text(
-    "SELECT EXISTS (SELECT FROM messages m WHERE m.mailing_no = :no AND m.state = 'pending' AND m.due_at <= :now"
+    f"SELECT EXISTS (SELECT FROM messages m WHERE m.mailing_no = :no AND m.state = 'pending' AND m.due_at <= :now{MAY_LEAVE}"  # noqa: S608  no input in it
     " AND (m.domain_group IS NULL OR m.domain_group <> ALL(CAST(:but AS text[]))))"
 )
 
@@ -83,6 +83,7 @@ class Taken:
     refusal: str
 
 
+_SHARE_BOTH: Final = " FOR SHARE OF p, r SKIP LOCKED"
 _BY_PERMISSION: Final = " JOIN permissions p ON p.id = m.permission_id JOIN reach r ON r.id = m.reach_id"
 BULK_REASON: Final = (
     "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' WHEN r.suppressed_at IS NOT NULL"
@@ -100,7 +101,7 @@ class _Sort:
     Attributes:
         which: condition on ``m``; empty for all of a mailing.
         join: the rows that may hold a no.
-        locked: their names; empty: there are none.
+        lock: what is done with them.
         gate: the question, in SQL.
         reason: the answer where it is no.
         columns: of the message.
@@ -108,12 +109,14 @@ class _Sort:
 
     which: str
     join: str
-    locked: str
+    lock: str
     gate: str
     reason: str
     columns: str = f"{COLUMNS}, m.ctid"
 
 
+HAD_ENOUGH: Final = "had enough mails this week"
+"""The same where a workspace's own number speaks against it (``queries.limits``)."""
 # Of bulk, nobody has data of their own, and what makes a message unique is whom it goes to.
 _BULK_COLUMNS: Final = (
     "m.n, m.fence, m.contact_id, m.permission_id, m.reach_id, m.domain_group, m.created_at, m.attempts, m.host_faults,"
@@ -121,24 +124,26 @@ _BULK_COLUMNS: Final = (
 )
 _NO_DATA: Final[dict[str, Any]] = {}
 _SORTS: Final = {
-    "bulk": _Sort("", _BY_PERMISSION, "p, r", consent.gate_sql(), BULK_REASON, _BULK_COLUMNS),
+    "bulk": _Sort("", _BY_PERMISSION, _SHARE_BOTH, consent.gate_sql(), BULK_REASON, _BULK_COLUMNS),
     "contact": _Sort(
         " AND m.contact_id IS NOT NULL AND m.permission_id IS NULL",
-        " JOIN reach r ON r.id = m.reach_id", "r", consent.system_gate_sql(),
+        " JOIN reach r ON r.id = m.reach_id", " FOR SHARE OF r SKIP LOCKED", consent.system_gate_sql(),
         "CASE WHEN r.erased_at IS NOT NULL THEN 'erased' ELSE coalesce(r.suppressed_reason, 'suppressed') END",
     ),
     # A mail of its own that stands on a permission: the digest that somebody chose instead of every mail.
     "digest": _Sort(
-        " AND m.permission_id IS NOT NULL", _BY_PERMISSION, "p, r", consent.gate_sql(as_digest=True),
+        " AND m.permission_id IS NOT NULL", _BY_PERMISSION, _SHARE_BOTH, consent.gate_sql(as_digest=True),
         BULK_REASON.replace("r.digest IS NOT NULL THEN 'gets a digest'", "r.digest IS NULL THEN 'no digest'"),
     ),
     # Nobody stands behind it: who makes the mail asks whether the address may be written to.
     "address": _Sort(" AND m.contact_id IS NULL AND m.user_id IS NULL", "", "", "TRUE", "''"),
     "user": _Sort(
         " AND m.user_id IS NOT NULL",
-        " JOIN users u ON u.id = m.user_id", "u", "u.disabled_at IS NULL", "'this user is disabled'",
+        " JOIN users u ON u.id = m.user_id", " FOR SHARE OF u SKIP LOCKED", "u.disabled_at IS NULL", "'this user is disabled'",
     ),
 }  # fmt: skip
+# Where people get so many mails a week at most, one worker at a time may begin one to somebody.
+_SORTS["capped"] = replace(_SORTS["bulk"], lock=" FOR SHARE OF p SKIP LOCKED FOR NO KEY UPDATE OF r SKIP LOCKED")
 
 
 # All rows are locked, and none is waited for: who is saying no right now is passed over and asked again at
@@ -146,11 +151,11 @@ _SORTS: Final = {
 def _take_sql(sort: _Sort, which: str) -> TextClause:
     return text(
         f"WITH due AS MATERIALIZED (SELECT {sort.columns} FROM messages m WHERE m.mailing_no = :no"  # noqa: S608
-        f" AND m.state = 'pending' AND m.due_at <= :now AND {which}{sort.which}"
+        f" AND m.state = 'pending' AND m.due_at <= :now{MAY_LEAVE} AND {which}{sort.which}"
         " AND (CAST(:resting AS text[]) IS NULL OR m.domain_group IS NULL OR m.domain_group <> ALL(CAST(:resting AS text[])))"
         " ORDER BY m.due_at LIMIT :size FOR UPDATE SKIP LOCKED)"
         f" SELECT m.*, CASE WHEN {sort.gate} THEN '' ELSE {sort.reason} END"
-        f" FROM due m{sort.join} ORDER BY m.n" + (f" FOR SHARE OF {sort.locked} SKIP LOCKED" if sort.locked else "")
+        f" FROM due m{sort.join} ORDER BY m.n{sort.lock}"
     )
 
 
@@ -180,15 +185,37 @@ def take(
         is_quiet: nothing of this worker is in flight.
     """
     values = {"no": head.no, "now": now, "size": size, "resting": list(resting) or None}
-    sort = "bulk" if head.kind is Kind.BULK else session().execute(_FIRST, values).scalar_one_or_none()
+    if head.kind is Kind.BULK:
+        return _take_bulk(head, values, is_quiet=is_quiet)
+    sort = session().execute(_FIRST, values).scalar_one_or_none()
     if sort is None:
         return []
+    return [Taken(held_of(head, row[:-1]), row[-1]) for row in _rows(sort, values, is_quiet=is_quiet)]
+
+
+def _rows(sort: str, values: dict[str, Any], *, is_quiet: bool) -> Sequence[Any]:
     rows = session().execute(_TAKE[sort], values).all()
     if not rows and is_quiet:
         rows = session().execute(_TAKE_ALONE[sort], values | {"size": 1}).all()
-    if head.kind is Kind.BULK:
-        return [_taken(head, *row) for row in rows]
-    return [Taken(held_of(head, row[:-1]), row[-1]) for row in rows]
+    return rows
+
+
+def _take_bulk(head: Head, values: dict[str, Any], *, is_quiet: bool) -> list[Taken]:
+    rows = _rows("capped" if head.weekly else "bulk", values, is_quiet=is_quiet)
+    taken = [_taken(head, *row) for row in rows]
+    if head.weekly:
+        _leave_out(head, [one for one in taken if not one.refusal], values["now"])
+    return taken
+
+
+def _leave_out(head: Head, taken: Sequence[Taken], now: datetime) -> None:
+    """Whoever has had as many mails this week as the workspace sends at most."""
+    assert head.weekly is not None
+    asked = [one.held.contact_id for one in taken if one.held.contact_id is not None]
+    enough = queries.had_enough(head.no, head.weekly, asked, now) if asked else set()
+    for one in taken:
+        if one.held.contact_id in enough:
+            one.refusal = HAD_ENOUGH
 
 
 def _taken(

@@ -95,6 +95,14 @@ class PaceForm(Input):
     connections = Line(longest=9, empty=True)
 
 
+class HoursForm(Input):
+    """Quiet hours, and how many mails a week; empty: without."""
+
+    quiet_since = Line(longest=8, empty=True)
+    quiet_until = Line(longest=8, empty=True)
+    weekly = Line(longest=9, empty=True)
+
+
 class ReceiverPaceForm(Input):
     """How fast one receiver is written to."""
 

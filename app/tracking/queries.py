@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select, text
@@ -299,6 +299,44 @@ def iter_human_signals(
     values = {"workspace_id": workspace_id, "ids": sorted(contact_ids)}
     rows = session().execute(_HUMAN, values, execution_options={"yield_per": 5000})
     yield from (tuple(row) for row in rows)
+
+
+HABIT_WITHIN: Final = timedelta(days=180)
+"""Links that were followed longer ago say nothing of somebody's habit."""
+HABIT_CLICKS: Final = 3
+"""So many make a habit."""
+USUAL_CLICKS: Final = 20
+"""So many of everybody's make a usual hour."""
+_HABITS: Final = (
+    "SELECT k.contact_id, (array_agg(k.hour ORDER BY k.clicks DESC, k.hour))[1] AS hour FROM ("  # noqa: S608  no input in it
+    " SELECT s.contact_id, CAST(extract(hour FROM s.at AT TIME ZONE z.zone) AS integer) AS hour, count(*) AS clicks"
+    " FROM signals s JOIN ({people}) AS z ON z.contact_id = s.contact_id WHERE s.workspace_id = :workspace_id"
+    " AND s.contact_id IS NOT NULL AND s.at > :habits_since AND s.kind = 'click' AND s.verdict = 'human'"
+    f" GROUP BY s.contact_id, 2) AS k GROUP BY k.contact_id HAVING sum(k.clicks) >= {HABIT_CLICKS}"
+)
+_USUAL = text(
+    "SELECT CAST(extract(hour FROM hour AT TIME ZONE :zone) AS integer) AS at, sum(count) AS clicks FROM signal_counts"
+    " WHERE workspace_id = :workspace_id AND hour > :since AND kind = 'click' AND verdict = 'human'"
+    " GROUP BY 1 ORDER BY 2 DESC, 1"
+)
+
+
+def habits_sql(people: str) -> str:
+    """SQL that gives (contact_id, hour): at which hour of their own clock people follow links by hand most often.
+
+    Args:
+        people: SQL that gives (contact_id, zone); no input in it.
+
+    It binds ``workspace_id`` and ``habits_since``. Whoever followed fewer than ``HABIT_CLICKS`` is not in it.
+    """
+    return _HABITS.replace("{people}", people)
+
+
+def usual_hour(workspace_id: UUID, zone: str, now: datetime) -> int | None:
+    """At which hour by a clock of that zone most links of a workspace are followed by hand; None: too few were."""
+    values = {"workspace_id": workspace_id, "zone": zone, "since": now - HABIT_WITHIN}
+    rows = session().execute(_USUAL, values).all()
+    return rows[0].at if sum(row.clicks for row in rows) >= USUAL_CLICKS else None
 
 
 # Down ix_signals_contact of all months at once, as far as so many people reach.

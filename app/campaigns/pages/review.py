@@ -12,7 +12,7 @@ from flask import make_response, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.accounts import queries as accounts
-from app.campaigns import approval, closer, queries, rules, service
+from app.campaigns import approval, closer, queries, rules, service, timing
 from app.campaigns.models import Campaign
 from app.campaigns.pages import STEPS, blueprint, standing_of, to, topics_of, zone_of
 from app.campaigns.pages.drafts import reckoned_values
@@ -23,6 +23,7 @@ from app.campaigns.schemas import Nothing, Sent, Tested
 from app.campaigns.specimen import specimen_of
 from app.consent import queries as consent
 from app.content import service as content
+from app.delivery import queries as outbox
 from app.kernel import clock
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, Conflict
@@ -68,6 +69,7 @@ def send(campaign_id: UUID) -> Response:
         at = None
         if values["when"] == "at":
             at = rules.due_at(values["day"], values["time"], zone_of(), clock.now())
+        when = timing.read(values, at)
         service.launch(
             actor.workspace_id,
             campaign_id,
@@ -76,6 +78,7 @@ def send(campaign_id: UUID) -> Response:
             delay_seconds=values["delay"],
             by=actor.id,
             variants=values["variants"],
+            timing=when,
         )
     except (BadInput, Conflict) as fault:
         page = review_page(standing_of(campaign_id), notice=fault.detail, errors=fault.fields)
@@ -154,6 +157,11 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
         notice=notice,
         tested=bool(request.args.get("tested")),
         given={name: request.form.get(name, "") for name in ("when", "day", "time", "delay")},
+        timing=timing.given(request.form if "when" in request.form else {}, request.form.getlist("days")),
+        bys=timing.BYS,
+        pasts=timing.PASTS,
+        weekdays=timing.DAYS,
+        limits=outbox.contact_limits(actor.workspace_id),
         default_day=f"{_tomorrow(local):%Y-%m-%d}",
         delays=DELAYS,
         zone=seen.brand.time_zone,

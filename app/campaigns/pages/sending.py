@@ -9,23 +9,24 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from flask import Response as FlaskResponse
-from flask import make_response, render_template, request, stream_with_context, url_for
+from flask import make_response, redirect, render_template, request, stream_with_context, url_for
 from werkzeug.wrappers import Response
 
 from app.accounts import queries as accounts
-from app.campaigns import queries, rules, service
-from app.campaigns.pages import badge_of, blueprint, standing_of, to
+from app.campaigns import queries, rules, service, timing
+from app.campaigns.pages import badge_of, blueprint, standing_of, to, zone_of
 from app.campaigns.queries import Standing
 from app.campaigns.rules import UNDERWAY, Progress, State
-from app.campaigns.schemas import Nothing
+from app.campaigns.schemas import Moved, Nothing
 from app.delivery import queries as outbox
 from app.delivery.rules import Word
 from app.kernel import clock
-from app.kernel.charts import share_bar
+from app.kernel.charts import Series, bar_chart, share_bar
 from app.kernel.db import release, transaction
-from app.kernel.errors import Conflict
+from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import posted
@@ -34,6 +35,8 @@ LONGEST_SECONDS: Final = 20.0
 PAUSE_SECONDS: Final = 1.0
 SOON_SECONDS: Final = 12 * 3600
 """An end within this time is told without its day."""
+MOST_HOURS: Final = 48
+"""Of those who wait for an hour to come, so many hours are drawn."""
 MAX_STREAMS: Final = 2
 """A stream holds one of the web server's threads: further pages get one figure, and ask again."""
 _streams = threading.BoundedSemaphore(MAX_STREAMS)
@@ -140,6 +143,26 @@ def hurry(campaign_id: UUID) -> Response:
     return to("sending", campaign_id)
 
 
+@blueprint.post("/campaigns/<uuid:campaign_id>/move")
+@guards.member("campaigns.write")
+def move(campaign_id: UUID) -> Response:
+    """Send it at another time; dragged to another day in the calendar it keeps its time of day."""
+    standing = standing_of(campaign_id)
+    try:
+        values = posted(Moved())
+        zone = zone_of()
+        at = values["time"] or f"{(standing.at or clock.now()).astimezone(ZoneInfo(zone)):%H:%M}"
+        service.move(current_actor().workspace_id, campaign_id, rules.due_at(values["day"], at, zone, clock.now()))
+    except BadInput as fault:
+        return refused(campaign_id, Conflict(" ".join(fault.fields.values()) or fault.detail))
+    except Conflict as fault:
+        return refused(campaign_id, fault)
+    if values["back"]:
+        which = "month" if len(values["back"]) == len("2026-11") else "week"
+        return redirect(url_for("campaigns.calendar", **{which: values["back"]}, _anchor=f"c-{campaign_id}"), 303)
+    return to("sending", campaign_id)
+
+
 @blueprint.post("/campaigns/<uuid:campaign_id>/cancel")
 @guards.member("campaigns.write")
 def cancel(campaign_id: UUID) -> Response:
@@ -171,11 +194,31 @@ def _sending(standing: Standing, notice: str = "") -> str:
         by=users.get(standing.launched_by, "") if standing.launched_by else "",
         progress_url=url_for("campaigns.progress", campaign_id=standing.id),
         here_url=request.path,
+        local=standing.at.astimezone(ZoneInfo(brand.time_zone)) if standing.at else None,
+        hours=_hours(standing, brand.time_zone),
         receivers=outbox.list_receivers(actor.workspace_id, standing.mailing_no)
         if standing.mailing_no
         else [],
         **_figures(standing, brand.time_zone),
     )
+
+
+def _hours(standing: Standing, zone: str) -> dict[str, Any] | None:
+    """Who waits for which hour to come, where that is how it leaves; None: nobody does."""
+    quiet = outbox.contact_limits(current_actor().workspace_id).quiet
+    if standing.mailing_no is None or standing.frozen_at is None or (standing.timing.is_plain and quiet is None):
+        return None
+    counts = outbox.waiting_by_hour(current_actor().workspace_id, standing.mailing_no)
+    if not counts:
+        return None
+    first, last = min(counts), max(counts)
+    shown = [first + timedelta(hours=n) for n in range(int((last - first).total_seconds() // 3600) + 1)][:MOST_HOURS]
+    local = [moment.astimezone(ZoneInfo(zone)) for moment in shown]
+    labels = [f"{at:%a %H:%M}" if i % 6 == 0 else "" for i, at in enumerate(local)]
+    return {
+        "chart": bar_chart([Series([float(counts.get(at, 0)) for at in shown], "info")], labels),
+        "sum": sum(counts.values()), "last": last,
+    }  # fmt: skip
 
 
 def _figures(standing: Standing, zone: str = "") -> dict[str, Any]:
@@ -190,9 +233,10 @@ def _figures(standing: Standing, zone: str = "") -> dict[str, Any]:
         "may_write": current_actor().may("campaigns.write"),
         "reached": None,
         "progress": None,
+        "rules": timing.words(standing.timing, zone or accounts.brand(workspace_id).time_zone),
     }
     if standing.frozen_at is None or standing.mailing_no is None:
-        wait = (standing.at - clock.now()).total_seconds() if standing.at else 0
+        wait = (standing.begins_at - clock.now()).total_seconds() if standing.begins_at else 0
         reckoned = queries.reckon_about(workspace_id, standing.interests, standing.segment_id)
         reached = None if reckoned.fault else reckoned.reached
         return values | {"reached": reached, "wait": rules.in_words(int(wait)) if wait > 0 else ""}

@@ -15,6 +15,7 @@ from app.delivery.queries.domains import (
     list_key_pairs,
     list_workspaces_sending_from,
 )
+from app.delivery.queries.limits import CAP_SQL, Limits, contact_limits, had_enough
 from app.delivery.queries.missed import NamedMessage, find_by_mailbox, find_named, list_missed
 from app.delivery.queries.outbox import (
     OPEN,
@@ -68,9 +69,11 @@ from app.delivery.queries.report import (
     progress,
     restore_words,
     sums,
+    waiting_by_hour,
 )
 
 __all__ = [
+    "CAP_SQL",
     "OPEN",
     "USUAL_CONNECTIONS",
     "Beside",
@@ -79,6 +82,7 @@ __all__ = [
     "Exclusions",
     "KeyPair",
     "Left",
+    "Limits",
     "NamedMessage",
     "OutgoingServer",
     "PaceFigures",
@@ -90,6 +94,7 @@ __all__ = [
     "Standing",
     "beside",
     "connections",
+    "contact_limits",
     "count_by_state",
     "count_by_word",
     "count_ends",
@@ -104,6 +109,7 @@ __all__ = [
     "get_key_pair",
     "get_mailing",
     "get_message",
+    "had_enough",
     "lanes_due",
     "late_words",
     "limits_of",
@@ -133,4 +139,5 @@ __all__ = [
     "standing",
     "stored_password",
     "sums",
+    "waiting_by_hour",
 ]

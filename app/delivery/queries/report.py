@@ -256,6 +256,24 @@ def list_receivers(workspace_id: UUID, mailing_no: int, limit: int = 10) -> list
     return known
 
 
+_BY_HOUR = text(
+    "SELECT date_trunc('hour', due_at) AS hour, count(*) AS number FROM messages WHERE mailing_no = :no AND state = 'pending'"
+    " AND workspace_id = :workspace_id AND due_at > :now GROUP BY 1 ORDER BY 1"
+)
+_hours: Shared[dict[datetime, int]] = Shared()
+
+
+def waiting_by_hour(workspace_id: UUID, mailing_no: int) -> dict[datetime, int]:
+    """How many messages of a mailing wait for which hour to come, in their order; of a large one some seconds old."""
+    key = (workspace_id, mailing_no)
+    known = _hours.find(key)
+    if known is None:
+        values = {"no": mailing_no, "workspace_id": workspace_id, "now": clock.now()}
+        counted = {row.hour: int(row.number) for row in session().execute(_BY_HOUR, values)}
+        known = _hours.keep(key, counted, sum(counted.values()))
+    return known
+
+
 def exclusions(workspace_id: UUID, interest_ids: Sequence[UUID]) -> Exclusions:
     """Who would get a mailing for these interests at this moment, and how many would not, by reason."""
     counts = consent.count_standings(workspace_id, interest_ids, clock.now())

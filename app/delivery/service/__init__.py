@@ -16,6 +16,7 @@ from app.delivery.service.domains import (
     switch_off,
     switch_on,
 )
+from app.delivery.service.limits import set_contact_limits
 from app.delivery.service.mailings import (
     SCHEDULE,
     cancel,
@@ -70,6 +71,7 @@ __all__ = [
     "send_test",
     "send_unknown",
     "set_connections",
+    "set_contact_limits",
     "set_links",
     "set_pace",
     "set_published",

@@ -15,7 +15,8 @@ from app.accounts import queries as accounts
 from app.consent import queries as consent
 from app.content import queries as letters
 from app.content import service as content
-from app.delivery import moves, queries, trials
+from app.delivery import due, hours, moves, queries, trials
+from app.delivery.hours import PLAIN, By, Timing, timing_of
 from app.delivery.models import LAUNCHED, LEAST_SERVED, Mailing
 from app.delivery.rules import LETTER, Again, Kind, Lane, MailingState, Sender
 from app.delivery.service.senders import MAX_NAME
@@ -44,6 +45,7 @@ def launch(
     narrowing: Mapping[str, Any] | None = None,
     sender_name: str = "",
     send_at: datetime | None = None,
+    timing: Timing = PLAIN,
     weight: float = 1.0,
     by: UUID | None = None,
 ) -> int:
@@ -62,6 +64,7 @@ def launch(
         narrowing: who of them only, as ``delivery.narrowing`` understands it.
         sender_name: who it comes from, in place of the sender's name; the address stays.
         send_at: None: now.
+        timing: when each mail leaves from then on; its own ``at`` goes before that time.
         weight: its share beside other mailings that run.
         by: the user who decided so.
 
@@ -73,6 +76,8 @@ def launch(
         NotFound: no such version.
     """
     sender = _check(workspace_id, title, version_id, interests, weight, sender_name)
+    if not hours.is_ever_open(timing.window, queries.contact_limits(workspace_id).quiet):
+        raise BadInput(due.NEVER_OPEN, fields={"until": due.NEVER_OPEN})
     sender = replace(sender, name=sender_name) if sender_name else sender
     version = letters.get_version(workspace_id, version_id)
     now = clock.now()
@@ -82,7 +87,7 @@ def launch(
         "content_version_id": version_id, "interests": [str(found) for found in interests],
         "narrowing": dict(narrowing) if narrowing else None,
         "dedupe_key": dedupe, "state": MailingState.SCHEDULED, "weight": weight, "launched_by": by,
-        "send_at": max(send_at, now) if send_at else now, "created_at": now,
+        **_times(workspace_id, timing, send_at, now), "created_at": now,
     }  # fmt: skip
     statement = insert(Mailing).values(row)
     made = session().execute(
@@ -96,6 +101,14 @@ def launch(
     tracking.register(number, workspace_id, content.link_targets(version, accounts.brand(workspace_id)))
     jobs.ring_job(SCHEDULE)
     return number
+
+
+def _times(workspace_id: UUID, timing: Timing, send_at: datetime | None, now: datetime) -> dict[str, Any]:
+    """When a mailing begins, and its timing."""
+    at = max(send_at, now) if send_at else now
+    if timing.by is not By.MOMENT:
+        timing = replace(timing, at=timing.at or at)
+    return {"send_at": max(due.first_moment(workspace_id, timing, timing.at or at), now), "timing": timing.stored()}
 
 
 def send_test(workspace_id: UUID, version_id: UUID, user_id: UUID) -> None:
@@ -183,18 +196,19 @@ def cancel(workspace_id: UUID, mailing_no: int) -> None:
 
 
 def reschedule(workspace_id: UUID, mailing_no: int, send_at: datetime | None) -> None:
-    """Choose another time for a mailing that has not begun; None: now.
+    """Choose another time for a mailing that has not begun; None: now, for everybody whose hours are not over.
 
     Raises:
         NotFound: no mailing of this workspace.
         Conflict: its audience is made.
     """
-    now = clock.now()
+    timing = timing_of(queries.get_mailing(workspace_id, mailing_no, is_held=True).timing)
+    timing = replace(timing, at=send_at) if send_at else replace(timing, by=By.MOMENT, at=None)
     _move(
         workspace_id,
         mailing_no,
         (MailingState.SCHEDULED,),
-        {"send_at": max(send_at, now) if send_at else now},
+        _times(workspace_id, timing, send_at, clock.now()),
         "Only a mailing that has not begun can get another time.",
     )
     jobs.ring_job(SCHEDULE)

@@ -2,6 +2,7 @@
 // without this script every act is a form post and a reload.
 import "htmx.org";
 import { busy } from "./busy.js";
+import { calendar } from "./calendar.js";
 import { copying } from "./copying.js";
 import { dialogs } from "./dialogs.js";
 import { focusing } from "./focusing.js";
@@ -13,4 +14,4 @@ import { redrawn } from "./redrawn.js";
 import { selecting } from "./selecting.js";
 import { toasts } from "./toasts.js";
 
-for (const start of [busy, copying, dialogs, focusing, palette, preview, progress, redrawn, selecting, keys, toasts]) start(document);
+for (const start of [busy, calendar, copying, dialogs, focusing, palette, preview, progress, redrawn, selecting, keys, toasts]) start(document);

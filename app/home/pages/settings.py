@@ -16,7 +16,7 @@ from app.consent import service as consent_service
 from app.consent.rules.grounds import Topic
 from app.home import queries
 from app.home.pages import brand as brand_form
-from app.home.pages import look_panel, pace_panel, test_mail
+from app.home.pages import hours_panel, look_panel, pace_panel, test_mail
 from app.home.pages import sender as sender_form
 from app.home.pages.first_run import somebody
 from app.home.schemas import BrandForm, InterestForm, Nothing
@@ -90,6 +90,7 @@ def _page(
     sender_errors: dict[str, str] | None = None,
     check: dict[str, str] | None = None,
     pace_errors: dict[str, str] | None = None,
+    hours_errors: dict[str, str] | None = None,
     look_errors: dict[str, str] | None = None,
 ) -> str:
     live = somebody()
@@ -110,16 +111,20 @@ def _page(
         test_action=url_for("settings.send_test"),
         test_to=live.user_email,
         pace=pace_panel.context(workspace.id, pace_errors),
+        hours=hours_panel.context(workspace.id, hours_errors),
         look=look_panel.context(workspace, look_errors),
         **brand_form.choices(),
     )
 
 
 def page(
-    *, pace_errors: dict[str, str] | None = None, look_errors: dict[str, str] | None = None
+    *,
+    pace_errors: dict[str, str] | None = None,
+    hours_errors: dict[str, str] | None = None,
+    look_errors: dict[str, str] | None = None,
 ) -> str:
     """The settings, with the faults of what was typed into one of the panels."""
-    return _page(pace_errors=pace_errors, look_errors=look_errors)
+    return _page(pace_errors=pace_errors, hours_errors=hours_errors, look_errors=look_errors)
 
 
 @blueprint.get("/interests")

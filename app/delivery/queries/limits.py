@@ -1,0 +1,67 @@
+"""When and how often a workspace writes to people at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from app.delivery.hours import Span
+from app.delivery.models import ContactLimits
+from app.kernel.db import session
+
+WEEK: Final = timedelta(days=7)
+# Index ix_messages_contact; what was begun within a week may have been made long before.
+_MADE_WITHIN: Final = timedelta(days=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What holds for all mails to many.
+
+    Attributes:
+        quiet: by their clock nobody gets any in these hours.
+        weekly: nobody gets more within seven days; None: as many as come.
+    """
+
+    quiet: Span | None = None
+    weekly: int | None = None
+
+
+def contact_limits(workspace_id: UUID) -> Limits:
+    """Those of a workspace."""
+    found = session().get(ContactLimits, workspace_id)
+    if found is None:
+        return Limits()
+    is_quiet = found.quiet_since is not None and found.quiet_until is not None
+    return Limits(Span(found.quiet_since, found.quiet_until) if is_quiet else None, found.weekly)  # type: ignore[arg-type]
+
+
+CAP_SQL: Final = (
+    "(SELECT l.weekly FROM contact_limits l WHERE l.workspace_id = g.workspace_id AND g.kind = 'bulk'"
+    " AND NOT coalesce(CAST(g.timing ->> 'urgent' AS boolean), false))"
+)
+"""How many mails whoever gets a mailing ``g`` may have within a week, this one among them; NULL: as many as come."""
+
+_HAD_ENOUGH = text(
+    "SELECT m.contact_id FROM messages m WHERE m.contact_id = ANY(CAST(:ids AS uuid[])) AND m.created_at > :made"
+    " AND m.permission_id IS NOT NULL AND m.state IN ('attempting', 'sent', 'unknown') AND m.began_at > :since"
+    " AND m.mailing_no <> :no GROUP BY m.contact_id HAVING count(*) >= :cap"
+)
+
+
+def had_enough(mailing_no: int, cap: int, contact_ids: Collection[UUID], now: datetime) -> set[UUID]:
+    """Who of these people has had so many mails within a week, beside those of this mailing.
+
+    The messages themselves are what is counted: one that failed, or was given back, counts no more. Who asks before
+    beginning others holds the people's reach, and asks in a statement after that: else two would each see the other's
+    mails not begun yet.
+    """
+    values = {
+        "no": mailing_no, "cap": cap, "ids": list(contact_ids), "since": now - WEEK, "made": now - _MADE_WITHIN,
+    }  # fmt: skip
+    return set(session().execute(_HAD_ENOUGH, values).scalars())
