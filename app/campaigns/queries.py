@@ -15,9 +15,9 @@ from app.campaigns.models import Campaign
 from app.campaigns.rules import LEFT_OUT, MAILING_STATES, Progress, Reckoning, State, state_of
 from app.consent.queries.gate import VETOED, gate_sql
 from app.delivery import queries as outbox
-from app.delivery.hours import PLAIN, Timing, timing_of
 from app.delivery.queries import Counted, Recipient
 from app.delivery.rules import Leaving, MessageState, Refusal, Word
+from app.delivery.rules.hours import PLAIN, Timing, timing_of
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import Conflict, NotFound, Unavailable

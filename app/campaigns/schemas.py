@@ -9,7 +9,7 @@ from marshmallow import fields, pre_load, validate
 
 from app.campaigns.rules import DELAYS, LINK_DAYS, MAX_NAME
 from app.campaigns.timing import BYS, DAYS, PASTS
-from app.delivery.hours import By, Past
+from app.delivery.rules.hours import By, Past
 from app.kernel.http.posted import Input, Line, Lines, Tick
 
 

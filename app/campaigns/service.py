@@ -18,8 +18,8 @@ from app.content import queries as letters
 from app.content import service as content
 from app.delivery import queries as outbox
 from app.delivery import service as delivery
-from app.delivery.hours import PLAIN, Timing
 from app.delivery.rules import DkimState, Sender
+from app.delivery.rules.hours import PLAIN, Timing
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from typing import Any, Final
 
-from app.delivery.hours import ALL_DAYS, By, Past, Span, Timing, Window
+from app.delivery.rules.hours import ALL_DAYS, By, Past, Span, Timing, Window
 from app.kernel import i18n
 from app.kernel.errors import BadInput
 

@@ -19,7 +19,7 @@ from app.campaigns.variants import Trial, Variant
 from app.content import queries as letters
 from app.content import service as content
 from app.delivery import service as delivery
-from app.delivery.hours import PLAIN, Timing
+from app.delivery.rules.hours import PLAIN, Timing
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict, Unavailable

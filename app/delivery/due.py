@@ -17,8 +17,9 @@ from sqlalchemy import CursorResult, text
 
 from app.accounts import queries as accounts
 from app.contacts import queries as contacts
-from app.delivery import hours, queries
-from app.delivery.hours import By, Slot, Timing, timing_of
+from app.delivery import queries
+from app.delivery.rules import hours
+from app.delivery.rules.hours import By, Slot, Timing, timing_of
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput

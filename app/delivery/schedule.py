@@ -12,10 +12,10 @@ from sqlalchemy import Row, text
 from app.consent import queries as consent
 from app.delivery import due, moves, narrowing
 from app.delivery.events import MailingFinished
-from app.delivery.hours import timing_of
 from app.delivery.models import LEAST_SERVED
 from app.delivery.pacing.groups import group_sql
 from app.delivery.rules import LATE, MAY_LEAVE, TOO_LATE, Lane, MailingState
+from app.delivery.rules.hours import timing_of
 from app.kernel import clock, jobs
 from app.kernel.db import release, session, transaction
 from app.kernel.errors import Problem

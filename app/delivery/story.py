@@ -161,7 +161,9 @@ def _next(message: Message, mailing: Mailing, now: datetime) -> Iterator[Line]:
         yield "Next attempt", _after_doubt(message, mailing)
     elif state is MessageState.PENDING:
         blocked = _NO_MAILING_RUNS.get(MailingState(mailing.state))
-        yield "Next attempt", blocked or f"{_at(message.due_at)}: {_why(message, now)}"
+        yield "Next attempt", blocked or f"{_at(message.due_at)}: {_why(message, mailing, now)}"
+        if message.closes_at is not None:
+            yield "", f"its hours close {_at(message.closes_at)}; then it waits for the next ones"
 
 
 def _after_doubt(message: Message, mailing: Mailing) -> str:
@@ -172,7 +174,7 @@ def _after_doubt(message: Message, mailing: Mailing) -> str:
     return "none: it was in doubt twice"
 
 
-def _why(message: Message, now: datetime) -> str:
+def _why(message: Message, mailing: Mailing, now: datetime) -> str:
     if message.host_faults:
         reason = "the mail server was away"
     elif message.render_faults:
@@ -182,7 +184,7 @@ def _why(message: Message, now: datetime) -> str:
     elif message.crash_count:
         reason = "its worker ended; it is sent alone"
     else:
-        reason = "its turn" if message.due_at > now else ""
+        reason = "" if message.due_at <= now else "its reader’s hour" if mailing.kind == Kind.BULK else "its turn"
     is_due = "it is due, and goes when a worker has a line and its receiver's pace allows"
     return reason if message.due_at > now else f"{reason}; {is_due}".removeprefix("; ")
 

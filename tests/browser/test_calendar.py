@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from app.campaigns import queries
 from app.delivery import service as delivery
-from app.delivery.hours import Span
+from app.delivery.rules.hours import Span
 from app.kernel.db import session, transaction
 from app.kernel.ids import uuid7
 from tests.browser.conftest import check_page, sign_in, tab

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.campaigns import queries, service, timing
 from app.delivery import schedule
 from app.delivery import service as delivery
-from app.delivery.hours import By, Past, Span, Timing, Window
+from app.delivery.rules.hours import By, Past, Span, Timing, Window
 from app.kernel import clock
 from app.kernel.db import session, transaction
 from tests.campaigns.conftest import draft, launched

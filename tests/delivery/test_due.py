@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from app.contacts import service as contacts
 from app.contacts.rules import FieldKind
-from app.delivery import due, pump, schedule, service, taking
-from app.delivery.hours import By, Past, Span, Timing, Window, timing_of
+from app.delivery import due, pump, schedule, service, story, taking
+from app.delivery.rules.hours import By, Past, Span, Timing, Window, timing_of
 from app.kernel import clock
 from app.kernel.db import session, transaction
 from app.kernel.errors import BadInput
@@ -320,3 +320,12 @@ def test_two_workers_with_two_mailings_never_go_over_the_number(place, live, smt
             job.result()
     assert len(smtp.messages) == len({copy.rcpt_to[0] for copy in smtp.messages}) == len(people)
     assert sum(states(number)["suppressed"] for number in numbers) == len(people)
+
+
+def test_its_story_says_for_which_hour_it_waits(place, at):
+    at(day(3, 8))
+    crowd(place, 1)
+    number = running(place, timing=Timing(window=Window(span=Span(time(20), time(21)))))
+    told = [words for _, words in story.tell(number, 1)]
+    assert f"{day(3, 19):%Y-%m-%d %H:%M:%S} UTC: its reader’s hour" in told
+    assert f"its hours close {day(3, 20):%Y-%m-%d %H:%M:%S} UTC; then it waits for the next ones" in told

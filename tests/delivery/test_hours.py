@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from app.delivery.hours import (
+from app.delivery.rules.hours import (
     PLAIN,
     By,
     Past,

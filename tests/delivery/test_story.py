@@ -130,7 +130,7 @@ def test_what_the_journals_of_this_machine_hold(told, number, tmp_path, monkeypa
         ("host_faults = 1, due_at = '2099-01-02'", "2099-01-02 00:00:00 UTC: the mail server was away"),
         ("attempts = 1, reply_text = '451 x', due_at = '2099-01-02'", "the receiver asked for later"),
         ("render_faults = 1, due_at = '2099-01-02'", "its content could not be made"),
-        ("due_at = '2099-01-02'", "2099-01-02 00:00:00 UTC: its turn"),
+        ("due_at = '2099-01-02'", "2099-01-02 00:00:00 UTC: its reader’s hour"),
         ("host_faults = 1", "the mail server was away; it is due"),
     ],
 )

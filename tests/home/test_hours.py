@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.accounts.models import AuditEntry
 from app.accounts.rules.roles import Role
 from app.delivery import queries as delivery
-from app.delivery.hours import Span
+from app.delivery.rules.hours import Span
 from tests.home.test_first_run import post
 from tests.support import accounts
 

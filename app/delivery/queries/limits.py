@@ -10,8 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from app.delivery.hours import Span
 from app.delivery.models import ContactLimits
+from app.delivery.rules.hours import Span
 from app.kernel.db import session
 
 WEEK: Final = timedelta(days=7)

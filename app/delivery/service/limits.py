@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
 
-from app.delivery.hours import Span
 from app.delivery.models import ContactLimits
+from app.delivery.rules.hours import Span
 from app.kernel.db import session
 from app.kernel.errors import BadInput
 

@@ -15,10 +15,10 @@ from app.accounts import queries as accounts
 from app.consent import queries as consent
 from app.content import queries as letters
 from app.content import service as content
-from app.delivery import due, hours, moves, queries, trials
-from app.delivery.hours import PLAIN, By, Timing, timing_of
+from app.delivery import due, moves, queries, trials
 from app.delivery.models import LAUNCHED, LEAST_SERVED, Mailing
-from app.delivery.rules import LETTER, Again, Kind, Lane, MailingState, Sender
+from app.delivery.rules import LETTER, Again, Kind, Lane, MailingState, Sender, hours
+from app.delivery.rules.hours import PLAIN, By, Timing, timing_of
 from app.delivery.service.senders import MAX_NAME
 from app.delivery.service.system import send_system
 from app.kernel import clock, jobs

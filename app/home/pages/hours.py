@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from app.accounts import service as accounts
 from app.accounts.rules import acts
 from app.delivery import service
-from app.delivery.hours import Span
+from app.delivery.rules.hours import Span
 from app.home.pages.settings import page
 from app.home.schemas import HoursForm
 from app.kernel.errors import BadInput
