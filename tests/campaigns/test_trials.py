@@ -20,6 +20,7 @@ from app.content import service as content
 from app.delivery import narrowing, schedule
 from app.delivery import service as delivery
 from app.delivery.rules import TOO_LATE
+from app.delivery.rules.hours import PLAIN, By, Timing, Window
 from app.kernel import clock
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, Conflict
@@ -54,12 +55,12 @@ def plan(made: Made, *wanted: Wanted, sample: int = 50, wait: int = 4, holdout: 
         )  # fmt: skip
 
 
-def launch(made: Made, *, send_at=None) -> None:
+def launch(made: Made, *, send_at=None, timing: Timing = PLAIN) -> None:
     with transaction():
         trial = variants.find_trial(made.where.id, made.campaign.id)
         service.launch(
             made.where.id, made.campaign.id, revision=made.revision, send_at=send_at, delay_seconds=0,
-            by=made.where.owner_id, variants=variants.signature(trial),
+            by=made.where.owner_id, variants=variants.signature(trial), timing=timing,
         )  # fmt: skip
     schedule.run()
 
@@ -128,6 +129,22 @@ def test_parts_are_disjoint_and_add_up_to_everybody(where, people, session, shar
         assert {part.start <= rules.slot_of(key, one) < part.stop for one in members} <= {True}
         found.update(members)
     assert found == Counter(people)
+
+
+def test_its_parts_and_the_rest_leave_by_the_same_clocks(tried, session, monkeypatch):
+    at = clock.now() + timedelta(minutes=5)
+    timing = Timing(By.LOCAL, at=at, window=Window(frozenset({1, 2, 3, 4, 5, 6})))
+    launch(tried, send_at=at, timing=timing)
+    assert [part.timing for part in parts(tried).values()] == [timing, timing]
+    later(monkeypatch, minutes=6)
+    schedule.run()
+    hand_over(session, tried)
+    deciding.run()
+    later(monkeypatch, hours=4, minutes=1)
+    deciding.run()
+    assert parts(tried)["rest"].timing == timing, "the next day at that time, as its time of today is over"
+    with transaction():
+        assert queries.get_standing(tried.where.id, parts(tried)["rest"].id).at == at
 
 
 def test_a_whole_trial(tried, session, monkeypatch, people):
