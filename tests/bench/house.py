@@ -14,6 +14,7 @@ import flask_migrate
 from app.config import Settings
 from app.consent.rules import Level
 from app.delivery import service
+from app.delivery.rules.hours import PLAIN, Timing
 from app.kernel.db import db, transaction
 from app.kernel.ids import uuid7
 from app.local.postgres import DATABASE
@@ -76,11 +77,12 @@ class Sender:
     version: UUID
     model: UUID
 
-    def launch(self) -> int:
+    def launch(self, timing: Timing = PLAIN) -> int:
         """Send the letter to everybody who may get it, now; the mailing's number."""
         with transaction():
             return service.launch(
-                self.id, dedupe=uuid7(), title="November", version_id=self.version, interests=[self.interest]
+                self.id, dedupe=uuid7(), title="November", version_id=self.version, interests=[self.interest],
+                timing=timing,
             )
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import time
+from datetime import time as clock_time
 
 import click
 
+from app.delivery.rules.hours import By, Span, Timing, Window
 from tests.bench import freezing, probe, reference, report, sending, signing
 from tests.bench.asking import Asking
 from tests.bench.crowd import People
@@ -121,6 +123,9 @@ class Bench:
         self._people.fill(other.model, people - 1)
         took = freezing.freeze(other, people)
         _say(f"  frozen in {took:.1f} s")
+        freezing.spread(other)
+        by_clocks = freezing.freeze(other, people, Timing(By.LOCAL, window=Window(span=Span(clock_time(8), clock_time(20)))))
+        _say(f"  by people's own clocks, in six time zones, within hours: {by_clocks:.1f} s")
         return took
 
     def _reference(self) -> float:
