@@ -16,6 +16,7 @@ from app.campaigns import holding, queries, variants
 from app.campaigns.models import Campaign, CampaignComment, CampaignSettings
 from app.campaigns.rules import Check
 from app.content import queries as letters
+from app.content import service as content
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict
@@ -44,8 +45,10 @@ def set_rule(workspace_id: UUID, *, needs: bool, by: acts.By) -> None:
 
 
 def subject_of(campaign: Campaign, revision: int) -> str:
-    """What a yes is about: this letter for this audience. Whatever changes makes another one."""
+    """What a yes is about: this letter, in all its languages, for this audience. Whatever changes makes another one."""
     parts = [str(campaign.letter_id), str(revision), str(campaign.segment_id or ""), *campaign.interests]
+    if languages := content.languages_of(campaign.workspace_id, campaign.letter_id):
+        parts.append(languages)
     trial = variants.find_trial(campaign.workspace_id, campaign.id)
     if trial is not None:
         parts.append(variants.signature(trial))

@@ -69,6 +69,12 @@ def _answer(url: str, ask: Callable[[str], int]) -> tuple[str, str] | None:
     return "broken", f"The server answers with a fault ({status})."
 
 
+def look_for_spam_in(mails: Iterable[bytes]) -> dict[str, Any] | None:
+    """As ``look_for_spam``, of the mail that has the most points."""
+    found = [told for told in map(look_for_spam, mails) if told is not None]
+    return max(found, key=lambda told: float(told["score"]), default=None)
+
+
 def look_for_spam(mail: bytes) -> dict[str, Any] | None:
     """What SpamAssassin says of a mail: ``{"score", "limit"}``; None where it is not installed or does not answer."""
     program = shutil.which("spamc") or shutil.which("spamassassin")
@@ -82,17 +88,20 @@ def look_for_spam(mail: bytes) -> dict[str, Any] | None:
     return {"score": float(found[1]), "limit": float(found[2])} if found else None
 
 
-def keep(campaign: Campaign, revision: int, links: Sequence[dict[str, str]], spam: dict[str, Any] | None) -> None:
-    """Keep what was found, in place of what was found before."""
-    values = {"revision": revision, "links": list(links), "spam": spam, "looked_at": clock.now()}
+def keep(
+    campaign: Campaign, revision: int, links: Sequence[dict[str, str]], spam: dict[str, Any] | None, languages: str = ""
+) -> None:
+    """Keep what was found, in place of what was found before; ``languages``: the signature of the translations."""
+    values = {"revision": revision, "languages": languages, "links": list(links), "spam": spam, "looked_at": clock.now()}
     new = insert(CampaignLook).values(campaign_id=campaign.id, workspace_id=campaign.workspace_id, **values)
     session().execute(new.on_conflict_do_update(index_elements=["campaign_id"], set_=values))
 
 
-def checks_of(campaign_id: UUID, revision: int) -> list[Check]:
-    """What the last closer look means for this revision of the letter."""
+def checks_of(campaign_id: UUID, revision: int, languages: str = "") -> list[Check]:
+    """What the last closer look means for this revision of the letter and its translations."""
     found = session().get(CampaignLook, campaign_id, populate_existing=True)
-    if found is None or found.revision != revision or found.looked_at < clock.now() - COUNTS_FOR:
+    is_of_this = found is not None and (found.revision, found.languages) == (revision, languages)
+    if found is None or not is_of_this or found.looked_at < clock.now() - COUNTS_FOR:
         return [Check("warn", "Links not tried yet", "Let Nod follow each of them once.", "closer")]
     broken = [one for one in found.links if one["severity"] == "broken"]
     checks = [Check("warn", f"A link is broken: {one['url'][:120]}", one["says"], "write") for one in broken]

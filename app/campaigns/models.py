@@ -53,6 +53,8 @@ class Campaign(Base):
     mailing_no: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("mailings.no"), unique=True)
     tested_revision: Mapped[int | None] = mapped_column(Integer)
     """The letter's revision that a test mail has shown last."""
+    tested_translations: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}", default=dict)
+    """The same of its translations, by their ids."""
     approved_by: Mapped[UUID | None] = mapped_column(Uuid)
     """Who said yes to it last."""
     approved_of: Mapped[str | None] = mapped_column(Text)
@@ -170,6 +172,8 @@ class CampaignLook(Base):
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     revision: Mapped[int] = mapped_column(Integer)
     """The letter's, as it was looked at."""
+    languages: Mapped[str] = mapped_column(Text, server_default="")
+    """The signature of its translations then (``content.languages_of``)."""
     links: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
     spam: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     looked_at: Mapped[datetime] = mapped_column(Instant)

@@ -104,7 +104,7 @@ class Check:
     title: str
     says: str = ""
     step: str = ""
-    """Where it is put right: write, audience, variants, sender, brand or empty."""
+    """Where it is put right: write (with a space and the language: a translation), audience, variants, sender, brand or empty."""
 
 
 def blocks(checks: Iterable[Check]) -> bool:

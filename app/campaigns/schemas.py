@@ -39,7 +39,7 @@ class Chosen(Input):
 
 
 class Sent(Input):
-    """When it goes; ``revision`` is the letter's that was reviewed, ``variants`` the signature of its variants."""
+    """When it goes; ``revision`` is the letter's that was reviewed, the last two the signatures of what goes with it."""
 
     when = fields.String(
         required=True,
@@ -60,6 +60,7 @@ class Sent(Input):
     is_urgent = Tick()
     revision = fields.Integer(required=True)
     variants = Line(longest=40, empty=True)
+    languages = Line(longest=40, empty=True)
 
 
 class Moved(Input):
@@ -77,10 +78,11 @@ class Decided(Input):
 
 
 class Tested(Input):
-    """A test mail to whoever asks for it; ``label``: of a variant."""
+    """A test mail to whoever asks for it; ``label``: of a variant; ``language``: that one only."""
 
     mark = Tick()
     label = Line(longest=1, empty=True)
+    language = Line(longest=8, empty=True)
 
 
 class FollowedUp(Input):

@@ -101,11 +101,27 @@ def choose(
 
 
 @dataclass(frozen=True, slots=True)
+class Translated:
+    """A translation of a draft's letter, as it would be sent."""
+
+    one: content.InLanguage
+    written: content.Written
+
+    @property
+    def step(self) -> str:
+        """Where it is put right."""
+        return f"write {self.one.letter.language}"
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """All that is looked at before a draft leaves; ``checks`` begin with what blocks."""
 
     letter: Letter
     written: content.Written
+    translations: list[Translated]
+    languages: str
+    """The signature of its translations; empty: it has none."""
     brand: Brand
     sender: Sender | None
     reckoned: Reckoning
@@ -122,21 +138,25 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
     sender = outbox.sender_of(workspace_id)
     reckoned = queries.reckon(workspace_id, [UUID(found) for found in campaign.interests], campaign.segment_id)
     written = content.written_of(letter, brand)
+    _main, *others = content.list_languages(letter)
+    translations = [Translated(one, content.written_of(one.letter, brand)) for one in others]
+    languages = content.languages_of(workspace_id, letter.id) if others else ""
     seen = trials.look(campaign, reckoned)
     found = [
         *_check_letter(letter, written),
+        *(check for one in translations for check in _check_translation(one)),
         _check_audience(campaign, reckoned),
         _check_sender(sender),
         _check_brand(brand),
-        _check_test(campaign, letter),
+        _check_test(campaign, letter, translations),
         _check_signing(workspace_id, sender),
-        *(closer.checks_of(campaign.id, letter.revision) if written.is_usable else []),
+        *(closer.checks_of(campaign.id, letter.revision, languages) if written.is_usable else []),
         *(seen.checks if seen else []),
         *(approval.check(campaign, letter.revision, by) if needs else []),
     ]
     order = {"stop": 0, "warn": 1, "pass": 2}
     found.sort(key=lambda check: order[check.severity])
-    return Look(letter, written, brand, sender, reckoned, found, needs, seen)
+    return Look(letter, written, translations, languages, brand, sender, reckoned, found, needs, seen)
 
 
 def _check_letter(letter: Letter, written: content.Written) -> list[Check]:
@@ -147,6 +167,24 @@ def _check_letter(letter: Letter, written: content.Written) -> list[Check]:
         Check("stop" if problem.severity == "error" else "warn", problem.message, content.place_of(letter, problem), "write")
         for problem in problems
     ]
+
+
+def _check_translation(translated: Translated) -> list[Check]:
+    one, step = translated.one, translated.step
+    found = [
+        Check(
+            "stop" if problem.severity == "error" else "warn", f"{one.name}: {problem.message}",
+            content.place_of(one.letter, problem), step,
+        )
+        for problem in translated.written.problems
+    ]  # fmt: skip
+    if one.stage is content.Stage.COPY:
+        says = "Translate it, or take the language out: its readers get the main letter then."
+        found.append(Check("warn", f"{one.name} still says what the main letter says", says, step))
+    elif one.stage is content.Stage.OLDER:
+        says = "See whether it still says the same."
+        found.append(Check("warn", f"The main letter was changed after {one.name}", says, step))
+    return found or [Check("pass", f"{one.name} is whole")]
 
 
 def _check_audience(campaign: Campaign, reckoned: Reckoning) -> Check:
@@ -181,34 +219,56 @@ def _check_brand(brand: Brand) -> Check:
     return Check("pass", "Postal address in the footer")
 
 
-def _check_test(campaign: Campaign, letter: Letter) -> Check:
+def _check_test(campaign: Campaign, letter: Letter, translations: Sequence[Translated]) -> Check:
     if campaign.tested_revision is None:
         return Check("warn", "Not tested yet", "Send yourself a test: inboxes differ from previews.", "test")
     if campaign.tested_revision != letter.revision:
         return Check("warn", "Changed since the last test", "Send yourself another one.", "test")
+    tested = campaign.tested_translations
+    missing = [found.one.name for found in translations if tested.get(str(found.one.letter.id)) != found.one.letter.revision]
+    if missing:
+        return Check("warn", f"Not tested as it is: {', '.join(missing)}", "Send yourself a test of each language.", "test")
     return Check("pass", "Tested as it is")
 
 
-def send_test(workspace_id: UUID, campaign_id: UUID, *, user_id: UUID, mark: bool, label: str = "") -> None:
-    """Wish for a test mail to somebody who works here; its letter becomes a version.
+def send_test(
+    workspace_id: UUID, campaign_id: UUID, *, user_id: UUID, mark: bool, label: str = "", language: str = ""
+) -> None:
+    """Wish for test mails to somebody who works here, one for each language; what they show becomes versions.
 
     Args:
         workspace_id: whose it is.
         campaign_id: which draft.
-        user_id: who gets it.
-        mark: whether its subject begins with [TEST].
+        user_id: who gets them.
+        mark: whether the subject begins with [TEST].
         label: which variant; empty or unknown: the campaign as it is.
+        language: this one only; empty: all that it has.
 
     Raises:
         NotFound: no campaign of this workspace.
         Conflict: it has been launched.
-        BadInput: the letter does not compile, or nobody is the sender.
+        BadInput: a letter does not compile, it has no such language, or nobody is the sender.
     """
     campaign = holding.draft(workspace_id, campaign_id)
     if outbox.sender_of(workspace_id) is None:
         raise BadInput("Say first who your mails come from.")
     letter_id, subject = trials.words_of(campaign, label)
-    version = content.freeze_version(workspace_id, letter_id, user_id, subject=subject)
+    in_languages = content.list_languages(letters.get_letter(workspace_id, letter_id))
+    chosen = [one for one in in_languages if language in {"", one.letter.language}]
+    if not chosen:
+        raise BadInput(fields={"language": "It has no text in this language any more. Choose another one."})
+    for one in chosen:
+        # The subject of a variant is the main letter's only.
+        _send_test(campaign, one.letter, subject if one.is_main else "", user_id, mark)
+        if one.is_main and letter_id == campaign.letter_id and not subject:
+            campaign.tested_revision = one.letter.revision
+        elif not one.is_main:
+            campaign.tested_translations = {**campaign.tested_translations, str(one.letter.id): one.letter.revision}
+
+
+def _send_test(campaign: Campaign, letter: Letter, subject: str, user_id: UUID, mark: bool) -> None:
+    workspace_id = campaign.workspace_id
+    version = content.freeze_version(workspace_id, letter.id, user_id, subject=subject)
     topics = consent.get_interests(workspace_id, [UUID(found) for found in campaign.interests])
     delivery.send_system(
         workspace_id,
@@ -217,8 +277,6 @@ def send_test(workspace_id: UUID, campaign_id: UUID, *, user_id: UUID, mark: boo
         user_id=user_id,
         data={"version_id": str(version.id), "topic": topics[0].name if topics else "News", "mark": mark},
     )
-    if letter_id == campaign.letter_id and not subject:
-        campaign.tested_revision = letters.get_letter(workspace_id, campaign.letter_id).revision
 
 
 def launch(
@@ -231,8 +289,11 @@ def launch(
     by: UUID,
     variants: str = "",
     timing: Timing = PLAIN,
+    languages: str = "",
 ) -> int:
     """Let a draft go: now after its delay, or at a time. Its letter becomes a version that never changes.
+
+    So do its translations: each person gets the one that they read, everybody else the main letter.
 
     With variants each goes to its part of the sample, and what the rest gets is decided later (``deciding``).
 
@@ -245,19 +306,24 @@ def launch(
         by: the user who pressed the button.
         variants: the signature of its variants as they were reviewed; empty: it had none.
         timing: when each mail leaves.
+        languages: the signature of its translations as they were reviewed; empty: it had none.
 
     Returns:
         The number of its mailing; of a trial that of its first variant.
 
     Raises:
         NotFound: no campaign of this workspace.
-        Conflict: it has been launched, or the letter or its variants have changed since.
+        Conflict: it has been launched, or the letter, its translations or its variants have changed since.
         BadInput: a check blocks.
     """
     campaign = holding.draft(workspace_id, campaign_id)
+    # What is looked at is what is frozen: nobody changes a word between the two.
+    content.hold_languages(workspace_id, campaign.letter_id)
     seen = look(workspace_id, campaign, by)
     if seen.letter.revision != revision:
         raise Conflict("The letter has changed since you reviewed it. Look at it once more.")
+    if seen.languages != languages:
+        raise Conflict("Its other languages have changed since you reviewed it. Look at it once more.")
     if blocks(seen.checks):
         raise BadInput(f"{seen.checks[0].title}. {seen.checks[0].says}")
     if (seen.seen.signature if seen.seen else "") != variants:
@@ -266,7 +332,7 @@ def launch(
     due = send_at or clock.now() + timedelta(seconds=delay_seconds)
     if seen.seen is not None:
         return trials.launch(campaign, seen.seen, due, by, timing)
-    version = content.freeze_version(workspace_id, campaign.letter_id, by)
+    version = content.freeze_languages(workspace_id, campaign.letter_id, by)
     campaign.mailing_no = delivery.launch(
         workspace_id,
         dedupe=campaign.id,

@@ -27,21 +27,34 @@ class Specimen:
     brand: Brand
     sender: Sender | None
     base: str
+    translations: tuple[content.Draft, ...] = ()
+    languages: str = ""
+    """The signature of its translations."""
 
     def links(self) -> list[str]:
-        """Where its links lead for everybody; those that are each reader's own keep their merge tags."""
-        return content.links_of_draft(self.draft, self.brand)
+        """Where its links lead for everybody, in all languages; those that are each reader's own keep their merge tags."""
+        drafts = (self.draft, *self.translations)
+        return list(dict.fromkeys(link for draft in drafts for link in content.links_of_draft(draft, self.brand)))
 
-    def mail(self) -> bytes:
-        """The bytes of its mail.
+    def mails(self) -> list[bytes]:
+        """The bytes of its mail in each language, the main one first.
+
+        Raises:
+            BadInput: a letter does not compile, or nobody is the sender.
+        """
+        return [self.mail(language) for language in ("", *(draft.language for draft in self.translations))]
+
+    def mail(self, language: str = "") -> bytes:
+        """The bytes of its mail in one language; where it has none such, of the main letter.
 
         Raises:
             BadInput: the letter does not compile, or nobody is the sender.
         """
+        draft = next((one for one in self.translations if one.language == language), self.draft)
         if self.sender is None:
             raise BadInput("Say first who your mails come from.")
         links = {name: f"{self.base}/{path}/preview" for name, path in _PAGES.items()}
-        shown = content.preview_draft(self.draft, content.sample_values(self.brand, links))
+        shown = content.preview_draft(draft, content.sample_values(self.brand, links))
         told = Content(shown.subject, shown.text, shown.html)
         return delivery.specimen(self.sender, READER, told, links["unsubscribe"])
 
@@ -62,4 +75,6 @@ def specimen_of(workspace_id: UUID, campaign_id: UUID) -> Specimen:
         accounts.brand(workspace_id),
         outbox.sender_of(workspace_id),
         content.base_url(),
+        tuple(content.draft_of(one) for one in content.list_translations(workspace_id, letter.id)),
+        content.languages_of(workspace_id, letter.id),
     )

@@ -249,11 +249,29 @@ def _check_words(trial: Trial, one: Variant) -> list[Check]:
     if not one.has_own_letter and not one.row.subject:
         return []
     problems = content.check(trial.row.workspace_id, one.letter_id, subject=one.row.subject).problems
-    return [
+    found = [
         Check("stop" if found.severity == "error" else "warn", f"{one.label}: {found.message}", "", "variants")
         for found in problems
         if one.has_own_letter or found.place == "subject"
     ]
+    return found + _check_languages(trial, one)
+
+
+def _check_languages(trial: Trial, one: Variant) -> list[Check]:
+    """The translations of its letter: those of its own are looked at, and none of them has its subject."""
+    workspace_id = trial.row.workspace_id
+    _main, *others = content.list_languages(letters.get_letter(workspace_id, one.letter_id))
+    found = [
+        Check("stop", f"{one.label}, {other.name}: {problem.message}", "", "variants")
+        for other in (others if one.has_own_letter else ())
+        for problem in content.written_of(other.letter).problems
+        if problem.severity == "error"
+    ]
+    if one.row.subject and others:
+        names = ", ".join(other.name for other in others)
+        says = "Who reads another language gets the subject of that text. To try subjects in each, give it content of its own."
+        found.append(Check("warn", f"The subject of {one.label} is not tried in {names}", says, "variants"))
+    return found
 
 
 def _check_size(trial: Trial, people: dict[str, int]) -> list[Check]:
@@ -322,7 +340,7 @@ def launch_part(
     """
     workspace_id, one = campaign.workspace_id, variant.row
     if version_id is None:
-        version_id = content.freeze_version(workspace_id, variant.letter_id, by, subject=one.subject).id
+        version_id = content.freeze_languages(workspace_id, variant.letter_id, by, subject=one.subject).id
     words = name if name != REST else f"rest, {variant.label}"
     made = Campaign(
         id=part_id(campaign.id, name), workspace_id=workspace_id, name=f"{campaign.name[: MAX_NAME - 9]}: {words}",

@@ -16,6 +16,7 @@ from app.campaigns.models import Campaign, CampaignTrial, CampaignVariant
 from app.campaigns.trial import LABELS, Counted, Part
 from app.consent import queries as consent
 from app.content import queries as letters
+from app.content import service as content
 from app.delivery import service as delivery
 from app.kernel import clock
 from app.kernel.db import session
@@ -99,9 +100,14 @@ def signature(trial: Trial) -> str:
     row = trial.row
     parts: list[object] = [row.sample, row.wait_hours, row.holdout]
     for one in trial.variants:
-        revision = letters.get_letter(row.workspace_id, one.letter_id).revision if one.has_own_letter else 0
-        parts += [*one.key, one.row.share, revision]
+        parts += [*one.key, one.row.share, *(_words_of(row.workspace_id, one.letter_id) if one.has_own_letter else [0])]
     return sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def _words_of(workspace_id: UUID, letter_id: UUID) -> list[object]:
+    revision = letters.get_letter(workspace_id, letter_id).revision
+    languages = content.languages_of(workspace_id, letter_id)
+    return [revision, languages] if languages else [revision]
 
 
 def count_people(campaign: Campaign, trial: Trial) -> dict[str, int]:

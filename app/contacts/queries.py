@@ -118,6 +118,7 @@ class ReaderRow:
     last_name: str
     fields: dict[str, Any]
     address: str
+    language: str = ""
 
     @property
     def name(self) -> str:
@@ -127,7 +128,7 @@ class ReaderRow:
 
 # Most people have no fields, and an empty object takes ten times as long to read as nothing does.
 _READERS = text(
-    "SELECT c.id, c.first_name, c.last_name, nullif(c.fields, '{}'), a.address FROM contacts c"
+    "SELECT c.id, c.first_name, c.last_name, nullif(c.fields, '{}'), a.address, c.language FROM contacts c"
     " JOIN addresses a ON a.contact_id = c.id AND a.channel = :channel"
     " WHERE c.workspace_id = :workspace_id AND c.id = ANY(CAST(CAST(:ids AS text) AS uuid[]))"
 )
@@ -139,7 +140,7 @@ def find_readers(
     """As ``find_recipients``, as plain rows: for hundreds at once, many times a second."""
     values = {"workspace_id": workspace_id, "ids": array_of(contact_ids), "channel": channel}
     rows = session().execute(_READERS, values).all()
-    return {row[0]: ReaderRow(row[1], row[2], row[3] or {}, row[4]) for row in rows}
+    return {row[0]: ReaderRow(row[1], row[2], row[3] or {}, row[4], row[5]) for row in rows}
 
 
 # Each looked up by itself, by the only index that fits: in tables that grow quickly the planner would read all of a

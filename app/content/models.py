@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -32,14 +33,21 @@ class Letter(Base):
     __table_args__ = (
         CheckConstraint("purpose IN ('campaign', 'transactional')", name="purpose"),
         CheckConstraint("(purpose = 'transactional') = (data_samples IS NOT NULL)", name="data_samples"),
+        CheckConstraint("translation_of IS NULL OR purpose = 'campaign'", name="translation_of"),
+        Index(
+            "uq_letters_translation", "translation_of", "language", unique=True,
+            postgresql_where=text("translation_of IS NOT NULL AND archived_at IS NULL"),
+        ),
         Index("ix_letters_workspace_id_updated_at", "workspace_id", "updated_at"),
-    )
+    )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     name: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(Text(collation="C"))
     """Of its words; dates and the footer follow it."""
+    translation_of: Mapped[UUID | None] = mapped_column(ForeignKey("letters.id"))
+    """The main letter that says the same; it goes to whoever reads this language. NULL: it is one itself."""
     purpose: Mapped[str] = mapped_column(Text(collation="C"), server_default="campaign")
     """``campaign``: to many who said yes, each can leave; ``transactional``: answers what one person did."""
     data_samples: Mapped[list[list[str]] | None] = mapped_column(JSONB(none_as_null=True))
@@ -116,6 +124,8 @@ class LetterVersion(Base):
     needs: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """``{"fields": {key: kind}}``: the workspace's own fields that its tags may name; of a transactional letter also
     ``data`` and ``wanted`` (``letters.Written``)."""
+    translations: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
+    """The versions that go out with it, ids by language; NULL: everybody gets this one."""
     fingerprint: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[UUID | None] = mapped_column(Uuid)

@@ -12,6 +12,7 @@ from sqlalchemy import func, or_, select, tuple_
 
 from app.contacts.rules import fold_name
 from app.content.models import Letter, LetterPublication, LetterVersion, Picture
+from app.kernel import i18n, languages
 from app.kernel.db import session
 from app.kernel.errors import NotFound
 from app.kernel.paging import Page, read_position, turn
@@ -54,6 +55,21 @@ def names_of(workspace_id: UUID, letter_ids: Collection[UUID]) -> dict[UUID, str
     return {row.id: row.name for row in session().execute(query)}
 
 
+def list_translations(workspace_id: UUID, letter_id: UUID) -> Sequence[Letter]:
+    """The other languages of a main letter, in the order of public pages; those that were removed are not."""
+    query = select(Letter).where(
+        Letter.workspace_id == workspace_id, Letter.translation_of == letter_id, Letter.archived_at.is_(None)
+    )
+    order = {language: place for place, language in enumerate(i18n.languages())}
+    return sorted(session().execute(query).scalars(), key=lambda one: (order.get(one.language, len(order)), one.language))
+
+
+def find_translation(workspace_id: UUID, letter_id: UUID, language: str) -> Letter | None:
+    """A main letter in another language."""
+    found = (one for one in list_translations(workspace_id, letter_id) if one.language == language)
+    return next(found, None)
+
+
 def get_version(workspace_id: UUID, version_id: UUID) -> LetterVersion:
     """A version.
 
@@ -67,6 +83,24 @@ def get_version(workspace_id: UUID, version_id: UUID) -> LetterVersion:
     if found is None:
         raise NotFound("This version is not here.")
     return found
+
+
+def get_version_for(workspace_id: UUID, version_id: UUID, language: str) -> LetterVersion:
+    """What somebody gets of a version who reads this language: its translation where there is one, else itself.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    version = get_version(workspace_id, version_id)
+    others = version.translations or {}
+    found = languages.pick(language, others, "")
+    return get_version(workspace_id, UUID(others[found])) if found else version
+
+
+def list_translated(version: LetterVersion) -> dict[str, LetterVersion]:
+    """The versions that go out with a version, by language, in the order of their languages' letters."""
+    ids = {language: UUID(found) for language, found in sorted((version.translations or {}).items())}
+    return {language: get_version(version.workspace_id, found) for language, found in ids.items()}
 
 
 def find_version(version_id: UUID) -> LetterVersion | None:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from app.accounts import queries as accounts
 from app.accounts.rules.brand import Brand
+from app.consent.rules import Level
 from app.content import queries as versions
+from app.content import service as content
+from app.content.service import Links
 from app.delivery import dkim_keys, outlets, queries
 from app.delivery.dkim import Signer
 from app.delivery.identity import RETURN_PATH
 from app.delivery.outbox import Head
 from app.delivery.rules import Sender
 from app.delivery.transports.settings import SmtpSettings
-from app.kernel import tokens
+from app.kernel import languages, tokens
 from app.kernel.db import session
+from app.tracking import service as tracking
 
 if TYPE_CHECKING:
     from app.content.models import LetterVersion
 
 BOUNCES = "bounces"
 """The subdomain of the sender's domain that takes bounces, so that SPF aligns."""
-_KEPT: Final = 16
+_KEPT: Final = 32
 _versions: dict[UUID, LetterVersion] = {}
 
 
@@ -44,9 +49,29 @@ class Imprint:
 
 @dataclass(frozen=True, slots=True)
 class Edition(Imprint):
-    """A mailing to many with its letter."""
+    """A mailing to many with its letter, in one language.
+
+    Attributes:
+        version: the letter.
+        language: of a translation; empty: the main letter.
+        places: of a translation's links among the mailing's; None: they are the first of them.
+        translations: the same mailing in other languages, by language; only the main letter has them.
+    """
 
     version: LetterVersion
+    language: str = ""
+    places: tuple[int, ...] | None = None
+    translations: Mapping[str, Edition] = field(default_factory=dict)
+
+    def for_reader(self, language: str) -> Edition:
+        """What somebody gets who reads this language: its text where there is one, else the main letter."""
+        found = languages.pick(language, self.translations, "")
+        return self.translations[found] if found else self
+
+    def links(self, n: int, level: Level) -> Links:
+        """How the links of one message are written."""
+        write, places = tracking.links_for(self.head.no, n, level), self.places
+        return write if places is None else lambda index, url: write(places[index], url)
 
     def list_headers(self, interest_id: UUID, interest_name: str) -> tuple[tuple[str, str], ...]:
         """The fields that say which list a letter belongs to."""
@@ -86,8 +111,16 @@ def edition_of(head: Head) -> Edition:
     """
     assert head.version_id is not None
     own = imprint_of(head)
+    shared = (head, own.brand, own.sender, own.route, own.signer)
     version = version_of(head.workspace_id, head.version_id)
-    return Edition(head, own.brand, own.sender, own.route, own.signer, version)
+    if not version.translations:
+        return Edition(*shared, version)
+    others = {language: version_of(head.workspace_id, UUID(one)) for language, one in version.translations.items()}
+    places = content.link_places(version, others)
+    translations = {
+        language: Edition(*shared, one, language, places[language]) for language, one in others.items()
+    }
+    return Edition(*shared, version, translations=translations)
 
 
 def version_of(workspace_id: UUID, version_id: UUID) -> LetterVersion:

@@ -102,7 +102,7 @@ def draft(edition: Edition, held: Held, person: ReaderRow, ground: Ground) -> Dr
         _write,
         version,
         values,
-        tracking.links_for(held.mailing_no, held.n, level),
+        edition.links(held.n, level),
         tracking.pixel_url(held.mailing_no, held.n, level),
         tracking.hidden_url(held.mailing_no, held.n, level),
     )

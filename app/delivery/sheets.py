@@ -1,6 +1,6 @@
 """A letter encoded once for a mailing, so that each reader's copy is put together from octets that are there.
 
-A sheet holds for one mailing, interest and level of tracking. What differs from copy to copy is known beforehand:
+A sheet holds for one mailing, language, interest and level of tracking. What differs from copy to copy is known beforehand:
 tokens of a known length, the number in Message-ID and return path, the To field, and the blanks that only merging
 can fill. Filling a sheet gives the mail that ``compose.write`` would make of the letter, part for part.
 """

@@ -65,7 +65,7 @@ class Writer:
     def __init__(self) -> None:
         self._imprints: dict[int, Imprint] = {}
         self._servers: dict[str, SmtpSettings] = {}
-        self._sheets: dict[tuple[int, UUID, Level, str], _Printed | None] = {}
+        self._sheets: dict[tuple[int, UUID, Level, str, str], _Printed | None] = {}
 
     def edition(self, head: Head) -> Edition:
         """What all mails of the mailing share; inside a transaction.
@@ -148,6 +148,8 @@ class Writer:
         ground = grounds.get(held.permission_id) if held.permission_id else None
         if person is None or ground is None or held.reach_id is None:
             return letters.ERASED
+        if edition.translations:
+            edition = edition.for_reader(person.language)
         domain = held.from_domain or edition.sender.domain
         found = self._sheet(edition, held, ground, domain)
         if found is not None:
@@ -160,7 +162,7 @@ class Writer:
     def _sheet(
         self, edition: Edition, held: Held, ground: Ground, domain: str
     ) -> _Printed | None:
-        key = (edition.head.no, ground.interest_id, ground.tracking, domain)
+        key = (edition.head.no, ground.interest_id, ground.tracking, domain, edition.language)
         if key not in self._sheets:
             self._sheets[key] = _make_sheet(edition, held, ground, domain)
             if self._sheets[key] is None:
@@ -187,7 +189,7 @@ def _make_sheet(edition: Edition, held: Held, ground: Ground, domain: str) -> _P
         content.shared_values(
             edition.brand, topic=ground.interest_name, links=letters.links_in(pages, level, version.id)
         ),
-        links=tracking.links_for(no, tracking.NOBODY, level),
+        links=edition.links(tracking.NOBODY, level),
         pixel_url=tracking.pixel_url(no, tracking.NOBODY, level),
         hidden_url=tracking.hidden_url(no, tracking.NOBODY, level),
     )

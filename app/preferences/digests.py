@@ -13,6 +13,7 @@ from app.accounts import queries as accounts
 from app.consent import queries as consent
 from app.consent import service as consent_service
 from app.consent.rules import DIGEST_PERIODS, Digest, State, may_write
+from app.contacts import queries as contacts
 from app.content import queries as letters
 from app.content import service as content
 from app.delivery import queries as delivery
@@ -95,11 +96,12 @@ def list_missed(workspace_id: UUID, contact_id: UUID, since: datetime, until: da
     states = consent.choices(workspace_id, contact_id).interests
     mine = [interest for interest, state in states.items() if state is State.YES]
     values = content.public_values(accounts.brand(workspace_id))
+    language = contacts.get_contact(workspace_id, contact_id).language
     found = []
     for version_id, at in delivery.list_missed(workspace_id, contact_id, mine, since, until, limit=MOST):
-        version = letters.get_version(workspace_id, version_id)
+        version = letters.get_version_for(workspace_id, version_id, language)
         title, _preheader = content.header_lines(version, values)
-        found.append(Missed(title, content.web_view_url(version_id), at))
+        found.append(Missed(title, content.web_view_url(version.id), at))
     return found
 
 

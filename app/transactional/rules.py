@@ -111,15 +111,6 @@ def slug_of(name: str) -> str:
     return _NOT_IN_SLUG.sub("-", plain).strip("-")[:MAX_SLUG].strip("-")
 
 
-def languages_wanted(*asked: str) -> list[str]:
-    """Languages in the order in which they are looked for: each, then without its country; each once."""
-    found: list[str] = []
-    for one in asked:
-        whole = one.replace("_", "-").lower()
-        found += [name for name in (whole, whole.partition("-")[0]) if name]
-    return list(dict.fromkeys(found))
-
-
 def subject_fault(subject: str) -> str:
     """What is wrong with a subject line that values were put into; empty: nothing."""
     if not subject:

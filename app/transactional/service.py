@@ -18,7 +18,7 @@ from app.content import queries as letters
 from app.content import service as content
 from app.content.service import Reader, Rendered
 from app.delivery import service as delivery
-from app.kernel import clock, tokens
+from app.kernel import clock, languages, tokens
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.ids import uuid7
@@ -32,7 +32,6 @@ from app.transactional.rules import (
     SLUG,
     TEST,
     Asked,
-    languages_wanted,
     slug_of,
     subject_fault,
 )
@@ -245,8 +244,8 @@ def _address(raw: str) -> Address:
 
 def _template(workspace_id: UUID, asked: Asked, person: Contact | None) -> Template:
     own = person.language if person is not None else ""
-    languages = languages_wanted(asked.language, own, accounts.brand(workspace_id).language)
-    found = queries.find_published(workspace_id, asked.template, languages)
+    in_order = languages.wanted(asked.language, own, accounts.brand(workspace_id).language)
+    found = queries.find_published(workspace_id, asked.template, in_order)
     if found is None:
         names = ", ".join(queries.list_slugs(workspace_id)) or "none yet"
         raise BadInput(fields={"template": f"No template of this name is published. Published are: {names}."})

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from app.accounts.rules.roles import Role
 from app.delivery.rules import MessageState
+from app.kernel import languages
 from app.kernel.db import session, transaction
 from app.transactional import queries, rules, service
 from tests.people.conftest import Staff
@@ -167,6 +168,6 @@ def test_who_only_looks_changes_nothing(where, client, template_id):
 
 def test_names_and_days():
     assert rules.slug_of("  Größe & Ärger -- 2 ") == "grosse-arger-2"
-    assert rules.languages_wanted("de-AT", "", "en") == ["de-at", "de", "en"]
+    assert languages.wanted("de-AT", "", "en") == ["de-at", "de", "en"]
     assert rules.subject_fault("") != ""
     assert service.DESIGN == "transactional"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,10 @@ from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import posted
+from app.kernel.i18n import NAMES
+
+if TYPE_CHECKING:
+    from app.content.models import Letter
 
 
 @blueprint.get("/campaigns/<uuid:campaign_id>/review")
@@ -50,7 +54,14 @@ def test(campaign_id: UUID) -> Response:
     values = posted(Tested())
     actor = current_actor()
     try:
-        service.send_test(actor.workspace_id, campaign_id, user_id=actor.id, mark=values["mark"], label=values["label"])
+        service.send_test(
+            actor.workspace_id,
+            campaign_id,
+            user_id=actor.id,
+            mark=values["mark"],
+            label=values["label"],
+            language=values["language"],
+        )
     except BadInput as fault:
         return make_response(review_page(standing_of(campaign_id), notice=fault.detail), fault.status)
     return to("review", campaign_id, tested="1")
@@ -79,6 +90,7 @@ def send(campaign_id: UUID) -> Response:
             by=actor.id,
             variants=values["variants"],
             timing=when,
+            languages=values["languages"],
         )
     except (BadInput, Conflict) as fault:
         page = review_page(standing_of(campaign_id), notice=fault.detail, errors=fault.fields)
@@ -98,24 +110,24 @@ def look_closer(campaign_id: UUID) -> Response:
     if standing.state is not State.DRAFT:
         return to("show", campaign_id)
     try:
-        links, spam = closer.look_at_links(draft.links()), closer.look_for_spam(draft.mail())
+        links, spam = closer.look_at_links(draft.links()), closer.look_for_spam_in(draft.mails())
     except BadInput as fault:
         with transaction():
             return make_response(review_page(standing, notice=fault.detail), fault.status)
     with transaction():
         campaign = queries.get_campaign(actor.workspace_id, campaign_id)
-        closer.keep(campaign, draft.revision, links, spam)
+        closer.keep(campaign, draft.revision, links, spam, draft.languages)
     return to("review", campaign_id, _anchor="checks")
 
 
 @blueprint.get("/campaigns/<uuid:campaign_id>/source")
 @guards.member("campaigns.read", in_slices=True)
 def source(campaign_id: UUID) -> Response:
-    """The draft as it goes over the wire, to a made-up reader."""
+    """The draft as it goes over the wire, to a made-up reader; ``language``: of a translation."""
     with transaction():
         standing_of(campaign_id)
         draft = specimen_of(current_actor().workspace_id, campaign_id)
-    response = make_response(draft.mail())
+    response = make_response(draft.mail(request.args.get("language", "")))
     response.content_type = "text/plain; charset=utf-8"
     return response
 
@@ -139,6 +151,7 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
         "approval": ("#approval", "See"),
         "closer": ("#closer", "Try them"),
         "domain": ("/settings/domain", "Set up"),
+        **{found.step: (_edit_url(found.one.letter, standing), "Edit") for found in seen.translations},
     }
     return render_template(
         "campaigns/review.html",
@@ -167,10 +180,55 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
         zone=seen.brand.time_zone,
         may_write=actor.may("campaigns.write"),
         steps=STEPS,
-        frame_url=url_for("content.preview", letter_id=standing.letter_id),
+        **_languages(standing, seen),
         **_talk(campaign, seen),
         **reckoned_values(standing.id, seen.reckoned, linked=True),
     )
+
+
+def _languages(standing: Standing, seen: service.Look) -> dict[str, Any]:
+    """The letter's languages with what they say, and which of them stands in the preview's frame (``language``)."""
+    texts = [(content.InLanguage(seen.letter, content.Stage.WRITTEN), seen.written)]
+    texts += [(found.one, found.written) for found in seen.translations]
+    codes = [one.letter.language for one, _ in texts]
+    asked = request.args.get("language", "")
+    shown = texts[codes.index(asked)][0] if asked in codes else texts[0][0]
+    values = content.sample_values(seen.brand, {})
+    rows = [
+        {
+            "name": one.name,
+            "code": one.letter.language,
+            "is_main": one.is_main,
+            "is_shown": one.letter.id == shown.letter.id,
+            "subject": content.header_lines(written, values)[0],
+            "state": _state(one, written),
+            "edit_url": _edit_url(one.letter, standing),
+            "see_url": url_for("campaigns.review", campaign_id=standing.id, language=one.letter.language, _anchor="preview"),
+        }
+        for one, written in texts
+    ]
+    return {
+        "languages": rows,
+        "languages_seen": seen.languages,
+        "test_languages": [("", f"All {len(rows)}, a mail each"), *((row["code"], row["name"]) for row in rows)],
+        "more_languages": [(code, name) for code, name in NAMES.items() if code not in codes],
+        "add_language_url": url_for("content.add_language", letter_id=seen.letter.id),
+        "frame_url": url_for("content.preview", letter_id=shown.letter.id),
+        "source_url": url_for("campaigns.source", campaign_id=standing.id, language=shown.letter.language),
+    }
+
+
+def _state(one: content.InLanguage, written: content.Written) -> tuple[str, str]:
+    """Words and tone of how far a text is."""
+    faults = sum(problem.severity == "error" for problem in written.problems)
+    if faults:
+        return ("1 fault" if faults == 1 else f"{faults} faults", "stop")
+    return content.STAGES.get(one.stage, ("can be sent", "yes"))
+
+
+def _edit_url(letter: Letter, standing: Standing) -> str:
+    back = url_for("campaigns.review", campaign_id=standing.id)
+    return url_for("content.edit", letter_id=letter.id, back=back)
 
 
 def _tomorrow(local: datetime) -> datetime:

@@ -18,7 +18,7 @@ from app.content.letters import Draft, Prepared, Rendered, Version, write
 from app.content.pages import blocks, blueprint, looks, people
 from app.content.pages.looks import Look
 from app.content.pages.pictures import mjml_of
-from app.content.service import draft_of, freeze_version, restore_version
+from app.content.service import draft_of, freeze_version, list_languages, restore_version
 from app.content.service.drafts import MAX_LINE, MAX_SOURCE, keep_draft
 from app.content.service.versions import NotReady
 from app.kernel.db import transaction
@@ -70,7 +70,7 @@ def edit(letter_id: UUID) -> str:
         letter, draft, reader = looks.read(letter_id, request.args.get("as", ""))
     look = looks.look_at(letter, draft, reader)
     with transaction():
-        return _page(look)
+        return page_of(look)
 
 
 @blueprint.post("/letters/<uuid:letter_id>")
@@ -116,8 +116,13 @@ def find_reader(letter_id: UUID) -> Response:
     workspace_id = current_actor().workspace_id
     letter = queries.get_letter(workspace_id, letter_id)
     values = posted(Wanted())
+    languages = list_languages(letter)
     found = [
-        {"key": str(contact.id), "label": f"As {contact.name or address}", "address": address}
+        {
+            "key": str(contact.id),
+            "label": people.label_of(contact, address, people.other_for(letter, contact.language, languages)),
+            "address": address,
+        }
         for contact, address in contacts.list_by_beginning(workspace_id, values["q"])
     ]
     if wants_json():
@@ -126,7 +131,7 @@ def find_reader(letter_id: UUID) -> Response:
         return looks.to(letter_id, values["back"], found[0]["key"])
     draft = draft_of(letter)
     look = looks.look_at(letter, draft, people.shown("", draft))
-    return make_response(_page(look, found=found, looked_for=values["q"]))
+    return make_response(page_of(look, found=found, looked_for=values["q"]))
 
 
 @blueprint.post("/letters/<uuid:letter_id>/versions")
@@ -139,7 +144,7 @@ def keep_version(letter_id: UUID) -> Response:
         freeze_version(actor.workspace_id, letter_id, actor.id)
     except NotReady as fault:
         letter, draft, reader = looks.read(letter_id, "")
-        return make_response(_page(looks.look_at(letter, draft, reader), notice=fault.detail), fault.status)
+        return make_response(page_of(looks.look_at(letter, draft, reader), notice=fault.detail), fault.status)
     return looks.to(letter_id, values["back"])
 
 
@@ -192,7 +197,7 @@ def _as_read(version: Version, values: Mapping[str, Any]) -> Rendered:
         return Rendered(version.subject, version.preheader, version.html, version.text)
 
 
-def _page(look: Look, *, given: Mapping[str, str] | None = None, **more: Any) -> str:
+def page_of(look: Look, *, given: Mapping[str, str] | None = None, **more: Any) -> str:
     """The editor that fits the letter; ``more`` is for ``looks.shared``."""
     if look.letter.blocks is not None:
         return blocks.page(look, **more)
@@ -232,5 +237,5 @@ def _again(letter_id: UUID, fault: BadInput | Conflict) -> Response:
     look = looks.look_at(letter, draft, reader)
     given = {name: request.form.get(name, "") for name in ("subject", "preheader", "source", "own_text")}
     with transaction():
-        page = _page(look, notice=fault.detail or fault.title, errors=fault.fields, given=given)
+        page = page_of(look, notice=fault.detail or fault.title, errors=fault.fields, given=given)
     return make_response(page, fault.status)

@@ -17,10 +17,11 @@ from app.content.letters import Draft, Problem, Rendered, Written, prepared, wri
 from app.content.lint import GMAIL_CLIPS_OCTETS
 from app.content.models import Letter, LetterVersion
 from app.content.pages import people
-from app.content.service import draft_of, freeze_version
+from app.content.service import STAGES, draft_of, freeze_version, list_languages
 from app.content.service.versions import NotReady
 from app.kernel.errors import BadInput
 from app.kernel.http.actor import current_actor
+from app.kernel.i18n import NAMES
 
 _BACK = re.compile(r"/[a-z]{2,20}/[0-9a-f-]{36}(?:/[a-z]{2,20})?")
 _SHOWN_PICTURE = re.compile(r"<img\b", re.IGNORECASE)
@@ -30,12 +31,13 @@ _KEPT = ("as", *_FRAME, "back")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A draft with all that its page shows."""
+    """A draft with all that its page shows; ``seen`` and ``rendered`` are what its reader gets, maybe in another language."""
 
     letter: Letter
     draft: Draft
     reader: people.Shown
     written: Written
+    seen: Written
     rendered: Rendered | None
 
 
@@ -47,17 +49,18 @@ def read(letter_id: UUID, key: str) -> tuple[Letter, Draft, people.Shown]:
     """
     letter = queries.get_letter(current_actor().workspace_id, letter_id)
     draft = draft_of(letter)
-    return letter, draft, people.shown(key, draft)
+    return letter, draft, people.shown(key, draft, letter)
 
 
 def look_at(letter: Letter, draft: Draft, reader: people.Shown) -> Look:
     """Compile a draft and merge it for a reader; takes a while, needs no connection."""
     written = write(draft)
+    seen = written if reader.draft is draft else write(reader.draft)
     try:
-        rendered = prepared(written).merge(reader.values) if written.html else None
+        rendered = prepared(seen).merge(reader.values) if seen.html else None
     except BadInput:
         rendered = None
-    return Look(letter, draft, reader, written, rendered)
+    return Look(letter, draft, reader, written, seen, rendered)
 
 
 def shown(look: Look) -> dict[str, Any]:
@@ -100,6 +103,7 @@ def shared(
         "frame_url": url_for(
             "content.preview", letter_id=letter.id, **(frame | marks | {"as": look.reader.key})
         ),
+        **_languages(letter, back, frame | ({"as": chosen["as"]} if chosen["as"] else {})),
         "versions": [_version_row(one, names, frame) for one in queries.list_versions(letter)],
         "may_write": current_actor().may("campaigns.write"),
         "may_search": current_actor().may("people.read"),
@@ -150,7 +154,7 @@ def _weight(look: Look) -> str:
     if look.rendered is None:
         return ""
     octets = len(look.rendered.html.encode())
-    links, pictures = len(look.written.links), len(_SHOWN_PICTURE.findall(look.rendered.html))
+    links, pictures = len(look.seen.links), len(_SHOWN_PICTURE.findall(look.rendered.html))
     parts = [f"{max(octets // 1024, 1)} KB of {GMAIL_CLIPS_OCTETS // 1024} KB"]
     parts.append("1 link" if links == 1 else f"{links} links")
     parts.append("1 picture" if pictures == 1 else f"{pictures} pictures")
@@ -160,6 +164,27 @@ def _weight(look: Look) -> str:
 def _readers(reader: people.Shown) -> list[tuple[str, str]]:
     plain = [(people.SAMPLE, "As a made-up reader"), (people.NOBODY, "With no name")]
     return plain if reader.key in {key for key, _ in plain} else [(reader.key, reader.label), *plain]
+
+
+def _languages(letter: Letter, back: str, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The tabs of a letter's languages, and those that it may have too; a transactional letter has none."""
+    if letter.data_samples is not None:
+        return {"languages": [], "more_languages": []}
+    found = list_languages(letter)
+    known = {one.letter.language for one in found}
+    return {
+        "languages": [
+            {
+                "name": one.name,
+                "is_main": one.is_main,
+                "is_current": one.letter.id == letter.id,
+                "stage": STAGES.get(one.stage),
+                "url": url(one.letter.id, back, **kept),
+            }
+            for one in found
+        ],
+        "more_languages": [(code, name) for code, name in NAMES.items() if code not in known],
+    }
 
 
 def _version_row(

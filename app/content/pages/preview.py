@@ -40,10 +40,11 @@ def preview(letter_id: UUID) -> Response:
                 own_text=old.own_text,
                 language=old.language,
             )
-        reader = people.shown(request.args.get("as", ""), draft)
+        # Of an old version everybody sees what is asked for; of the draft a person sees it in their own language.
+        reader = people.shown(request.args.get("as", ""), draft, None if number else letter)
     # Compiling takes a while, and no connection should wait for it.
     try:
-        return _answer(preview_draft(draft, reader.values))
+        return _answer(preview_draft(reader.draft, reader.values))
     except BadInput as problem:
         return frames.fault(problem.detail)
 

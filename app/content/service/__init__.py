@@ -10,7 +10,7 @@ from app.content.places import archive as archive_url
 from app.content.places import base as base_url
 from app.content.places import web_view as web_view_url
 from app.content.plaintext import to_text as text_of_page
-from app.content.queries import get_picture, list_pictures
+from app.content.queries import get_picture, list_pictures, list_translated, list_translations
 from app.content.readers import (
     OWN_NAMES,
     Own,
@@ -23,6 +23,18 @@ from app.content.readers import (
 )
 from app.content.service.blocks import place_of
 from app.content.service.drafts import declare_data, draft_of, lines_of, samples_of, save_draft
+from app.content.service.languages import (
+    STAGES,
+    InLanguage,
+    Stage,
+    add_translation,
+    choose,
+    hold_languages,
+    letter_for,
+    list_languages,
+    main_of,
+    remove_translation,
+)
 from app.content.service.letters import (
     archive_letter,
     copy_letter,
@@ -34,6 +46,7 @@ from app.content.service.letters import (
 from app.content.service.pictures import add_picture
 from app.content.service.rendering import (
     data_faults,
+    link_places,
     link_targets,
     links_of_draft,
     preview,
@@ -47,7 +60,9 @@ from app.content.service.system import render_system
 from app.content.service.versions import (
     check,
     find_public_number,
+    freeze_languages,
     freeze_version,
+    languages_of,
     publish,
     withdraw,
     written_of,
@@ -59,10 +74,12 @@ __all__ = [
     "HEADING_FONT",
     "OWN_NAMES",
     "PICTURE_OCTETS",
+    "STAGES",
     "TEXT_FONT",
     "Blank",
     "Design",
     "Draft",
+    "InLanguage",
     "Incomplete",
     "Links",
     "Own",
@@ -71,12 +88,15 @@ __all__ = [
     "Reader",
     "Rendered",
     "Skeleton",
+    "Stage",
     "Written",
     "add_picture",
+    "add_translation",
     "archive_letter",
     "archive_url",
     "base_url",
     "check",
+    "choose",
     "copy_letter",
     "create_letter",
     "data_faults",
@@ -85,14 +105,23 @@ __all__ = [
     "draft_of",
     "example",
     "find_public_number",
+    "freeze_languages",
     "freeze_version",
     "get_picture",
     "header_lines",
+    "hold_languages",
+    "languages_of",
+    "letter_for",
     "lines_of",
+    "link_places",
     "link_targets",
     "links_of_draft",
     "list_designs",
+    "list_languages",
     "list_pictures",
+    "list_translated",
+    "list_translations",
+    "main_of",
     "one_line",
     "place_of",
     "preview",
@@ -100,6 +129,7 @@ __all__ = [
     "public_values",
     "publish",
     "reader_values",
+    "remove_translation",
     "rename_letter",
     "render",
     "render_public",

@@ -33,6 +33,7 @@ def create_letter(
     source: str = "",
     language: str = "",
     is_transactional: bool = False,
+    translation_of: UUID | None = None,
     by: UUID | None = None,
 ) -> Letter:
     """A letter that begins with a design or with a source of one's own.
@@ -44,6 +45,7 @@ def create_letter(
         source: MJML.
         language: of its words; the brand's where it is not said.
         is_transactional: it answers what one person did: nobody can leave it, and no campaign sends it.
+        translation_of: the main letter that it says the same as.
         by: who makes it.
 
     Raises:
@@ -56,6 +58,7 @@ def create_letter(
         id=uuid7(), workspace_id=workspace_id, name=plain_name(name), language=language or brand.language,
         subject="", preheader="", source=whole_source(source), own_text="", revision=1,
         purpose="transactional" if is_transactional else "campaign", data_samples=[] if is_transactional else None,
+        translation_of=translation_of,
         created_at=now, updated_at=now, updated_by=by,
     )  # fmt: skip
     session().add(letter)
@@ -69,16 +72,26 @@ def create_letter(
 
 
 def copy_letter(workspace_id: UUID, letter_id: UUID, name: str, *, by: UUID | None = None) -> Letter:
-    """Another letter with the same draft.
+    """Another letter with the same draft, in the same languages.
 
     Raises:
         NotFound: no letter of this workspace.
         BadInput: the name does not fit.
     """
     other = queries.get_letter(workspace_id, letter_id)
+    letter = copy_draft(other, name, other.language, by=by)
+    for one in queries.list_translations(workspace_id, letter_id):
+        copy_draft(one, name, one.language, translation_of=letter.id, by=by)
+    return letter
+
+
+def copy_draft(
+    other: Letter, name: str, language: str, *, translation_of: UUID | None = None, by: UUID | None = None
+) -> Letter:
+    """A letter alone with the same draft, said to be in this language."""
     letter = create_letter(
-        workspace_id, name, source=other.source, language=other.language,
-        is_transactional=other.data_samples is not None, by=by,
+        other.workspace_id, name, source=other.source, language=language,
+        is_transactional=other.data_samples is not None, translation_of=translation_of, by=by,
     )  # fmt: skip
     letter.data_samples = other.data_samples
     letter.subject, letter.preheader, letter.own_text = other.subject, other.preheader, other.own_text
@@ -88,19 +101,20 @@ def copy_letter(workspace_id: UUID, letter_id: UUID, name: str, *, by: UUID | No
 
 
 def rename_letter(workspace_id: UUID, letter_id: UUID, name: str) -> None:
-    """Call it something else.
+    """Call it something else, in all its languages.
 
     Raises:
         NotFound: no letter of this workspace.
         BadInput: the name does not fit.
     """
-    queries.get_letter(workspace_id, letter_id).name = plain_name(name)
+    for letter in (queries.get_letter(workspace_id, letter_id), *queries.list_translations(workspace_id, letter_id)):
+        letter.name = plain_name(name)
 
 
 def archive_letter(workspace_id: UUID, letter_id: UUID) -> None:
-    """Put a letter away; its versions stay."""
-    letter = queries.get_letter(workspace_id, letter_id)
-    letter.archived_at = letter.archived_at or clock.now()
+    """Put a letter away with its translations; its versions stay."""
+    for letter in (queries.get_letter(workspace_id, letter_id), *queries.list_translations(workspace_id, letter_id)):
+        letter.archived_at = letter.archived_at or clock.now()
 
 
 def restore_version(workspace_id: UUID, letter_id: UUID, number: int, *, by: UUID | None = None) -> Letter:

@@ -117,10 +117,34 @@ def render_public(version: LetterVersion, values: Mapping[str, Any]) -> Rendered
     return replace(shown, html=page)
 
 
-def link_targets(version: LetterVersion, brand: Brand) -> list[str]:
-    """Where each link of ``version.links`` leads; those that lead elsewhere for each reader keep their merge tags."""
+def link_targets(
+    version: LetterVersion, brand: Brand, translations: Mapping[str, LetterVersion] | None = None
+) -> list[str]:
+    """Where each link of ``version.links`` leads; those that lead elsewhere for each reader keep their merge tags.
+
+    With translations theirs follow, each address once (``link_places``).
+    """
     values = public_values(brand)
-    return [settled(address, values, version.language) for address in version.links]
+    known: dict[str, str] = {}
+    for one in (version, *_in_order(translations or {})):
+        known |= {address: settled(address, values, one.language) for address in one.links if address not in known}
+    return list(known.values())
+
+
+def link_places(version: LetterVersion, translations: Mapping[str, LetterVersion]) -> dict[str, tuple[int, ...]]:
+    """By language, the place of each of a translation's links among ``link_targets`` of all of them.
+
+    An address that several languages have is one link, whose clicks count together.
+    """
+    places: dict[str, int] = {}
+    for one in (version, *_in_order(translations)):
+        for address in one.links:
+            places.setdefault(address, len(places))
+    return {language: tuple(places[address] for address in one.links) for language, one in translations.items()}
+
+
+def _in_order(translations: Mapping[str, LetterVersion]) -> list[LetterVersion]:
+    return [one for _, one in sorted(translations.items())]
 
 
 def links_of_draft(draft: Draft, brand: Brand) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -12,10 +15,11 @@ from app.accounts.rules.brand import Brand
 from app.content import queries
 from app.content.letters import Draft, Problem, Written, write
 from app.content.models import Letter, LetterPublication, LetterVersion
-from app.content.service.drafts import draft_of
+from app.content.service.drafts import draft_of, hold_letter
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput
+from app.kernel.i18n import NAMES
 from app.kernel.ids import uuid7
 
 
@@ -24,10 +28,12 @@ class NotReady(BadInput):
 
     title = "This letter cannot be sent yet"
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], language: str = "") -> None:
+        """Say what is wrong first; ``language``: of the translation that it is wrong in."""
         first = problems[0]
         place = "" if first.place == "source" else f" of the {first.place}"
-        super().__init__(f"Line {first.line}{place}: {first.message}", fields={first.place: first.message})
+        where = f"{NAMES.get(language, language)}, line" if language else "Line"
+        super().__init__(f"{where} {first.line}{place}: {first.message}", fields={first.place: first.message})
         self.problems = problems
 
 
@@ -49,10 +55,49 @@ def _with(draft: Draft, subject: str) -> Draft:
     return replace(draft, subject=subject) if subject else draft
 
 
+def freeze_languages(
+    workspace_id: UUID, letter_id: UUID, by: UUID | None = None, *, subject: str = ""
+) -> LetterVersion:
+    """As ``freeze_version``, with each of its translations: what goes out together, and never changes any more.
+
+    Args:
+        workspace_id: whose it is.
+        letter_id: the main letter.
+        by: who freezes it.
+        subject: in place of the main letter's; translations have their own.
+
+    Raises:
+        NotFound: no letter of this workspace.
+        NotReady: with every error of the first language that has one.
+    """
+    # Held before the translations are looked up: none is added or removed meanwhile.
+    letter = hold_letter(workspace_id, letter_id)
+    translations = {
+        one.language: str(freeze_version(workspace_id, one.id, by).id)
+        for one in queries.list_translations(workspace_id, letter_id)
+    } or None
+    last = queries.find_last_version(letter)
+    draft = _with(draft_of(letter), subject)
+    if last is not None and last.fingerprint == _fingerprint(draft, translations):
+        return last
+    return _new_version(letter, draft, last, translations, by)
+
+
+def languages_of(workspace_id: UUID, letter_id: UUID) -> str:
+    """A signature of a letter's translations as they are now: whatever changes in one of them makes another one.
+
+    Empty where there are none.
+    """
+    found = [f"{one.language} {one.id} {one.revision}" for one in queries.list_translations(workspace_id, letter_id)]
+    return sha256("\0".join(found).encode()).hexdigest()[:32] if found else ""
+
+
 def freeze_version(
     workspace_id: UUID, letter_id: UUID, by: UUID | None = None, *, subject: str = ""
 ) -> LetterVersion:
     """The draft as a version: the last one where nothing has changed since, else a new one, compiled now.
+
+    By itself, whatever its translations say (``freeze_languages``).
 
     Two at once give one version: the letter's row is held meanwhile.
 
@@ -66,22 +111,33 @@ def freeze_version(
         NotFound: no letter of this workspace.
         NotReady: with every error; warnings do not stop it.
     """
-    queries.get_letter(workspace_id, letter_id)
-    held = select(Letter).where(Letter.workspace_id == workspace_id, Letter.id == letter_id)
-    letter = session().execute(held.with_for_update().execution_options(populate_existing=True)).scalar_one()
-    draft = _with(draft_of(letter), subject)
+    letter = hold_letter(workspace_id, letter_id)
     last = queries.find_last_version(letter)
-    fingerprint = draft.fingerprint
-    if last is not None and last.fingerprint == fingerprint:
+    draft = _with(draft_of(letter), subject)
+    if last is not None and last.fingerprint == _fingerprint(draft, last.translations):
         return last
+    return _new_version(letter, draft, last, None, by)
+
+
+def _fingerprint(draft: Draft, translations: Mapping[str, str] | None) -> str:
+    if not translations:
+        return draft.fingerprint
+    return sha256(json.dumps([draft.fingerprint, *sorted(translations.items())]).encode()).hexdigest()
+
+
+def _new_version(
+    letter: Letter, draft: Draft, last: LetterVersion | None, translations: dict[str, str] | None, by: UUID | None
+) -> LetterVersion:
     written = write(draft)
     if not written.is_usable:
-        raise NotReady([problem for problem in written.problems if problem.severity == "error"])
+        problems = [problem for problem in written.problems if problem.severity == "error"]
+        raise NotReady(problems, letter.language if letter.translation_of else "")
     version = LetterVersion(
-        id=uuid7(), workspace_id=workspace_id, letter_id=letter_id, number=last.number + 1 if last else 1,
+        id=uuid7(), workspace_id=letter.workspace_id, letter_id=letter.id, number=last.number + 1 if last else 1,
         language=letter.language, subject=written.subject, preheader=written.preheader, source=letter.source, blocks=letter.blocks,
         own_text=letter.own_text, html=written.html, text=written.text, links=list(written.links),
-        needs=dict(written.needs), fingerprint=fingerprint, created_at=clock.now(), created_by=by,
+        needs=dict(written.needs), translations=translations,
+        fingerprint=_fingerprint(draft, translations), created_at=clock.now(), created_by=by,
     )  # fmt: skip
     session().add(version)
     session().flush()

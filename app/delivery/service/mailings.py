@@ -59,7 +59,7 @@ def launch(
         workspace_id: whose letter.
         dedupe: what is launched, such as the campaign's id.
         title: what people call it.
-        version_id: of the letter; immutable.
+        version_id: of the letter; immutable, and its translations with it.
         interests: whom it is for; who chose several gets it by the first of them.
         narrowing: who of them only, as ``delivery.narrowing`` understands it.
         sender_name: who it comes from, in place of the sender's name; the address stays.
@@ -98,7 +98,8 @@ def launch(
     number = made.scalar_one_or_none()
     if number is None:
         return _launched(workspace_id, dedupe)
-    tracking.register(number, workspace_id, content.link_targets(version, accounts.brand(workspace_id)))
+    translations = content.list_translated(version)
+    tracking.register(number, workspace_id, content.link_targets(version, accounts.brand(workspace_id), translations))
     jobs.ring_job(SCHEDULE)
     return number
 
@@ -304,10 +305,12 @@ def _version_fault(workspace_id: UUID, version_id: UUID) -> str:
     """What a reader's copy of this version would lack; empty: nothing."""
     version: LetterVersion = letters.get_version(workspace_id, version_id)
     links = {name: f"{_PROBE}/{name}" for name in ("unsubscribe", "preferences", "why", "web_view")}
-    try:
-        content.render(version, content.sample_values(accounts.brand(workspace_id), links))
-    except BadInput as lacking:
-        return lacking.detail
+    values = content.sample_values(accounts.brand(workspace_id), links)
+    for one in (version, *content.list_translated(version).values()):
+        try:
+            content.render(one, values)
+        except BadInput as lacking:
+            return lacking.detail
     return ""
 
 
