@@ -215,6 +215,18 @@ def test_the_review_teaches_lists_and_sends_the_languages(staff, made):
     assert sent.location.endswith("/sending")
 
 
+def test_the_review_counts_who_gets_which_text_and_names_languages_that_are_missing(staff, made, readers):
+    for one, language in zip(readers, ("de-AT", "fr", "fr"), strict=True):
+        session().execute(text("UPDATE contacts SET language = :language WHERE id = :id"), {"id": one.id, "language": language})
+    path = f"{made.path}/review"
+    assert "2 who read Français, 1 who reads Deutsch." in staff.get(path).text
+    translate(made)
+    page = staff.get(path).text
+    assert "2 who read Français." in page
+    counts = dict(re.findall(r'class="main">(\w+).*?data-label="People">(\d+)<', page))
+    assert counts == {"English": "2", "Deutsch": "1"}
+
+
 def test_a_viewer_sees_the_languages_and_adds_none(made, client):
     translate(made)
     viewer = Staff(client, accounts.make_member(made.where.id, Role.VIEWER))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from app.campaigns.specimen import specimen_of
 from app.consent import queries as consent
 from app.content import service as content
 from app.delivery import queries as outbox
-from app.kernel import clock
+from app.kernel import clock, languages, shared
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
@@ -194,6 +194,7 @@ def _languages(standing: Standing, seen: service.Look) -> dict[str, Any]:
     asked = request.args.get("language", "")
     shown = texts[codes.index(asked)][0] if asked in codes else texts[0][0]
     values = content.sample_values(seen.brand, {})
+    people, others = _readers(standing, seen, codes)
     rows = [
         {
             "name": one.name,
@@ -202,6 +203,7 @@ def _languages(standing: Standing, seen: service.Look) -> dict[str, Any]:
             "is_shown": one.letter.id == shown.letter.id,
             "subject": content.header_lines(written, values)[0],
             "state": _state(one, written),
+            "people": people.get(one.letter.language),
             "edit_url": _edit_url(one.letter, standing),
             "see_url": url_for("campaigns.review", campaign_id=standing.id, language=one.letter.language, _anchor="preview"),
         }
@@ -209,6 +211,7 @@ def _languages(standing: Standing, seen: service.Look) -> dict[str, Any]:
     ]
     return {
         "languages": rows,
+        "other_readers": others,
         "languages_seen": seen.languages,
         "test_languages": [("", f"All {len(rows)}, a mail each"), *((row["code"], row["name"]) for row in rows)],
         "more_languages": [(code, name) for code, name in NAMES.items() if code not in codes],
@@ -216,6 +219,23 @@ def _languages(standing: Standing, seen: service.Look) -> dict[str, Any]:
         "frame_url": url_for("content.preview", letter_id=shown.letter.id),
         "source_url": url_for("campaigns.source", campaign_id=standing.id, language=shown.letter.language),
     }
+
+
+def _readers(standing: Standing, seen: service.Look, codes: Sequence[str]) -> tuple[dict[str, int], list[tuple[str, int]]]:
+    """How many get which text, and which languages those read who get the main one for want of theirs, the most first.
+
+    Of many people it is not counted: a page should not wait for it.
+    """
+    if not 0 < seen.reckoned.reached <= shared.ALWAYS:
+        return {}, []
+    spoken = queries.count_languages(current_actor().workspace_id, standing.interests, standing.segment_id)
+    people, others = dict.fromkeys(codes, 0), dict[str, int]()
+    for language, count in spoken.items():
+        people[languages.pick(language, codes, codes[0])] += count
+        if not languages.pick(language, codes, ""):
+            name = NAMES.get(languages.pick(language, NAMES, ""), "another language")
+            others[name] = others.get(name, 0) + count
+    return people, sorted(others.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _state(one: content.InLanguage, written: content.Written) -> tuple[str, str]:
