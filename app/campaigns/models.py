@@ -180,7 +180,7 @@ class CampaignLook(Base):
 
 
 class CampaignShare(Base):
-    """A part of a large mailing: the people of one receiver, country or device, as they were counted last."""
+    """A part of a large mailing: the people of one receiver, language, country or device, as they were counted last."""
 
     __tablename__ = "campaign_shares"
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, TextClause, select, text
 
 from app.campaigns.models import Campaign
 from app.campaigns.rules import LEFT_OUT, MAILING_STATES, Progress, Reckoning, State, state_of
@@ -375,23 +375,36 @@ def list_of_domain(workspace_id: UUID, mailing_no: int, domain: str, cursor: str
     return _recipients(outbox.list_of_domain(workspace_id, mailing_no, domain, cursor))
 
 
-_OF_COUNTRY = text(
+_OF_PROFILE = (
     "SELECT m.n, m.contact_id, m.done_at FROM messages m JOIN contacts c ON c.id = m.contact_id"
     " AND c.workspace_id = m.workspace_id WHERE m.workspace_id = :workspace_id AND m.mailing_no = :no"
-    " AND upper(c.fields ->> :field) = :country AND m.n > :after ORDER BY m.n LIMIT :limit"
+    " AND {which} = :value AND m.n > :after ORDER BY m.n LIMIT :limit"
 )
+_OF_COUNTRY = text(_OF_PROFILE.format(which="upper(c.fields ->> :field)"))
+_OF_LANGUAGE = text(_OF_PROFILE.format(which="c.language"))
 
 
 def list_of_country(workspace_id: UUID, mailing_no: int, field: str, country: str, cursor: str = "") -> Page[ListedPerson]:
     """People of a mailing whose own field says this country."""
+    return _of_profile(_OF_COUNTRY, workspace_id, mailing_no, country, cursor, field=field)
+
+
+def list_of_language(workspace_id: UUID, mailing_no: int, language: str, cursor: str = "") -> Page[ListedPerson]:
+    """People of a mailing who read this language."""
+    return _of_profile(_OF_LANGUAGE, workspace_id, mailing_no, language, cursor)
+
+
+def _of_profile(
+    statement: TextClause, workspace_id: UUID, mailing_no: int, value: str, cursor: str, **more: str
+) -> Page[ListedPerson]:
     values = {
-        "workspace_id": workspace_id, "no": mailing_no, "field": field, "country": country,
+        "workspace_id": workspace_id, "no": mailing_no, "value": value, **more,
         "after": decode_cursor(cursor, int)[0] if cursor else 0, "limit": PEOPLE_ROWS + 1,
     }  # fmt: skip
-    found = session().execute(_OF_COUNTRY, values).all()
+    found = session().execute(statement, values).all()
     shown = found[:PEOPLE_ROWS]
     names = name_people(workspace_id, [row.contact_id for row in shown])
-    rows = [ListedPerson(row.contact_id, *names.get(row.contact_id, ("", "")), country, row.done_at) for row in shown]
+    rows = [ListedPerson(row.contact_id, *names.get(row.contact_id, ("", "")), value, row.done_at) for row in shown]
     return Page(rows, encode_cursor(shown[-1].n) if len(found) > PEOPLE_ROWS else None)
 
 

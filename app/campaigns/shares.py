@@ -1,4 +1,4 @@
-"""A mailing by receivers, countries and devices: what each of them took, opened and clicked.
+"""A mailing by receivers, languages, countries and devices: what each of them took, opened and clicked.
 
 Of a small mailing it is counted for whoever looks; of a large one by a job, some time after it has changed.
 """
@@ -42,6 +42,8 @@ class By(StrEnum):
     """What a mailing is parted by."""
 
     DOMAIN = "domain"
+    LANGUAGE = "language"
+    """Of the people as they are known now; only of a mailing that went out in several."""
     COUNTRY = "country"
     DEVICE = "device"
 
@@ -86,7 +88,7 @@ _PART: Final = (
     " count(*) FILTER (WHERE m.state IN ('failed', 'expired', 'poison', 'bounced')) AS failed,"
     " count(r.n) AS opened, count(*) FILTER (WHERE r.has_clicked) AS clicked"
     " FROM messages m LEFT JOIN readers r ON r.n = m.n{join}"
-    " WHERE m.mailing_no = :no AND m.workspace_id = :workspace_id GROUP BY 1"
+    " WHERE m.mailing_no = :no AND m.workspace_id = :workspace_id{only} GROUP BY 1"
 )
 _SHOWN: Final = (
     "WITH readers AS ({readers}), parts AS ({parts}), placed AS (SELECT p.*,"
@@ -95,10 +97,18 @@ _SHOWN: Final = (
     " sum(sent)::bigint AS sent, sum(failed)::bigint AS failed, sum(opened)::bigint AS opened,"
     " sum(clicked)::bigint AS clicked FROM placed GROUP BY place ORDER BY place"
 )
-_DOMAIN: Final = _PART.format(value="coalesce(m.domain_group, '')", join="")
+_DOMAIN: Final = _PART.format(value="coalesce(m.domain_group, '')", join="", only="")
+_LANGUAGE: Final = _PART.format(
+    value="coalesce(c.language, '')",
+    join=" LEFT JOIN contacts c ON c.id = m.contact_id AND c.workspace_id = m.workspace_id",
+    # Asked once, before anything is read: most mailings are in one language.
+    only=" AND (SELECT v.translations IS NOT NULL FROM mailings g JOIN letter_versions v ON v.id = g.content_version_id"
+    " WHERE g.no = :no)",
+)
 _COUNTRY: Final = _PART.format(
     value="upper(coalesce(c.fields ->> :country, ''))",
     join=" LEFT JOIN contacts c ON c.id = m.contact_id AND c.workspace_id = m.workspace_id",
+    only="",
 )
 _DEVICE: Final = (
     "SELECT value, count(DISTINCT n) AS people, 0 AS sent, 0 AS failed, count(DISTINCT n) AS opened,"
@@ -111,7 +121,7 @@ _DEVICE: Final = (
 )
 _STATEMENTS: Final = {
     by: text(_SHOWN.format(readers=_READERS, parts=parts))
-    for by, parts in ((By.DOMAIN, _DOMAIN), (By.COUNTRY, _COUNTRY), (By.DEVICE, _DEVICE))
+    for by, parts in ((By.DOMAIN, _DOMAIN), (By.LANGUAGE, _LANGUAGE), (By.COUNTRY, _COUNTRY), (By.DEVICE, _DEVICE))
 }
 
 
@@ -143,7 +153,7 @@ def _share(row: CampaignShare | Row[Any]) -> Share:
 
 def _count(workspace_id: UUID, mailing_no: int, frozen_at: datetime | None) -> dict[By, list[Share]]:
     values: dict[str, Any] = {"workspace_id": workspace_id, "no": mailing_no, "shown": SHOWN, "others": OTHERS}
-    wanted = [By.DOMAIN]
+    wanted = [By.DOMAIN, By.LANGUAGE]
     country = country_field(workspace_id)
     if country is not None:
         wanted.append(By.COUNTRY)

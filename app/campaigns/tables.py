@@ -36,7 +36,7 @@ def _all(report: Report, zone: str) -> Iterator[Table]:
     yield Table("Not reached", ("Reason", "People"), [(REFUSALS[one][0], str(n)) for one, n in report.refusals.items()])
     yield Table("Over time", ("Hour", "Kind", "People", "Machines", "Not sure"), _hours(report, zone))
     yield Table("Links", ("Link", "By hand", "Machines", "Not sure"), _links(report))
-    for by, title in ((By.DOMAIN, "Receivers"), (By.COUNTRY, "Countries")):
+    for by, title in ((By.DOMAIN, "Receivers"), (By.LANGUAGE, "Languages"), (By.COUNTRY, "Countries")):
         yield Table(title, (title, "People", "Sent", "Not reached", "Opened", "Clicked"), _shares(report, by))
     devices = [(one.value or "Not told", str(one.people), str(one.clicked)) for one in report.shares.of(By.DEVICE)]
     yield Table("Devices", ("Device", "People", "Clicked"), devices)
@@ -72,7 +72,7 @@ def _links(report: Report) -> list[Row]:
 
 
 def _shares(report: Report, by: By) -> list[Row]:
-    names = dict(i18n.countries()) if by is By.COUNTRY else {}
+    names = {By.COUNTRY: dict(i18n.countries()), By.LANGUAGE: i18n.NAMES}.get(by, {})
     found: list[Row] = []
     for one in report.shares.of(by):
         name = "All others" if one.value == OTHERS else names.get(one.value, one.value) or "Not told"

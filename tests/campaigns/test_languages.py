@@ -10,18 +10,19 @@ from sqlalchemy import select, text
 
 from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
-from app.campaigns import approval, closer, queries, service, specimen, trials
+from app.campaigns import approval, closer, queries, service, shares, specimen, trials
 from app.campaigns.trials import Wanted
 from app.content import queries as letters
 from app.content import service as content
 from app.delivery.models import Mailing, Message
+from app.kernel import clock
 from app.kernel.db import session, transaction
 from app.kernel.errors import BadInput, Conflict
 from tests.campaigns.conftest import LETTER, Made, draft
 from tests.people.conftest import Staff
 from tests.support import accounts, make
 from tests.support.letters import source
-from tests.support.mailing import Setting, crowd
+from tests.support.mailing import Setting, crowd, due
 
 GERMAN = '<mj-text>Hallo, <a href="https://ostkai.coffee/neu">Neues</a></mj-text>'
 
@@ -250,6 +251,29 @@ def test_the_click_map_shows_each_language_with_its_own_links(staff, made):
     german = staff.get(f"{mail}?language=de").text
     assert "Neues" in german
     assert "0%" in german
+
+
+def test_the_report_tells_languages_where_there_were_several(staff, made, readers):
+    for one, language in zip(readers, ("de", "fr", "fr"), strict=True):
+        session().execute(text("UPDATE contacts SET language = :language WHERE id = :id"), {"id": one.id, "language": language})
+    other = draft(made.where, "In one language")
+    for one in (made, other):
+        if one is made:
+            translate(one)
+        number = launch(one)
+        due()
+        found = shares.find(made.where.id, number, 3, clock.now()).of(shares.By.LANGUAGE)
+        told = [(part.value, part.people) for part in found]
+        assert told == ([("fr", 2), ("de", 1)] if one is made else [])
+    page = staff.get(f"{made.path}/report").text
+    assert re.search(r'word=language&amp;which=fr">Français</a>', page)
+    assert "word=language" not in staff.get(f"{other.path}/report").text
+    people = staff.get(f"{made.path}/people?word=language&which=de").text
+    assert "reader0@example.org" in people
+    assert "reader1@example.org" not in people
+    assert staff.get(f"{made.path}/people?word=language&which=xx").status_code == 400
+    saved = staff.post(f"{made.path}/people?word=language&which=de", page=f"{made.path}/people?word=language&which=de", name="Germans")
+    assert saved.status_code == 303
 
 
 def test_an_audience_of_another_workspace_sees_no_languages(staff, made):

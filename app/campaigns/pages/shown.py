@@ -23,8 +23,8 @@ LABELS = 6
 """So many words stand under a chart without touching each other, on a phone too."""
 Leads = Callable[[str, str], str]
 """The address of the people behind a number: its word, and which of several; empty: they are not shown."""
-_TITLES = {By.DOMAIN: "Receivers", By.COUNTRY: "Countries", By.DEVICE: "Read with"}
-_UNTOLD = {By.DOMAIN: "Erased", By.COUNTRY: "Not told", By.DEVICE: "Not told"}
+_TITLES = {By.DOMAIN: "Receivers", By.LANGUAGE: "Languages", By.COUNTRY: "Countries", By.DEVICE: "Read with"}
+_UNTOLD = {By.DOMAIN: "Erased", By.LANGUAGE: "Erased", By.COUNTRY: "Not told", By.DEVICE: "Not told"}
 
 
 def values(report: Report, zone: str, kind: Kind, leads: Leads) -> dict[str, Any]:
@@ -106,6 +106,7 @@ def _shares(report: Report, leads: Leads) -> list[dict[str, Any]]:
 
 def _part(by: By, share: Share, report: Report, leads: Leads) -> dict[str, Any]:
     is_one = bool(share.value) and share.value != OTHERS and by is not By.DEVICE
+    is_one = is_one and (by is not By.LANGUAGE or share.value in i18n.NAMES)
     whole = report.readers.opened if by is By.DEVICE else report.progress.audience
     return {
         "label": "All others" if share.value == OTHERS else _named(by, share.value),
@@ -122,7 +123,8 @@ def _part(by: By, share: Share, report: Report, leads: Leads) -> dict[str, Any]:
 def _named(by: By, value: str) -> str:
     if not value:
         return _UNTOLD[by]
-    return dict(i18n.countries()).get(value, value) if by is By.COUNTRY else value
+    names = {By.COUNTRY: dict(i18n.countries()), By.LANGUAGE: i18n.NAMES}.get(by, {})
+    return names.get(value, value)
 
 
 def _over_time(report: Report, zone: str, kind: Kind) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from app.campaigns.queries import PEOPLE_ROWS, ListedPerson, Standing
 from app.campaigns.rules import LEFT_OUT
 from app.delivery.rules import REFUSALS, Leaving, Refusal, Word
 from app.kernel.errors import BadRequest
+from app.kernel.i18n import NAMES
 from app.kernel.paging import Page, decode_cursor, encode_cursor
 from app.tracking import queries as tracking
 from app.tracking.rules.hits import Kind
@@ -102,12 +103,12 @@ BEFORE: Final[Mapping[str, Whom]] = {
     **{key: Whom(f"Left out: {words[0]}") for key, words in LEFT_OUT.items()},
 }
 """Of a campaign that has no mailing yet."""
-NARROWED: Final = ("link", "domain", "country")
+NARROWED: Final = ("link", "domain", "language", "country")
 """Words that ask which one."""
 
 
 def find(workspace_id: UUID, standing: Standing, word: str, which: str) -> Whom:
-    """Those of a word; of a link, receiver or country it is ``which`` that says which one.
+    """Those of a word; of a link, receiver, language or country it is ``which`` that says which one.
 
     Raises:
         BadRequest: no number of the report is called so.
@@ -155,6 +156,17 @@ def _of_domain(_workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None
     return Whom(f"At {which}", lists, (*_did("delivery.got"), {"field": "delivery.receiver", "op": "is", "value": which}))
 
 
+def _of_language(_workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None:
+    if which not in NAMES:
+        return None
+
+    def lists(workspace_id: UUID, number: int, cursor: str) -> Page[ListedPerson]:
+        return queries.list_of_language(workspace_id, number, which, cursor)
+
+    reads = {"field": "contacts.language", "op": "is", "value": which}
+    return Whom(f"Who read {NAMES[which]}", lists, (*_did("delivery.got"), reads))
+
+
 def _of_country(workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None:
     field = shares.country_field(workspace_id)
     if field is None or not which or len(which) > 2:
@@ -168,5 +180,5 @@ def _of_country(workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None
 
 
 _NARROWED: Final[Mapping[str, Callable[[UUID, int, str], Whom | None]]] = {
-    "link": _of_link, "domain": _of_domain, "country": _of_country,
+    "link": _of_link, "domain": _of_domain, "language": _of_language, "country": _of_country,
 }  # fmt: skip
