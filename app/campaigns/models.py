@@ -179,6 +179,58 @@ class CampaignLook(Base):
     looked_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class CampaignRehearsal(Base):
+    """A campaign's letter made for everybody before it is sent: how far that is, and what was found (``rehearsing``)."""
+
+    __tablename__ = "campaign_rehearsals"
+    __table_args__ = (Index("ix_campaign_rehearsals_open", "asked_at", postgresql_where=text("ended_at IS NULL")),)
+
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    about: Mapped[str] = mapped_column(Text)
+    """What is tried (``rehearsal.about_of``)."""
+    revision: Mapped[int] = mapped_column(Integer)
+    """The letter's."""
+    asked_by: Mapped[UUID | None] = mapped_column(Uuid)
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    gathered_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When it was written down for whom; NULL: not yet."""
+    people: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    tried: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    position: Mapped[UUID | None] = mapped_column(Uuid)
+    """The last person who was tried."""
+    found: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    """What was found so far (``rehearsal.Tally``)."""
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    fault: Mapped[str] = mapped_column(Text, server_default="")
+    """Why it ended early, in words."""
+
+
+class CampaignRehearsalPerson(Base):
+    """Somebody for whom a letter is being tried, until that has ended."""
+
+    __tablename__ = "campaign_rehearsal_people"
+    __table_args__ = (Index("ix_campaign_rehearsal_people_contact_id", "contact_id"),)
+
+    campaign_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    contact_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    permission_id: Mapped[UUID] = mapped_column(Uuid)
+
+
+class CampaignRehearsalCase(Base):
+    """One of the people of whom something was found, to look at."""
+
+    __tablename__ = "campaign_rehearsal_cases"
+    __table_args__ = (Index("ix_campaign_rehearsal_cases_contact_id", "contact_id"),)
+
+    campaign_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    place: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    """Of the finding."""
+    contact_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+
+
 class CampaignShare(Base):
     """A part of a large mailing: the people of one receiver, language, country or device, as they were counted last."""
 

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from app.accounts import queries as accounts
 from app.accounts.rules.brand import Brand
-from app.campaigns import approval, closer, holding, queries, trials
+from app.campaigns import approval, closer, holding, queries, rehearsal, trials
 from app.campaigns.models import Campaign
+from app.campaigns.rehearsal import Rehearsed
 from app.campaigns.rules import LETTER_TEST, UNDERWAY, Check, Reckoning, State, blocks
 from app.consent import queries as consent
 from app.content import queries as letters
@@ -129,6 +130,8 @@ class Look:
     needs_approval: bool
     seen: trials.Seen | None = None
     """Its variants, where it goes out in some."""
+    tried: Rehearsed | None = None
+    """What came of trying it with everybody; None: nobody has asked."""
 
 
 def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look:
@@ -142,6 +145,7 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
     translations = [Translated(one, content.written_of(one.letter, brand)) for one in others]
     languages = content.languages_of(workspace_id, letter.id) if others else ""
     seen = trials.look(campaign, reckoned)
+    tried = rehearsal.look(campaign)
     found = [
         *_check_letter(letter, written),
         *(check for one in translations for check in _check_translation(one)),
@@ -151,12 +155,13 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
         _check_test(campaign, letter, translations),
         _check_signing(workspace_id, sender),
         *(closer.checks_of(campaign.id, letter.revision, languages) if written.is_usable else []),
+        *(rehearsal.checks_of(tried) if written.is_usable else []),
         *(seen.checks if seen else []),
         *(approval.check(campaign, letter.revision, by) if needs else []),
     ]
     order = {"stop": 0, "warn": 1, "pass": 2}
     found.sort(key=lambda check: order[check.severity])
-    return Look(letter, written, translations, languages, brand, sender, reckoned, found, needs, seen)
+    return Look(letter, written, translations, languages, brand, sender, reckoned, found, needs, seen, tried)
 
 
 def _check_letter(letter: Letter, written: content.Written) -> list[Check]:

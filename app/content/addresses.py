@@ -112,6 +112,19 @@ class Addresses:
             (index, prepare(url, "text", names)) for index, url in enumerate(links) if has_tags(url)
         ]
 
+    @property
+    def templates(self) -> list[Template]:
+        """Those with merge tags."""
+        return [template for _, template in self._tagged]
+
+    def lacking(self, values: Mapping[str, Any], language: str) -> list[str]:
+        """The addresses, as their author wrote them, that lead nowhere for this reader or lack one of their values."""
+        found = self.of(values, language)
+        return [
+            self._plain[index] for index, template in self._tagged
+            if template.blanks(values, language) or not LINK.fullmatch(found[index])
+        ]  # fmt: skip
+
     def of(self, values: Mapping[str, Any], language: str) -> list[str]:
         """Each link's address for this reader, by its index; what no address may hold is percent-encoded.
 

@@ -26,7 +26,7 @@ from app.content.systemmail import Rendered
 from app.content.variables import NEWSLETTER, TRANSACTIONAL, Kind, Variable, samples
 from app.kernel.errors import BadInput
 
-__all__ = ["Draft", "Incomplete", "Links", "Prepared", "Problem", "Rendered", "Written", "declared", "prepared", "write"]
+__all__ = ["Draft", "Holes", "Incomplete", "Links", "Prepared", "Problem", "Rendered", "Tags", "Written", "declared", "prepared", "write"]
 
 Links = Callable[[int, str], str]
 """What a link leads to: takes its index and the address that it has for this reader."""
@@ -63,6 +63,8 @@ _OWN: Final = (
     Variable("nod.pixel", Kind.URL, "", "The picture that tells of an opening"),
     Variable("nod.hidden", Kind.URL, "", "The link that no person sees"),
 )
+_OURS: Final = "nod."
+_OF_READER: Final = ("contact.", "permission.")
 _PERSONAL: Final = frozenset({"links.unsubscribe", "links.preferences", "links.why"})
 """Addresses that are each reader's own."""
 _WAY_OUT: Final = "https://nod.invalid/u/way-out"
@@ -159,6 +161,22 @@ class Written:
     def is_usable(self) -> bool:
         """Whether it may become a version."""
         return bool(self.html) and not any(problem.severity == "error" for problem in self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The dotted names that decide what a letter's copies say; ``changed``: those that do not only stand there as they are."""
+
+    names: frozenset[str]
+    changed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Holes:
+    """What one copy lacks: names that stand for nothing, and addresses, as they were written, that lack a value."""
+
+    blanks: frozenset[str]
+    links: frozenset[str]
 
 
 class Subject(Protocol):
@@ -412,6 +430,22 @@ class Prepared:
             html=self._html.render(values, language),
             text=_without_gaps(self._text.render(values, language)),
         )
+
+    @property
+    def tags(self) -> Tags:
+        """What decides what its copies say."""
+        read = (self._subject, self._preheader, self._html, self._text, *self._addresses.templates)
+        return Tags(
+            frozenset(name for one in read for name in one.names if not name.startswith(_OURS)),
+            frozenset(name for one in read for name in one.changed if not name.startswith(_OURS)),
+        )
+
+    def holes(self, values: Mapping[str, Any]) -> Holes:
+        """What one reader's copy lacks."""
+        merged = {**values, "nod": self._own(values, None, None, None)}
+        read = (self._subject, self._preheader, self._html, self._text)
+        blanks = (name for one in read for name in one.blanks(merged, self._language) if name.startswith(_OF_READER))
+        return Holes(frozenset(blanks), frozenset(self._addresses.lacking(values, self._language)))
 
     def skeleton(
         self,

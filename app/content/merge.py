@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
@@ -133,12 +133,14 @@ class Piece:
         text: what stands there for everybody; None where something is merged.
         names: the dotted names that decide what it says.
         branches: of an ``if``, in their order; the first whose question is answered with yes is merged.
+        has_default: its author has said what stands there where the value is missing.
     """
 
     write: _Write
     text: str | None
     names: frozenset[str]
     branches: tuple[Branch, ...] = ()
+    has_default: bool = False
 
     def render(self, values: Mapping[str, Any], language: str) -> str:
         """As ``Template.render``, for this part; escaped for its target, blanks as they are."""
@@ -200,6 +202,10 @@ class Template:
         """Which of the needed names have no value at all; an empty text is a value."""
         return sorted(name for name in self.needed if _find(values, name.split(".")) is None)
 
+    def blanks(self, values: Mapping[str, Any], language: str = "en") -> frozenset[str]:
+        """The names that stand for nothing with these values, where this reader would see them; never one with a default."""
+        return frozenset(_blanks(self.pieces, values, language))
+
     def render(self, values: Mapping[str, Any], language: str = "en") -> str:
         """Merge values, a tree of plain dicts, lists and plain values; what is missing is empty.
 
@@ -211,6 +217,15 @@ class Template:
             piece.write(values, run)
         text = "".join(run.parts)
         return one_line(text) if self._target == "header" else text
+
+
+def _blanks(pieces: Iterable[Piece], values: Mapping[str, Any], language: str) -> Iterator[str]:
+    for piece in pieces:
+        if piece.branches:
+            taken = next(branch for branch in piece.branches if branch.holds(values, language))
+            yield from _blanks(taken.pieces, values, language)
+        elif piece.names and not piece.has_default and not piece.render(values, language).strip():
+            yield from piece.names
 
 
 def one_line(text: str) -> str:
@@ -298,7 +313,7 @@ class _Reader:
             self._names = set()
             write = self._statement(node, names, 0)
             plain = node.data if isinstance(node, nodes.TemplateData) else None
-            found.append(Piece(write, plain, frozenset(self._names)))
+            found.append(Piece(write, plain, frozenset(self._names), has_default=_has_default(node)))
         return found
 
     def _choice(self, node: nodes.If, names: Shape) -> Piece:

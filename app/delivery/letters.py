@@ -80,8 +80,10 @@ def links_in(pages: ReaderLinks, level: Level, version_id: UUID) -> dict[str, st
     }
 
 
-def draft(edition: Edition, held: Held, person: ReaderRow, ground: Ground) -> Draft:
-    """A letter to this person on this ground.
+def draft(
+    edition: Edition, held: Held, person: ReaderRow, ground: Ground, links: content.Links | None = None
+) -> Draft:
+    """A letter to this person on this ground; ``links``: how they are written in place of the mailing's.
 
     How far a person lets us see is what the ground says, read at the last moment before the letter is written. A
     withdrawal that comes later acts where signals are taken in.
@@ -102,7 +104,7 @@ def draft(edition: Edition, held: Held, person: ReaderRow, ground: Ground) -> Dr
         _write,
         version,
         values,
-        edition.links(held.n, level),
+        links or edition.links(held.n, level),
         tracking.pixel_url(held.mailing_no, held.n, level),
         tracking.hidden_url(held.mailing_no, held.n, level),
     )

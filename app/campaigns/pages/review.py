@@ -16,6 +16,7 @@ from app.campaigns import approval, closer, queries, rules, service, timing
 from app.campaigns.models import Campaign
 from app.campaigns.pages import STEPS, blueprint, standing_of, to, topics_of, zone_of
 from app.campaigns.pages.drafts import reckoned_values
+from app.campaigns.pages.tried import tried_values
 from app.campaigns.pages.variants import panel_of
 from app.campaigns.queries import Standing
 from app.campaigns.rules import DELAYS, State
@@ -137,22 +138,9 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
     actor = current_actor()
     campaign = queries.get_campaign(actor.workspace_id, standing.id)
     seen = service.look(actor.workspace_id, campaign, actor.id)
-    checks = seen.checks
     subject, preheader = content.header_lines(seen.written, content.sample_values(seen.brand, {}))
     names = [found.name for found in consent.get_interests(actor.workspace_id, standing.interests)]
     local = clock.now().astimezone(ZoneInfo(seen.brand.time_zone))
-    steps = {
-        "write": (url_for("campaigns.write", campaign_id=standing.id), "Edit"),
-        "audience": (url_for("campaigns.audience", campaign_id=standing.id), "Choose"),
-        "variants": (url_for("campaigns.vary", campaign_id=standing.id), "Change"),
-        "sender": ("/settings/sending", "Set up"),
-        "brand": ("/settings", "Set up"),
-        "test": ("#test", "Test"),
-        "approval": ("#approval", "See"),
-        "closer": ("#closer", "Try them"),
-        "domain": ("/settings/domain", "Set up"),
-        **{found.step: (_edit_url(found.one.letter, standing), "Edit") for found in seen.translations},
-    }
     return render_template(
         "campaigns/review.html",
         campaign=standing,
@@ -162,10 +150,7 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
         preheader=preheader,
         topics=topics_of(standing, names),
         sender=seen.sender,
-        checks=[(check, *steps.get(check.step, ("", ""))) for check in checks if check.severity != "pass"],
-        passed=[check.title for check in checks if check.severity == "pass"],
-        blocked=rules.blocks(checks),
-        counts={word: sum(check.severity == word for check in checks) for word in ("stop", "warn", "pass")},
+        blocked=rules.blocks(seen.checks),
         errors=errors or {},
         notice=notice,
         tested=bool(request.args.get("tested")),
@@ -181,6 +166,8 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
         may_write=actor.may("campaigns.write"),
         steps=STEPS,
         **_languages(standing, seen),
+        **checks_values(standing, seen),
+        **tried_values(standing, seen.tried),
         **_talk(campaign, seen),
         **reckoned_values(standing.id, seen.reckoned, linked=True),
     )
@@ -249,6 +236,29 @@ def _state(one: content.InLanguage, written: content.Written) -> tuple[str, str]
 def _edit_url(letter: Letter, standing: Standing) -> str:
     back = url_for("campaigns.review", campaign_id=standing.id)
     return url_for("content.edit", letter_id=letter.id, back=back)
+
+
+def checks_values(standing: Standing, seen: service.Look) -> dict[str, Any]:
+    """The checks, each with where it is put right."""
+    steps = {
+        "write": (url_for("campaigns.write", campaign_id=standing.id), "Edit"),
+        "audience": (url_for("campaigns.audience", campaign_id=standing.id), "Choose"),
+        "variants": (url_for("campaigns.vary", campaign_id=standing.id), "Change"),
+        "sender": ("/settings/sending", "Set up"),
+        "brand": ("/settings", "Set up"),
+        "test": ("#test", "Test"),
+        "approval": ("#approval", "See"),
+        "rehearsal": ("#tried", "See"),
+        "domain": ("/settings/domain", "Set up"),
+        **{found.step: (_edit_url(found.one.letter, standing), "Edit") for found in seen.translations},
+    }
+    checks = seen.checks
+    return {
+        "checks": [(check, *steps.get(check.step, ("", ""))) for check in checks if check.severity != "pass"],
+        "passed": [check.title for check in checks if check.severity == "pass"],
+        "counts": {word: sum(check.severity == word for check in checks) for word in ("stop", "warn", "pass")},
+        "is_aside": False,
+    }
 
 
 def _tomorrow(local: datetime) -> datetime:

@@ -3,7 +3,19 @@
 from app.content.colours import FONTS, HEADING_FONT, TEXT_FONT
 from app.content.data import example
 from app.content.designs import Design, list_designs
-from app.content.letters import Draft, Incomplete, Links, Problem, Rendered, Written, header_lines, samples_in
+from app.content.letters import (
+    Draft,
+    Holes,
+    Incomplete,
+    Links,
+    Problem,
+    Rendered,
+    Tags,
+    Written,
+    header_lines,
+    samples_in,
+)
+from app.content.lint import GMAIL_CLIPS_OCTETS
 from app.content.merge import one_line
 from app.content.pictures import OCTETS as PICTURE_OCTETS
 from app.content.places import archive as archive_url
@@ -46,6 +58,7 @@ from app.content.service.letters import (
 from app.content.service.pictures import add_picture
 from app.content.service.rendering import (
     data_faults,
+    holes_of,
     link_places,
     link_targets,
     links_of_draft,
@@ -55,10 +68,13 @@ from app.content.service.rendering import (
     render_public,
     render_transactional,
     skeleton,
+    tags_of,
 )
 from app.content.service.system import render_system
 from app.content.service.versions import (
     check,
+    draft_fingerprint,
+    draft_version,
     find_public_number,
     freeze_languages,
     freeze_version,
@@ -71,6 +87,7 @@ from app.content.skeleton import Blank, Parts, Skeleton
 
 __all__ = [
     "FONTS",
+    "GMAIL_CLIPS_OCTETS",
     "HEADING_FONT",
     "OWN_NAMES",
     "PICTURE_OCTETS",
@@ -79,6 +96,7 @@ __all__ = [
     "Blank",
     "Design",
     "Draft",
+    "Holes",
     "InLanguage",
     "Incomplete",
     "Links",
@@ -89,6 +107,7 @@ __all__ = [
     "Rendered",
     "Skeleton",
     "Stage",
+    "Tags",
     "Written",
     "add_picture",
     "add_translation",
@@ -102,7 +121,9 @@ __all__ = [
     "data_faults",
     "declare_data",
     "designs",
+    "draft_fingerprint",
     "draft_of",
+    "draft_version",
     "example",
     "find_public_number",
     "freeze_languages",
@@ -110,6 +131,7 @@ __all__ = [
     "get_picture",
     "header_lines",
     "hold_languages",
+    "holes_of",
     "languages_of",
     "letter_for",
     "lines_of",
@@ -142,6 +164,7 @@ __all__ = [
     "save_draft",
     "shared_values",
     "skeleton",
+    "tags_of",
     "text_of_page",
     "transactional_values",
     "web_view_url",

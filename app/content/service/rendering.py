@@ -16,11 +16,13 @@ from app.content.addresses import settled
 from app.content.data import ROOT, find_faults, tree_of
 from app.content.letters import (
     Draft,
+    Holes,
     Incomplete,
     Links,
     Prepared,
     Problem,
     Rendered,
+    Tags,
     prepared,
     samples_in,
     write,
@@ -107,6 +109,16 @@ def skeleton(
 ) -> Skeleton | None:
     """What ``render`` would write for every reader, with blanks where they differ; None: render each by itself."""
     return _prepared_of(version).skeleton(fixed, links, pixel_url, hidden_url)
+
+
+def tags_of(version: LetterVersion) -> Tags:
+    """What decides what the copies of a letter say: readers who are equal in these get equal copies."""
+    return _prepared_of(version).tags
+
+
+def holes_of(version: LetterVersion, values: Mapping[str, Any]) -> Holes:
+    """What the copy with these values lacks; it could be sent all the same."""
+    return _prepared_of(version).holes(values)
 
 
 def render_public(version: LetterVersion, values: Mapping[str, Any]) -> Rendered:

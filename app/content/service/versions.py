@@ -128,20 +128,46 @@ def _fingerprint(draft: Draft, translations: Mapping[str, str] | None) -> str:
 def _new_version(
     letter: Letter, draft: Draft, last: LetterVersion | None, translations: dict[str, str] | None, by: UUID | None
 ) -> LetterVersion:
+    version = _made(letter, draft, uuid7(), last.number + 1 if last else 1, by, translations)
+    session().add(version)
+    session().flush()
+    return version
+
+
+def draft_version(letter: Letter, *, subject: str = "") -> LetterVersion:
+    """The draft as the version that freezing it now would give, kept nowhere; equal drafts have the same id.
+
+    Args:
+        letter: which one.
+        subject: in place of the draft's.
+
+    Raises:
+        NotReady: as ``freeze_version``.
+    """
+    draft = _with(draft_of(letter), subject)
+    return _made(letter, draft, UUID(draft.fingerprint[:32]), 0, None)
+
+
+def draft_fingerprint(letter: Letter, *, subject: str = "") -> str:
+    """Equal for drafts that give the same version; found without compiling."""
+    return _with(draft_of(letter), subject).fingerprint
+
+
+def _made(
+    letter: Letter, draft: Draft, version_id: UUID, number: int, by: UUID | None,
+    translations: dict[str, str] | None = None,
+) -> LetterVersion:  # fmt: skip
     written = write(draft)
     if not written.is_usable:
         problems = [problem for problem in written.problems if problem.severity == "error"]
         raise NotReady(problems, letter.language if letter.translation_of else "")
-    version = LetterVersion(
-        id=uuid7(), workspace_id=letter.workspace_id, letter_id=letter.id, number=last.number + 1 if last else 1,
+    return LetterVersion(
+        id=version_id, workspace_id=letter.workspace_id, letter_id=letter.id, number=number,
         language=letter.language, subject=written.subject, preheader=written.preheader, source=letter.source, blocks=letter.blocks,
         own_text=letter.own_text, html=written.html, text=written.text, links=list(written.links),
         needs=dict(written.needs), translations=translations,
         fingerprint=_fingerprint(draft, translations), created_at=clock.now(), created_by=by,
     )  # fmt: skip
-    session().add(version)
-    session().flush()
-    return version
 
 
 def publish(workspace_id: UUID, version_id: UUID, topic: str = "") -> int:

@@ -29,6 +29,7 @@ from app.delivery.service.mailings import (
     send_unknown,
 )
 from app.delivery.service.pacing import clear_rate, own_route, reopen, set_connections, set_pace, set_rate
+from app.delivery.service.rehearsal import USUAL_ADDRESS, USUAL_NAME, Copy, Rehearsal, envelope_fault
 from app.delivery.service.senders import set_sender, set_transport, try_transport, unset_transport
 from app.delivery.service.specimen import specimen
 from app.delivery.service.system import Wish, follow_reach, forget_person, resend, send_system, send_system_to
@@ -37,10 +38,14 @@ from app.delivery.transports.settings import Security
 __all__ = [
     "BOUNCES",
     "SCHEDULE",
+    "USUAL_ADDRESS",
+    "USUAL_NAME",
+    "Copy",
     "Prepared",
     "ReaderLinks",
     "ReaderTokens",
     "Record",
+    "Rehearsal",
     "Security",
     "Sender",
     "Skip",
@@ -52,6 +57,7 @@ __all__ = [
     "check_domain",
     "clear_rate",
     "dmarc_record",
+    "envelope_fault",
     "follow_reach",
     "forget_person",
     "launch",

@@ -83,9 +83,18 @@ def links_for(mailing_no: int, n: int, level: Level) -> Callable[[int, str], str
     Raises:
         NotFound: the mailing was not registered.
     """
+    known = () if level in {Level.NONE, Level.DATE} else links.get(mailing_no).links
+    return _links_to(known, mailing_no, n, level)
+
+
+def links_before(targets: Sequence[str], level: Level) -> Callable[[int, str], str]:
+    """As ``links_for`` of a mailing with these targets that is not there yet: as long, and of no message."""
+    return _links_to(targets, 1, NOBODY, level)
+
+
+def _links_to(known: Sequence[str], mailing_no: int, n: int, level: Level) -> Callable[[int, str], str]:
     if level in {Level.NONE, Level.DATE}:
         return lambda _index, url: url
-    known = links.get(mailing_no).links
     token = _token(mailing_no, n, level)
 
     def write(index: int, url: str) -> str:
