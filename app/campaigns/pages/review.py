@@ -12,7 +12,7 @@ from flask import make_response, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.accounts import queries as accounts
-from app.campaigns import approval, closer, queries, rules, service, timing
+from app.campaigns import approval, closer, measuring, queries, rules, service, timing
 from app.campaigns.models import Campaign
 from app.campaigns.pages import STEPS, blueprint, standing_of, to, topics_of, zone_of
 from app.campaigns.pages.drafts import reckoned_values
@@ -26,6 +26,7 @@ from app.consent import queries as consent
 from app.content import service as content
 from app.delivery import queries as outbox
 from app.kernel import clock, languages, shared
+from app.kernel.charts import share_bar
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
@@ -168,6 +169,7 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
         **_languages(standing, seen),
         **checks_values(standing, seen),
         **tried_values(standing, seen.tried),
+        **_measured_values(standing),
         **_talk(campaign, seen),
         **reckoned_values(standing.id, seen.reckoned, linked=True),
     )
@@ -258,6 +260,23 @@ def checks_values(standing: Standing, seen: service.Look) -> dict[str, Any]:
         "passed": [check.title for check in checks if check.severity == "pass"],
         "counts": {word: sum(check.severity == word for check in checks) for word in ("stop", "warn", "pass")},
         "is_aside": False,
+    }
+
+
+def _measured_values(standing: Standing) -> dict[str, Any]:
+    """How far the audience lets itself be seen, as a bar with words; and where the rules behind it are set."""
+    actor = current_actor()
+    found = measuring.measure(actor.workspace_id, standing.interests, standing.segment_id)
+    if found is None or not found.total:
+        return {"measured": None}
+    parts = [(*measuring.WORDS[level], found.counts[level]) for level in measuring.WORDS]
+    return {
+        "measured": found,
+        "measured_parts": parts,
+        "measured_legend": [(f"{words}: {number:,}", tone, "") for words, _, tone, number in parts],
+        "measured_sentence": ", ".join(f"{words}: {number:,}" for words, _, _, number in parts),
+        "measured_bar": share_bar([(float(number), tone) for _, _, tone, number in parts]),
+        "measured_url": "/settings/permission" if actor.may("settings.read") else "",
     }
 
 
