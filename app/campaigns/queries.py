@@ -19,7 +19,7 @@ from app.delivery.queries import Counted, Recipient
 from app.delivery.rules import Leaving, MessageState, Refusal, Word
 from app.delivery.rules.hours import PLAIN, Timing, timing_of
 from app.kernel import clock
-from app.kernel.db import session
+from app.kernel.db import array_of, session
 from app.kernel.errors import Conflict, NotFound, Unavailable
 from app.kernel.paging import Page, decode_cursor, encode_cursor, read_position, turn
 from app.kernel.shared import Shared
@@ -331,24 +331,25 @@ class ListedPerson:
 
 
 def list_left_out(
-    workspace_id: UUID, interests: Sequence[UUID], reason: str, cursor: str = "", segment_id: UUID | None = None
+    workspace_id: UUID, interests: Sequence[UUID], reason: str, cursor: str = "", segment_id: UUID | None = None,
+    limit: int = PEOPLE_ROWS,
 ) -> Page[ListedPerson]:
     """People whom a campaign about these interests would leave out for this reason (or "reached")."""
     values = {
         "workspace_id": workspace_id, "interests": list(interests), "now": clock.now(), "reason": reason,
-        "after": decode_cursor(cursor, UUID)[0] if cursor else UUID(int=0), "limit": PEOPLE_ROWS + 1,
+        "after": decode_cursor(cursor, UUID)[0] if cursor else UUID(int=0), "limit": limit + 1,
     }  # fmt: skip
     ids = [row[0] for row in _execute(_LEFT_OUT, workspace_id, segment_id, values)]
     note = LEFT_OUT[reason][0] if reason in LEFT_OUT else "gets it"
-    people = name_people(workspace_id, ids[:PEOPLE_ROWS])
-    rows = [ListedPerson(one, *people.get(one, ("", "")), note, None) for one in ids[:PEOPLE_ROWS]]
-    return Page(rows, encode_cursor(rows[-1].contact_id) if len(ids) > PEOPLE_ROWS else None)
+    people = name_people(workspace_id, ids[:limit])
+    rows = [ListedPerson(one, *people.get(one, ("", "")), note, None) for one in ids[:limit]]
+    return Page(rows, encode_cursor(rows[-1].contact_id) if len(ids) > limit else None)
 
 
 _PEOPLE = text(
     "SELECT c.id, trim(c.first_name || ' ' || c.last_name), coalesce(a.address, '') FROM contacts c"
     " LEFT JOIN addresses a ON a.workspace_id = c.workspace_id AND a.contact_id = c.id AND a.channel = 'email'"
-    " WHERE c.workspace_id = :workspace_id AND c.id = ANY(:ids)"
+    " WHERE c.workspace_id = :workspace_id AND c.id = ANY(CAST(CAST(:ids AS text) AS uuid[]))"
 )
 
 
@@ -356,23 +357,29 @@ def name_people(workspace_id: UUID, ids: Collection[UUID]) -> dict[UUID, tuple[s
     """(name, address) of these people; those who were erased have none."""
     if not ids:
         return {}
-    rows = session().execute(_PEOPLE, {"workspace_id": workspace_id, "ids": list(ids)})
+    rows = session().execute(_PEOPLE, {"workspace_id": workspace_id, "ids": array_of(ids)})
     return {contact_id: (name or "", address) for contact_id, name, address in rows}
 
 
-def list_messages(workspace_id: UUID, mailing_no: int, word: Word, cursor: str = "") -> Page[ListedPerson]:
+def list_messages(
+    workspace_id: UUID, mailing_no: int, word: Word, cursor: str = "", limit: int = PEOPLE_ROWS
+) -> Page[ListedPerson]:
     """People of a mailing whose message stands under this word, in the order of the mailing."""
-    return _recipients(outbox.list_people(workspace_id, mailing_no, word, cursor))
+    return _recipients(outbox.list_people(workspace_id, mailing_no, word, cursor, limit))
 
 
-def list_refused(workspace_id: UUID, mailing_no: int, refusal: Refusal, cursor: str = "") -> Page[ListedPerson]:
+def list_refused(
+    workspace_id: UUID, mailing_no: int, refusal: Refusal, cursor: str = "", limit: int = PEOPLE_ROWS
+) -> Page[ListedPerson]:
     """People whom a mailing did not reach for a reason of this class, in the order of the mailing."""
-    return _recipients(outbox.list_refused(workspace_id, mailing_no, refusal, cursor))
+    return _recipients(outbox.list_refused(workspace_id, mailing_no, refusal, cursor, limit))
 
 
-def list_of_domain(workspace_id: UUID, mailing_no: int, domain: str, cursor: str = "") -> Page[ListedPerson]:
+def list_of_domain(
+    workspace_id: UUID, mailing_no: int, domain: str, cursor: str = "", limit: int = PEOPLE_ROWS
+) -> Page[ListedPerson]:
     """People of a mailing at one receiver, in the order of the mailing."""
-    return _recipients(outbox.list_of_domain(workspace_id, mailing_no, domain, cursor))
+    return _recipients(outbox.list_of_domain(workspace_id, mailing_no, domain, cursor, limit))
 
 
 _OF_PROFILE = (
@@ -384,28 +391,32 @@ _OF_COUNTRY = text(_OF_PROFILE.format(which="upper(c.fields ->> :field)"))
 _OF_LANGUAGE = text(_OF_PROFILE.format(which="c.language"))
 
 
-def list_of_country(workspace_id: UUID, mailing_no: int, field: str, country: str, cursor: str = "") -> Page[ListedPerson]:
+def list_of_country(
+    workspace_id: UUID, mailing_no: int, field: str, country: str, cursor: str = "", limit: int = PEOPLE_ROWS
+) -> Page[ListedPerson]:
     """People of a mailing whose own field says this country."""
-    return _of_profile(_OF_COUNTRY, workspace_id, mailing_no, country, cursor, field=field)
+    return _of_profile(_OF_COUNTRY, workspace_id, mailing_no, country, cursor, limit, field=field)
 
 
-def list_of_language(workspace_id: UUID, mailing_no: int, language: str, cursor: str = "") -> Page[ListedPerson]:
+def list_of_language(
+    workspace_id: UUID, mailing_no: int, language: str, cursor: str = "", limit: int = PEOPLE_ROWS
+) -> Page[ListedPerson]:
     """People of a mailing who read this language."""
-    return _of_profile(_OF_LANGUAGE, workspace_id, mailing_no, language, cursor)
+    return _of_profile(_OF_LANGUAGE, workspace_id, mailing_no, language, cursor, limit)
 
 
 def _of_profile(
-    statement: TextClause, workspace_id: UUID, mailing_no: int, value: str, cursor: str, **more: str
+    statement: TextClause, workspace_id: UUID, mailing_no: int, value: str, cursor: str, limit: int, **more: str
 ) -> Page[ListedPerson]:
     values = {
         "workspace_id": workspace_id, "no": mailing_no, "value": value, **more,
-        "after": decode_cursor(cursor, int)[0] if cursor else 0, "limit": PEOPLE_ROWS + 1,
+        "after": decode_cursor(cursor, int)[0] if cursor else 0, "limit": limit + 1,
     }  # fmt: skip
     found = session().execute(statement, values).all()
-    shown = found[:PEOPLE_ROWS]
+    shown = found[:limit]
     names = name_people(workspace_id, [row.contact_id for row in shown])
     rows = [ListedPerson(row.contact_id, *names.get(row.contact_id, ("", "")), value, row.done_at) for row in shown]
-    return Page(rows, encode_cursor(shown[-1].n) if len(found) > PEOPLE_ROWS else None)
+    return Page(rows, encode_cursor(shown[-1].n) if len(found) > limit else None)
 
 
 def _recipients(page: Page[Recipient]) -> Page[ListedPerson]:
@@ -424,9 +435,11 @@ def _recipients(page: Page[Recipient]) -> Page[ListedPerson]:
     return Page(rows, page.next_cursor)
 
 
-def list_leavings(workspace_id: UUID, mailing_no: int, kind: Leaving, cursor: str = "") -> Page[ListedPerson]:
+def list_leavings(
+    workspace_id: UUID, mailing_no: int, kind: Leaving, cursor: str = "", limit: int = PEOPLE_ROWS
+) -> Page[ListedPerson]:
     """People who left within a week after a mailing, or who complained."""
-    page = outbox.list_leavings(workspace_id, mailing_no, kind, cursor)
+    page = outbox.list_leavings(workspace_id, mailing_no, kind, cursor, limit)
     note = "left within a week" if kind is Leaving.LEFT else "complained"
     rows = [ListedPerson(one.contact_id, one.name, one.address, note, one.at) for one in page.rows]
     return Page(rows, page.next_cursor)

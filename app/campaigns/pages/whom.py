@@ -19,8 +19,8 @@ from app.tracking import queries as tracking
 from app.tracking.rules.hits import Kind
 from app.tracking.rules.verdicts import Verdict
 
-Lists = Callable[[UUID, int, str], Page[ListedPerson]]
-"""Of a workspace, mailing and cursor."""
+Lists = Callable[[UUID, int, str, int], Page[ListedPerson]]
+"""Of a workspace, mailing and cursor, so many at most."""
 Rule = dict[str, str]
 
 
@@ -40,13 +40,14 @@ class Whom:
 
 
 def _readers(
-    workspace_id: UUID, mailing_no: int, cursor: str, *, kind: Kind | None, verdict: Verdict = Verdict.HUMAN, link: int | None = None
+    workspace_id: UUID, mailing_no: int, cursor: str, limit: int, *, kind: Kind | None, verdict: Verdict = Verdict.HUMAN,
+    link: int | None = None,
 ) -> Page[ListedPerson]:
     after = decode_cursor(cursor, int)[0] if cursor else 0
     found = tracking.list_readers(
-        workspace_id, mailing_no, kind, verdict=verdict, link=link, after_n=after, limit=PEOPLE_ROWS + 1
+        workspace_id, mailing_no, kind, verdict=verdict, link=link, after_n=after, limit=limit + 1
     )
-    shown = found[:PEOPLE_ROWS]
+    shown = found[:limit]
     names = queries.name_people(workspace_id, [one.contact_id for one in shown])
     rows = [
         ListedPerson(
@@ -57,19 +58,19 @@ def _readers(
         )
         for one in shown
     ]
-    return Page(rows, encode_cursor(shown[-1].n) if len(found) > PEOPLE_ROWS else None)
+    return Page(rows, encode_cursor(shown[-1].n) if len(found) > limit else None)
 
 
 def _of_word(word: Word) -> Lists:
-    return lambda workspace_id, number, cursor: queries.list_messages(workspace_id, number, word, cursor)
+    return lambda workspace_id, number, cursor, limit: queries.list_messages(workspace_id, number, word, cursor, limit)
 
 
 def _refused(refusal: Refusal) -> Lists:
-    return lambda workspace_id, number, cursor: queries.list_refused(workspace_id, number, refusal, cursor)
+    return lambda workspace_id, number, cursor, limit: queries.list_refused(workspace_id, number, refusal, cursor, limit)
 
 
 def _left(kind: Leaving) -> Lists:
-    return lambda workspace_id, number, cursor: queries.list_leavings(workspace_id, number, kind, cursor)
+    return lambda workspace_id, number, cursor, limit: queries.list_leavings(workspace_id, number, kind, cursor, limit)
 
 
 def _did(field: str) -> tuple[Rule, ...]:
@@ -122,12 +123,14 @@ def find(workspace_id: UUID, standing: Standing, word: str, which: str) -> Whom:
     return found
 
 
-def page(workspace_id: UUID, standing: Standing, word: str, whom: Whom, cursor: str) -> Page[ListedPerson]:
+def page(
+    workspace_id: UUID, standing: Standing, word: str, whom: Whom, cursor: str, limit: int = PEOPLE_ROWS
+) -> Page[ListedPerson]:
     """A page of them."""
     if whom.lists is None:
-        return queries.list_left_out(workspace_id, standing.interests, word, cursor, standing.segment_id)
+        return queries.list_left_out(workspace_id, standing.interests, word, cursor, standing.segment_id, limit)
     assert standing.mailing_no is not None
-    return whom.lists(workspace_id, standing.mailing_no, cursor)
+    return whom.lists(workspace_id, standing.mailing_no, cursor, limit)
 
 
 def segment_of(standing: Standing, whom: Whom) -> dict[str, Any]:
@@ -150,8 +153,8 @@ def _of_domain(_workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None
     if not which or len(which) > 253:
         return None
 
-    def lists(workspace_id: UUID, number: int, cursor: str) -> Page[ListedPerson]:
-        return queries.list_of_domain(workspace_id, number, which, cursor)
+    def lists(workspace_id: UUID, number: int, cursor: str, limit: int) -> Page[ListedPerson]:
+        return queries.list_of_domain(workspace_id, number, which, cursor, limit)
 
     return Whom(f"At {which}", lists, (*_did("delivery.got"), {"field": "delivery.receiver", "op": "is", "value": which}))
 
@@ -160,8 +163,8 @@ def _of_language(_workspace_id: UUID, _mailing_no: int, which: str) -> Whom | No
     if which not in NAMES:
         return None
 
-    def lists(workspace_id: UUID, number: int, cursor: str) -> Page[ListedPerson]:
-        return queries.list_of_language(workspace_id, number, which, cursor)
+    def lists(workspace_id: UUID, number: int, cursor: str, limit: int) -> Page[ListedPerson]:
+        return queries.list_of_language(workspace_id, number, which, cursor, limit)
 
     reads = {"field": "contacts.language", "op": "is", "value": which}
     return Whom(f"Who read {NAMES[which]}", lists, (*_did("delivery.got"), reads))
@@ -172,8 +175,8 @@ def _of_country(workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None
     if field is None or not which or len(which) > 2:
         return None
 
-    def lists(workspace_id: UUID, number: int, cursor: str) -> Page[ListedPerson]:
-        return queries.list_of_country(workspace_id, number, field, which, cursor)
+    def lists(workspace_id: UUID, number: int, cursor: str, limit: int) -> Page[ListedPerson]:
+        return queries.list_of_country(workspace_id, number, field, which, cursor, limit)
 
     of_country = {"field": f"contacts.field.{field}", "op": "is", "value": which}
     return Whom(f"In {which}", lists, (*_did("delivery.got"), of_country))
