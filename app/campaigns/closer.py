@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Final
@@ -34,21 +34,22 @@ _ANSWER_LATER: Final = frozenset({401, 403, 405, 406, 429})
 """What servers say to programs where people get a page."""
 
 
-def look_at_links(addresses: Iterable[str], ask: Callable[[str], int] | None = None) -> list[dict[str, str]]:
-    """What each link answers: ``{"url", "severity", "says"}``, without those that are fine.
+def look_at_links(addresses: Mapping[str, str], ask: Callable[[str], int] | None = None) -> list[dict[str, str]]:
+    """What each link answers: ``{"url", "severity", "says", "of"}``, without those that are fine.
 
     ``severity`` is broken, or untried: those that lead elsewhere for each reader, that we do not ask, or that are too many.
 
     Args:
-        addresses: of the letter, with merge tags where they lead elsewhere for each reader.
+        addresses: of the letter, with merge tags where they lead elsewhere for each reader; each with the variants that
+            have it, or nothing where it goes out as one (``of``).
         ask: gives the status of an address; for tests.
     """
-    urls = list(dict.fromkeys(addresses))
+    urls = list(addresses)
     asked = [url for url in urls if "{" not in url][:MOST_LINKS]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip(asked, pool.map(lambda url: _answer(url, ask or _status), asked), strict=True))
     found = [(url, answers.get(url, _UNTRIED)) for url in urls]
-    return [{"url": url, "severity": told[0], "says": told[1]} for url, told in found if told]
+    return [{"url": url, "severity": told[0], "says": told[1], "of": addresses[url]} for url, told in found if told]
 
 
 def _status(url: str) -> int:
@@ -89,22 +90,26 @@ def look_for_spam(mail: bytes) -> dict[str, Any] | None:
 
 
 def keep(
-    campaign: Campaign, revision: int, links: Sequence[dict[str, str]], spam: dict[str, Any] | None, languages: str = ""
+    campaign: Campaign, revision: int, links: Sequence[dict[str, str]], spam: dict[str, Any] | None, languages: str = "",
+    variants: str = "",
 ) -> None:
-    """Keep what was found, in place of what was found before; ``languages``: the signature of the translations."""
-    values = {"revision": revision, "languages": languages, "links": list(links), "spam": spam, "looked_at": clock.now()}
+    """Keep what was found, in place of what was found before; ``languages``, ``variants``: their signatures, where it has some."""
+    values = {
+        "revision": revision, "languages": languages, "variants": variants, "links": list(links), "spam": spam,
+        "looked_at": clock.now(),
+    }  # fmt: skip
     new = insert(CampaignLook).values(campaign_id=campaign.id, workspace_id=campaign.workspace_id, **values)
     session().execute(new.on_conflict_do_update(index_elements=["campaign_id"], set_=values))
 
 
-def checks_of(campaign_id: UUID, revision: int, languages: str = "") -> list[Check]:
-    """What the last closer look means for this revision of the letter and its translations."""
+def checks_of(campaign_id: UUID, revision: int, languages: str = "", variants: str = "") -> list[Check]:
+    """What the last closer look means for this revision of the letter, its translations and its variants."""
     found = session().get(CampaignLook, campaign_id, populate_existing=True)
-    is_of_this = found is not None and (found.revision, found.languages) == (revision, languages)
+    is_of_this = found is not None and (found.revision, found.languages, found.variants) == (revision, languages, variants)
     if found is None or not is_of_this or found.looked_at < clock.now() - COUNTS_FOR:
         return [Check("warn", "Links not tried yet", "Let Nod follow each of them once.", "closer")]
     broken = [one for one in found.links if one["severity"] == "broken"]
-    checks = [Check("warn", f"A link is broken: {one['url'][:120]}", one["says"], "write") for one in broken]
+    checks = [_broken(one) for one in broken]
     untried = len(found.links) - len(broken)
     if not broken:
         left = f"; {untried} could not be tried" if untried else ""
@@ -112,6 +117,12 @@ def checks_of(campaign_id: UUID, revision: int, languages: str = "") -> list[Che
     if found.spam is not None:
         checks.append(_spam_check(found.spam))
     return checks
+
+
+def _broken(link: dict[str, str]) -> Check:
+    of = link.get("of", "")
+    where = f" in {of}" if of else ""
+    return Check("warn", f"A link is broken{where}: {link['url'][:120]}", link["says"], "variants" if of else "write")
 
 
 def _spam_check(spam: dict[str, Any]) -> Check:

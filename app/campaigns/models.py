@@ -174,6 +174,8 @@ class CampaignLook(Base):
     """The letter's, as it was looked at."""
     languages: Mapped[str] = mapped_column(Text, server_default="")
     """The signature of its translations then (``content.languages_of``)."""
+    variants: Mapped[str] = mapped_column(Text, server_default="")
+    """The signature of its variants then; empty: it had none."""
     links: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
     spam: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     looked_at: Mapped[datetime] = mapped_column(Instant)

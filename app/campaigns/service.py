@@ -43,7 +43,7 @@ def create(workspace_id: UUID, name: str, design: str, *, by: UUID | None = None
 
 
 def copy(workspace_id: UUID, campaign_id: UUID, *, by: UUID | None = None) -> Campaign:
-    """A draft with the same letter and audience.
+    """A draft with the same letter, audience and variants.
 
     Raises:
         NotFound: no campaign of this workspace.
@@ -52,6 +52,7 @@ def copy(workspace_id: UUID, campaign_id: UUID, *, by: UUID | None = None) -> Ca
     letter = content.copy_letter(workspace_id, other.letter_id, other.name, by=by)
     made = _add(workspace_id, letter.name, letter.id, list(other.interests), by)
     made.segment_id = other.segment_id
+    trials.copy(other, made, by=by)
     return made
 
 
@@ -154,7 +155,7 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
         _check_brand(brand),
         _check_test(campaign, letter, translations),
         _check_signing(workspace_id, sender),
-        *(closer.checks_of(campaign.id, letter.revision, languages) if written.is_usable else []),
+        *(_check_links(campaign, letter, languages, seen) if written.is_usable else []),
         *(rehearsal.checks_of(tried) if written.is_usable else []),
         *(seen.checks if seen else []),
         *(approval.check(campaign, letter.revision, by) if needs else []),
@@ -162,6 +163,10 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
     order = {"stop": 0, "warn": 1, "pass": 2}
     found.sort(key=lambda check: order[check.severity])
     return Look(letter, written, translations, languages, brand, sender, reckoned, found, needs, seen, tried)
+
+
+def _check_links(campaign: Campaign, letter: Letter, languages: str, seen: trials.Seen | None) -> list[Check]:
+    return closer.checks_of(campaign.id, letter.revision, languages, seen.signature if seen else "")
 
 
 def _check_letter(letter: Letter, written: content.Written) -> list[Check]:

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from app.accounts import queries as accounts
 from app.accounts.rules.brand import Brand
-from app.campaigns import queries
+from app.campaigns import queries, variants
+from app.campaigns.variants import Trial
 from app.content import queries as letters
 from app.content import service as content
 from app.delivery import queries as outbox
@@ -27,14 +28,24 @@ class Specimen:
     brand: Brand
     sender: Sender | None
     base: str
+    drafts: tuple[tuple[str, content.Draft], ...]
+    """Each letter that it sends, with the variants that send it, in words; empty words: it goes out as one."""
     translations: tuple[content.Draft, ...] = ()
     languages: str = ""
     """The signature of its translations."""
+    signature: str = ""
+    """Of its variants."""
 
-    def links(self) -> list[str]:
-        """Where its links lead for everybody, in all languages; those that are each reader's own keep their merge tags."""
-        drafts = (self.draft, *self.translations)
-        return list(dict.fromkeys(link for draft in drafts for link in content.links_of_draft(draft, self.brand)))
+    def links(self) -> dict[str, str]:
+        """Where its links lead for everybody, in all languages, each with the variants that have it.
+
+        Those that are each reader's own keep their merge tags.
+        """
+        found: dict[str, list[str]] = {}
+        for labels, draft in (*self.drafts, *(("", draft) for draft in self.translations)):
+            for url in content.links_of_draft(draft, self.brand):
+                found.setdefault(url, []).extend([labels] if labels else [])
+        return {url: ", ".join(dict.fromkeys(labels)) for url, labels in found.items()}
 
     def mails(self) -> list[bytes]:
         """The bytes of its mail in each language, the main one first.
@@ -69,12 +80,25 @@ def specimen_of(workspace_id: UUID, campaign_id: UUID) -> Specimen:
         NotFound: no campaign of this workspace.
     """
     letter = letters.get_letter(workspace_id, queries.get_campaign(workspace_id, campaign_id).letter_id)
+    draft, trial = content.draft_of(letter), variants.find_trial(workspace_id, campaign_id)
     return Specimen(
-        content.draft_of(letter),
+        draft,
         letter.revision,
         accounts.brand(workspace_id),
         outbox.sender_of(workspace_id),
         content.base_url(),
+        (("", draft),) if trial is None else _drafts_of(trial),
         tuple(content.draft_of(one) for one in content.list_translations(workspace_id, letter.id)),
         content.languages_of(workspace_id, letter.id),
+        variants.signature(trial) if trial is not None else "",
+    )
+
+
+def _drafts_of(trial: Trial) -> tuple[tuple[str, content.Draft], ...]:
+    labels: dict[UUID, list[str]] = {}
+    for one in trial.variants:
+        labels.setdefault(one.letter_id, []).append(one.label)
+    return tuple(
+        (", ".join(names), content.draft_of(letters.get_letter(trial.row.workspace_id, letter_id)))
+        for letter_id, names in labels.items()
     )

@@ -84,6 +84,42 @@ def keep(
     session().flush()
 
 
+def copy(campaign: Campaign, to: Campaign, *, by: UUID | None = None) -> None:
+    """Give a draft the variants of another campaign of its workspace, with copies of their letters; times that are over stay behind.
+
+    Args:
+        campaign: whose variants; where it has none, nothing happens.
+        to: a new draft with a copy of that campaign's letter.
+        by: who says so.
+    """
+    trial = variants.find_trial(campaign.workspace_id, campaign.id)
+    if trial is None:
+        return
+    row = trial.row
+    made = CampaignTrial(
+        campaign_id=to.id, workspace_id=to.workspace_id, sample=row.sample, wait_hours=row.wait_hours, holdout=row.holdout
+    )
+    session().add(made)
+    session().flush()
+    for one in trial.variants:
+        is_to_come = one.row.send_at is not None and one.row.send_at > clock.now()
+        letter_id = _copied(to, one.label, one.letter_id, by) if one.has_own_letter else None
+        session().add(
+            CampaignVariant(
+                campaign_id=to.id, place=one.row.place, workspace_id=to.workspace_id, subject=one.row.subject,
+                sender_name=one.row.sender_name, letter_id=letter_id, send_at=one.row.send_at if is_to_come else None,
+                share=one.row.share,
+            )
+        )  # fmt: skip
+    session().flush()
+
+
+def _copied(campaign: Campaign, label: str, letter_id: UUID, by: UUID | None) -> UUID:
+    """A copy of a letter for a variant of this campaign."""
+    name = f"{campaign.name[: MAX_NAME - 3]}: {label}"
+    return content.copy_letter(campaign.workspace_id, letter_id, name, by=by).id
+
+
 def _within(numbers: dict[str, tuple[int, int, int]]) -> None:
     faults = {
         name: f"Choose a number from {least} to {most}."
@@ -104,8 +140,7 @@ def _put(campaign: Campaign, place: int, wanted: Wanted, by: UUID | None) -> Non
         return
     row.subject, row.sender_name = wanted.subject, wanted.sender_name
     if wanted.has_own_letter and row.letter_id is None:
-        name = f"{campaign.name[: MAX_NAME - 3]}: {LABELS[place]}"
-        row.letter_id = content.copy_letter(campaign.workspace_id, campaign.letter_id, name, by=by).id
+        row.letter_id = _copied(campaign, LABELS[place], campaign.letter_id, by)
     elif row.letter_id is not None and not wanted.has_own_letter:
         content.archive_letter(campaign.workspace_id, row.letter_id)
         row.letter_id = None

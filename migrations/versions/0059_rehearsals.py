@@ -1,4 +1,7 @@
-"""A campaign's letter is made for everybody before it is sent: how far that is, for whom, and what was found."""
+"""A campaign's letter is made for everybody before it is sent: how far that is, for whom, and what was found.
+
+And a closer look at links knows of which variants it was.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -48,9 +51,11 @@ def upgrade() -> None:
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
     )
     op.create_index("ix_campaign_rehearsal_cases_contact_id", "campaign_rehearsal_cases", ["contact_id"])
+    op.add_column("campaign_looks", sa.Column("variants", sa.Text(), server_default="", nullable=False))
 
 
 def downgrade() -> None:
+    op.drop_column("campaign_looks", "variants")
     op.drop_table("campaign_rehearsal_cases")
     op.drop_table("campaign_rehearsal_people")
     op.drop_table("campaign_rehearsals")

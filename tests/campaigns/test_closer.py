@@ -9,10 +9,13 @@ from email import policy
 
 import pytest
 
-from app.campaigns import closer, queries
+from app.campaigns import closer, queries, trials, variants
+from app.campaigns.trials import Wanted
+from app.content import service as content
 from app.kernel import clock, outgoing
 from app.kernel.db import transaction
 from tests.campaigns.conftest import draft
+from tests.support.letters import source
 
 LINKS = '<mj-text><a href="https://shop.test/a">One</a> <a href="https://shop.test/b">Two</a> <a href="https://shop.test/{{ contact.email }}">Own</a></mj-text>'
 
@@ -32,7 +35,7 @@ def test_each_link_is_tried_once_and_what_does_not_answer_is_told():
 
     urls = ["https://a.test/", "https://a.test/", "https://gone.test/", "https://inside.test/", "https://away.test/",
             "https://shy.test/", "https://broken.test/", "https://own.test/{{ contact.email }}"]  # fmt: skip
-    found = closer.look_at_links(urls, ask)
+    found = closer.look_at_links(dict.fromkeys(urls, ""), ask)
     assert sorted(asked) == sorted(set(urls[:-1]))
     assert [(one["url"], one["severity"]) for one in found] == [
         ("https://gone.test/", "broken"),
@@ -42,7 +45,7 @@ def test_each_link_is_tried_once_and_what_does_not_answer_is_told():
         ("https://own.test/{{ contact.email }}", "untried"),
     ]
     many = [f"https://a.test/?{n}" for n in range(closer.MOST_LINKS + 2)]
-    assert [one["severity"] for one in closer.look_at_links(many, lambda _url: 200)] == ["untried", "untried"]
+    assert [one["severity"] for one in closer.look_at_links(dict.fromkeys(many, ""), lambda _url: 200)] == ["untried", "untried"]
 
 
 def test_what_was_found_is_of_this_letter_and_for_a_day(made, clocks):
@@ -131,3 +134,41 @@ def test_the_review_tries_the_links_when_somebody_presses(staff, where, readers,
     page = staff.get(path).text
     assert "A link is broken: https://shop.test/b" in page
     assert "The page is not there (404)." in page
+
+
+def test_links_of_variants_are_tried_too_and_a_broken_one_says_in_which_it_is(staff, where, readers, monkeypatch):
+    made = draft(where, inner=LINKS)
+    path = f"{made.path}/review"
+    with transaction():
+        trials.keep(
+            where.id, made.campaign.id, sample=100, wait_hours=4, holdout=0, by=where.owner_id,
+            wanted=[Wanted(), Wanted(subject="Other words"), Wanted(has_own_letter=True)],
+        )  # fmt: skip
+        own = variants.find_trial(where.id, made.campaign.id).variants[2].letter_id
+    other = '<mj-text><a href="https://shop.test/a">One</a> <a href="https://shop.test/c">Three</a></mj-text>'
+    with transaction():
+        content.save_draft(where.id, own, "Three new coffees", "Plum", source(other))
+    asked = []
+
+    def look(url, *, seconds):
+        asked.append(url)
+        return 200 if url.endswith("a") else 404
+
+    monkeypatch.setattr(outgoing, "look", look)
+    staff.post(f"{made.path}/closer", page=path)
+    assert sorted(asked) == ["https://shop.test/a", "https://shop.test/b", "https://shop.test/c"]
+    page = staff.get(path).text
+    assert "A link is broken in A, B: https://shop.test/b" in page
+    assert "A link is broken in C: https://shop.test/c" in page
+    assert "Links not tried yet" not in page
+    with transaction():
+        content.save_draft(where.id, own, "Three new coffees", "Plum", source(other.replace("/c", "/d")))
+    assert "Links not tried yet" in staff.get(path).text, "what was found is of the letters as they were"
+
+
+def test_what_asks_for_one_thing_has_one_button(staff, where, readers):
+    made = draft(where, inner=LINKS)
+    page = staff.get(f"{made.path}/review").text
+    assert "Links not tried yet" in page
+    assert page.count("Try the links") == 1
+    assert "Try them" not in page

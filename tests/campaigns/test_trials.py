@@ -16,6 +16,7 @@ from app.campaigns import trial as rules
 from app.campaigns.rules import State
 from app.campaigns.trials import Wanted
 from app.consent.rules import Level
+from app.content import queries as content_queries
 from app.content import service as content
 from app.delivery import narrowing, schedule
 from app.delivery import service as delivery
@@ -397,3 +398,35 @@ def test_two_who_decide_at_once_make_one_mailing(live):
         schedule.run()
         assert set(parts(made)) == {"A", "B", "rest"}
         assert max(got(current(), made).values()) == 1
+
+
+def test_a_campaign_that_is_used_again_brings_its_variants_with_letters_of_their_own(where, people):
+    made = draft(where)
+    later_on = clock.now() + timedelta(days=2)
+    plan(
+        made, SUBJECT_B, Wanted(has_own_letter=True, share=3), Wanted(sender_name="Jonna", send_at=later_on), sample=40, wait=6,
+        holdout=5,
+    )  # fmt: skip
+    with transaction():
+        own = variants.find_trial(where.id, made.campaign.id).variants[2].letter_id
+        content.save_draft(where.id, own, "Their own", "Plum", letters.source("<mj-text>Their own</mj-text>"))
+    launch(made)
+    with transaction() as current:
+        over = {"at": clock.now() - timedelta(hours=1)}
+        current.execute(text("UPDATE campaign_variants SET send_at = :at WHERE place = 1"), over)
+        current.expire_all()
+        again = service.copy(where.id, made.campaign.id, by=where.owner_id)
+        trial = variants.find_trial(where.id, again.id)
+    assert (trial.row.sample, trial.row.wait_hours, trial.row.holdout) == (40, 6, 5)
+    assert not trial.is_launched
+    assert [(one.row.subject, one.row.sender_name, one.row.share) for one in trial.variants] == [
+        ("", "", 1), (SUBJECT_B.subject, "", 1), ("", "", 3), ("", "Jonna", 1)
+    ]  # fmt: skip
+    assert [one.row.send_at for one in trial.variants] == [None, None, None, later_on], "a time that is over stays behind"
+    copied = trial.variants[2].letter_id
+    assert copied not in {own, again.letter_id}
+    assert content_queries.get_letter(where.id, copied).subject == "Their own"
+    assert {one.letter_id for one in trial.variants} == {again.letter_id, copied}
+    with transaction():
+        plain = service.copy(where.id, draft(where, "Plain").campaign.id)
+        assert variants.find_trial(where.id, plain.id) is None

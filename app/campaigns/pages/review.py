@@ -118,7 +118,7 @@ def look_closer(campaign_id: UUID) -> Response:
             return make_response(review_page(standing, notice=fault.detail), fault.status)
     with transaction():
         campaign = queries.get_campaign(actor.workspace_id, campaign_id)
-        closer.keep(campaign, draft.revision, links, spam, draft.languages)
+        closer.keep(campaign, draft.revision, links, spam, draft.languages, draft.signature)
     return to("review", campaign_id, _anchor="checks")
 
 
