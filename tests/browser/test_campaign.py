@@ -114,6 +114,12 @@ def test_a_letter_from_the_first_word_to_the_report(nod, chromium, width, tmp_pa
         write(page, film)
         choose(page)
         film.step(page, "review")
+        press(page, "Try it with everybody")
+        # By a real worker; the panel follows by itself, and the checks with it.
+        expect(page.get_by_text(f"Tried with {READERS} people.")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("Not tried with everybody yet")).to_be_hidden()
+        check_page(page)
+        film.step(page, "tried")
         press(page, "Send me a test")
         expect(page.get_by_text("A test is on its way")).to_be_visible()
         page.get_by_label("Time to change your mind").select_option("600")
