@@ -27,6 +27,7 @@ from app.delivery.rules import Sender
 from app.kernel import clock, jobs
 from app.kernel.db import session
 from app.kernel.errors import BadInput
+from app.kernel.i18n import NAMES
 from app.segments import queries as segments
 
 if TYPE_CHECKING:
@@ -39,12 +40,20 @@ COUNTS_FOR: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One of the letters that a campaign sends; ``label``: of the variant, empty where it goes out as one."""
+    """One of the letters that a campaign sends.
+
+    Attributes:
+        label: what findings are told under: of the variant, empty where it goes out as one; of a translation its language.
+        language: of a translation; empty: everybody gets it who reads none of the others of ``variant``.
+        variant: the letter of the variant that it belongs to.
+    """
 
     label: str
     letter: Letter
     subject: str
     sender_name: str
+    language: str = ""
+    variant: str = ""
 
     def sender(self, sender: Sender) -> Sender:
         """Who it comes from."""
@@ -55,11 +64,30 @@ def scripts_of(campaign: Campaign) -> list[Script]:
     """What it sends: its letter, or that of each variant. Any of them may go to anybody, as the rest gets one of them."""
     trial = variants.find_trial(campaign.workspace_id, campaign.id)
     if trial is None:
-        return [Script("", letters.get_letter(campaign.workspace_id, campaign.letter_id), "", "")]
-    return [
-        Script(one.label, letters.get_letter(campaign.workspace_id, one.letter_id), one.row.subject, one.row.sender_name)
+        return _in_languages(Script("", letters.get_letter(campaign.workspace_id, campaign.letter_id), "", ""))
+    found = [
+        Script(
+            one.label, letters.get_letter(campaign.workspace_id, one.letter_id), one.row.subject, one.row.sender_name,
+            variant=one.label,
+        )
         for one in trial.variants
-    ]
+    ]  # fmt: skip
+    return [script for one in found for script in _in_languages(one)]
+
+
+def _in_languages(main: Script) -> list[Script]:
+    """A script, and its letter's translations, which have subjects of their own."""
+    translations = letters.list_translations(main.letter.workspace_id, main.letter.id)
+    return [
+        main,
+        *(
+            replace(
+                main, letter=one, subject="", language=one.language,
+                label=", ".join(filter(None, (main.label, NAMES.get(one.language, one.language)))),
+            )
+            for one in translations
+        ),
+    ]  # fmt: skip
 
 
 def about_of(campaign: Campaign) -> str:

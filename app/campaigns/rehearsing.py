@@ -5,8 +5,8 @@ far the reader lets us see, and the values of the tags that it uses (``content.r
 database; the language can reach nothing else). So PostgreSQL counts the people of a slice by exactly these, each
 group's copy is made once, and what was found of it holds for all of the group. A letter with a first name is made once for
 each first name; one with the reader's address has a group for each reader, so that it is tried one by one, by the same
-code. What is decided beyond the tags, whether a name and an address can stand in an envelope, is asked for each person
-(``delivery.envelope_fault``) but for those whom a pattern in SQL knows to be harmless. The one value that is not taken as
+code. Where it has translations, people are counted by their language, too. What is decided beyond the tags, whether a
+name and an address can stand in an envelope, is asked for each person (``delivery.envelope_fault``) but for those whom a pattern in SQL knows to be harmless. The one value that is not taken as
 it is, is the day and time of the yes: we write it ourselves, it is never empty, and where a letter only shows it, its
 copies differ in how long it is and in nothing else.
 
@@ -40,7 +40,7 @@ from app.content.service import Own, Reader
 from app.delivery import queries as outbox
 from app.delivery import service as delivery
 from app.delivery.rules import Sender
-from app.kernel import clock, jobs
+from app.kernel import clock, jobs, languages
 from app.kernel.db import array_of, release, session, transaction
 from app.kernel.errors import Problem
 from app.segments import queries as segments
@@ -238,12 +238,25 @@ class _Stage:
         self._interests = {found.id: found.name for found in chosen}
         self._names = sorted(frozenset[str]().union(*(play.names for play in self._plays)))
         self._keys = [name.removeprefix(_FIELD) for name in self._names if name.startswith(_FIELD)]
-        self.sql = _groups_sql(self._names, self._keys, brand.time_zone)
+        self._mains = [play for play in self._plays if not play.script.language]
+        self._others = {
+            main.script.variant: {
+                play.script.language: play
+                for play in self._plays
+                if play.script.language and play.script.variant == main.script.variant
+            }
+            for main in self._mains
+        }
+        self.sql = _groups_sql(self._names, self._keys, brand.time_zone, with_language=any(self._others.values()))
 
     @property
     def labels(self) -> list[str]:
-        """Of the letters."""
-        return [play.label for play in self._plays]
+        """Of the letters that whoever reads no other language gets."""
+        return [play.script.label for play in self._mains]
+
+    def _for_reader(self, language: str) -> list[_Play]:
+        """What somebody gets who reads this language, of each variant."""
+        return [_pick(language, self._others[main.script.variant], main) for main in self._mains]
 
     def play(self, group: Mapping[Any, Any], tally: Tally) -> list[tuple[int, UUID]]:
         """Make a group's copies and count what is found; gives the places of the findings with some of the people."""
@@ -257,15 +270,23 @@ class _Stage:
         key = (interest_id, level, reader.first_name, reader.last_name, reader.email, *raw.values())
         places = [
             place
-            for play in self._plays
-            for place in tally.add(play.label, play.outcome(key, reader, ground), group["people"])
+            for play in self._for_reader(group.get("language", ""))
+            for place in tally.add(play.script.label, play.outcome(key, reader, ground), group["people"])
         ]
         return [(place, contact_id) for place in places for contact_id in group["some"]]
 
 
-def _groups_sql(names: Sequence[str], keys: Sequence[str], zone: str) -> tuple[str, dict[str, Any]]:
+def _pick(language: str, others: Mapping[str, _Play], main: _Play) -> _Play:
+    found = languages.pick(language, others, "")
+    return others[found] if found else main
+
+
+def _groups_sql(
+    names: Sequence[str], keys: Sequence[str], zone: str, *, with_language: bool
+) -> tuple[str, dict[str, Any]]:
     """The statement that counts people by the values of these names, and what it binds beside who they are."""
     columns = [(name.rpartition(".")[2], _COLUMNS[name]) for name in names if name in _COLUMNS]
+    columns += [("language", "c.language")] if with_language else []
     columns += [(f"field_{place}", f"CAST(c.fields -> CAST(:key_{place} AS text) AS text)") for place in range(len(keys))]
     binds: dict[str, Any] = {f"key_{place}": key for place, key in enumerate(keys)}
     groups = [str(place) for place in range(6, 6 + len(columns))]
@@ -287,7 +308,7 @@ class _Play:
 
     def __init__(self, script: Script, brand: Brand, sender: Sender) -> None:
         version = content.draft_version(script.letter, subject=script.subject)
-        self.label = script.label
+        self.script = script
         self._version = version
         self._brand = brand
         self._tags = content.tags_of(version)

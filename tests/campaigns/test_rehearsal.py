@@ -119,6 +119,22 @@ def test_a_default_and_an_if_say_what_stands_there(where):
     assert found(made) == {("", "blank", "contact.last_name"): 1}
 
 
+def test_everybody_is_tried_with_the_text_of_their_language(where, staff):
+    for who, language in zip(called(where, "", "", "", "Ben"), ("de", "de-AT", "fr", "de"), strict=True):
+        session().execute(text("UPDATE contacts SET language = :language WHERE id = :id"), {"language": language, "id": who.id})
+    made = draft(where, inner="<mj-text>Hello</mj-text>")
+    with transaction():
+        german = content.add_translation(where.id, made.campaign.letter_id, "de")
+        content.save_draft(where.id, german.id, "Drei neue Kaffees", "Pflaume", source("<mj-text>Hallo {{ contact.first_name }}</mj-text>"))
+    after = tried(made)
+    assert (after.people, after.tally.made) == (4, {"": 1, "Deutsch": 3})
+    assert found(made) == {("Deutsch", "blank", "contact.first_name"): 2}
+    assert "Deutsch: “contact.first_name” is empty for 2 of 3" in staff.get(f"{made.path}/review").text
+    with transaction():
+        content.save_draft(where.id, german.id, "Drei neue Kaffees", "Pflaume", source("<mj-text>Hallo</mj-text>"))
+    assert seen(made).is_stale
+
+
 def test_links_that_lack_a_value_and_mails_that_are_clipped_are_counted(where):
     with transaction():
         contacts.define_field(where.id, "Voucher", "text")
