@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -137,6 +138,65 @@ class CampaignHeldOut(Base):
     contact_id: Mapped[UUID] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     held_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class CampaignSeries(Base):
+    """A campaign that comes again: at each date of its rhythm an issue is made, a campaign of its own."""
+
+    __tablename__ = "campaign_series"
+    __table_args__ = (
+        CheckConstraint("every IN ('day', 'week', 'month')", name="every"),
+        CheckConstraint("month_day BETWEEN 1 AND 31", name="month_day"),
+        CheckConstraint("does IN ('send', 'draft')", name="does"),
+        CheckConstraint("state IN ('active', 'paused', 'ended')", name="state"),
+        CheckConstraint("(state = 'active') = (next_on IS NOT NULL)", name="next_on"),
+        Index("ix_campaign_series_workspace_id", "workspace_id", "id"),
+        Index("ix_campaign_series_next_on", "next_on", postgresql_where=text("state = 'active'")),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaigns.id"), unique=True)
+    """A draft that is never launched: letter, interests and segment that each issue begins with."""
+    every: Mapped[str] = mapped_column(Text)
+    weekdays: Mapped[list[int]] = mapped_column(JSONB)
+    """0 is Monday."""
+    month_day: Mapped[int] = mapped_column(SmallInteger)
+    at_time: Mapped[str] = mapped_column(Text)
+    """``10:00``, of the workspace's zone."""
+    does: Mapped[str] = mapped_column(Text)
+    """``send``: each issue leaves by itself; ``draft``: somebody writes on it and sends it."""
+    only_new: Mapped[bool] = mapped_column(Boolean)
+    """Dates at which its feeds hold nothing new are skipped."""
+    state: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    """Why it was paused by itself; empty: a person did."""
+    next_on: Mapped[date | None] = mapped_column(Date)
+    """The next date, of the workspace's zone."""
+    made_by: Mapped[UUID | None] = mapped_column(Uuid)
+    """Who is told, and in whose name issues are launched: who made it, or has changed it or let it go on since."""
+    made_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class CampaignIssue(Base):
+    """A date of a series, and what became of it."""
+
+    __tablename__ = "campaign_issues"
+    __table_args__ = (
+        CheckConstraint("state IN ('due', 'made', 'skipped', 'failed')", name="state"),
+        CheckConstraint("(state = 'made') = (campaign_id IS NOT NULL)", name="campaign_id"),
+        Index("ix_campaign_issues_due", "due_at", postgresql_where=text("state = 'due'")),
+    )
+
+    series_id: Mapped[UUID] = mapped_column(ForeignKey("campaign_series.id"), primary_key=True)
+    due_on: Mapped[date] = mapped_column(Date, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    due_at: Mapped[datetime] = mapped_column(Instant)
+    state: Mapped[str] = mapped_column(Text)
+    campaign_id: Mapped[UUID | None] = mapped_column(ForeignKey("campaigns.id"), unique=True)
+    note: Mapped[str] = mapped_column(Text, server_default="")
+    """Why there is none, or what is special about it."""
+    noted_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class CampaignSettings(Base):

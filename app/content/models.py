@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     DateTime,
     ForeignKey,
@@ -66,6 +67,8 @@ class Letter(Base):
     updated_at: Mapped[datetime] = mapped_column(Instant)
     updated_by: Mapped[UUID | None] = mapped_column(Uuid)
     archived_at: Mapped[datetime | None] = mapped_column(Instant)
+    series_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """Letters that share this show each entry of a feed in one of them only (``FeedMark``)."""
 
 
 class LetterStep(Base):
@@ -143,6 +146,56 @@ class LetterPublication(Base):
     topic: Mapped[str] = mapped_column(Text)
     published_at: Mapped[datetime] = mapped_column(Instant)
     withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Feed(Base):
+    """A feed of the web that letters show, as it was fetched last."""
+
+    __tablename__ = "feeds"
+    __table_args__ = (UniqueConstraint("workspace_id", "address"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    address: Mapped[str] = mapped_column(Text(collation="C"))
+    title: Mapped[str] = mapped_column(Text)
+    fetched_at: Mapped[datetime] = mapped_column(Instant)
+    """When it could be read last."""
+    looked_at: Mapped[datetime] = mapped_column(Instant)
+    fault: Mapped[str] = mapped_column(Text, server_default="")
+    """Why it could not be read when it was looked at last; empty: it could."""
+
+
+class FeedEntry(Base):
+    """An entry that a feed held when it was fetched last, in plain text; ``place`` counts from 0 in the feed's order."""
+
+    __tablename__ = "feed_entries"
+
+    feed_id: Mapped[UUID] = mapped_column(ForeignKey("feeds.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    place: Mapped[int] = mapped_column(Integer)
+    title: Mapped[str] = mapped_column(Text)
+    summary: Mapped[str] = mapped_column(Text)
+    link: Mapped[str] = mapped_column(Text)
+    picture: Mapped[str] = mapped_column(Text)
+    published_at: Mapped[datetime | None] = mapped_column(Instant)
+    first_seen_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class FeedMark(Base):
+    """An entry that a letter of a series was launched with, or left out then; no later letter of the series shows it."""
+
+    __tablename__ = "feed_marks"
+    __table_args__ = (Index("ix_feed_marks_letter_id", "letter_id"),)
+
+    series_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    feed_id: Mapped[UUID] = mapped_column(ForeignKey("feeds.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    letter_id: Mapped[UUID] = mapped_column(ForeignKey("letters.id"))
+    is_shown: Mapped[bool] = mapped_column(Boolean)
+    """It stood in that letter; else the feed held it then, and there was no room."""
+    at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Picture(Base):

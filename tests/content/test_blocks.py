@@ -24,6 +24,11 @@ from app.kernel.errors import BadInput, Conflict, NotFound
 from tests.support import letters, make
 
 FOOTER = Block("b99", "footer", {}, {})
+SHOWN = {
+    "url": "https://shop.test/a?b=1&c=2", "feed": "01961f3e-7c0a-7000-8000-000000000000", "at": "2026-11-22T09:16:00+00:00",
+    "rows": [{"key": "a", "title": "A & B", "summary": "Words", "link": "https://shop.test/a", "picture": "https://shop.test/a.png"}],
+    "title": "Shop", "more": 0, "known": 1, "fault": "",
+}  # fmt: skip
 PICTURE = {"src": "https://news.shop.test/pictures/a.png", "alt": "A cup"}
 
 
@@ -65,6 +70,8 @@ def filled(kind) -> dict:
             if field.type == "url"
             else [fill(field.fields, item) for item in values[field.name]]
             if field.type == "items"
+            else SHOWN
+            if field.type == "entries"
             else values[field.name]
             for field in fields
         }

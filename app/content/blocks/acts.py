@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from app.content.blocks import entries
 from app.content.blocks.kinds import find_kind
 from app.content.blocks.writing import Block
 from app.kernel.errors import BadInput, NotFound
@@ -57,9 +58,12 @@ def step(blocks: Sequence[Block], block_id: str, by: int) -> list[Block]:
 def change(
     blocks: Sequence[Block], block_id: str, values: Mapping[str, Any], only: Mapping[str, str]
 ) -> list[Block]:
-    """Other values in a block."""
+    """Other values in a block; what it shows of a feed stays."""
     _index(blocks, block_id)
-    return [replace(block, values=values, only=only) if block.id == block_id else block for block in blocks]
+    return [
+        replace(block, values=entries.kept(block.kind, values, block.values), only=only) if block.id == block_id else block
+        for block in blocks
+    ]
 
 
 def find(blocks: Sequence[Block], block_id: str) -> Block | None:

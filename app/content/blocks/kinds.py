@@ -41,7 +41,8 @@ class Field:
     """One thing that may be filled in.
 
     Attributes:
-        type: line, text, rich, code, url, picture, choice, number, check or items.
+        type: line, text, rich, code, url, picture, choice, number, check, items, or entries (of the feed at the field
+            ``address``, as many as ``count``).
         has_tags: names of readers may be put in.
         choices: value and label of each.
         least: smallest number, or fewest items.

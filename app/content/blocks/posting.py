@@ -45,6 +45,8 @@ def _value(field: Field, form: Mapping[str, str], name: str) -> Any:
             return min(max(number, field.least), field.most)
         case "check":
             return name in form
+        case "entries":
+            return {}
         case "choice":
             return form.get(name) if form.get(name) in dict(field.choices) else field.choices[0][0]
         case "rich":

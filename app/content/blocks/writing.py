@@ -10,6 +10,7 @@ from html import escape
 from itertools import groupby
 from typing import Any, Final
 
+from app.content.blocks import entries
 from app.content.blocks.kinds import Field, Kind, find_kind
 from app.content.blocks.rich import for_mail, outside_tags
 from app.content.merge import LINK
@@ -145,6 +146,8 @@ def is_address(value: str) -> bool:
 
 def _one(block: Block, kind: Kind, *, is_first: bool, marked: bool) -> list[str]:
     shown = {field.name: _shown(field, block.values.get(field.name)) for field in kind.fields}
+    if name := entries.field_of(kind.name):
+        shown[name] = entries.shown(block.values.get(name), block.values.get("address"))
     body = kind.template.render(shown | {"first": is_first})
     mark = f"<!-- block {block.id} -->" if marked else ""
     condition = _condition(block.only) if block.only and kind.place == "card" else None
@@ -220,6 +223,9 @@ def _wrong(field: Field, values: Mapping[str, Any], within: str) -> list[tuple[s
         ]
     if field.type == "url":
         return _wrong_address(field, str(value or ""), place)
+    if field.type == entries.TYPE:
+        fault = entries.wrong(value, str(values["address"])) if values.get("address") else None
+        return [(place, *fault)] if fault else []
     if field.type == "picture":
         told = value if isinstance(value, Mapping) else {}
         if told.get("src") and not is_address(str(told["src"])):

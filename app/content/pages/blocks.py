@@ -11,17 +11,18 @@ from flask import Response, make_response, redirect, render_template, request
 from marshmallow import EXCLUDE, fields
 
 from app.content import places, queries
-from app.content.blocks import acts, posting, writing
+from app.content.blocks import acts, entries, posting, writing
 from app.content.blocks.kinds import LONGEST, Field, Kind, find_kind, kinds
 from app.content.blocks.writing import Block, Fault
 from app.content.models import Letter
 from app.content.pages import blueprint, looks
 from app.content.pages.looks import Look
 from app.content.pages.taking import taken
-from app.content.service import blocks
+from app.content.service import blocks, feeds
 from app.content.service.drafts import MAX_LINE
+from app.kernel import limits
 from app.kernel.db import transaction
-from app.kernel.errors import BadInput
+from app.kernel.errors import BadInput, TooMany
 from app.kernel.http import guards
 from app.kernel.http.actor import Actor, current_actor
 from app.kernel.http.posted import Input, Line, posted
@@ -29,6 +30,7 @@ from app.kernel.http.posted import Input, Line, posted
 LINES = "lines"
 """What stands in the list before the blocks: subject and preview line."""
 PICTURES_AT_HAND = 12
+LOOKS_A_MINUTE = 30
 
 
 class Seen(Input):
@@ -169,6 +171,27 @@ def bring_picture(letter_id: UUID, block_id: str) -> Response:
     return _to(letter_id, values["back"], block_id)
 
 
+@blueprint.post("/letters/<uuid:letter_id>/blocks/<block_id>/feed")
+@guards.member("campaigns.write", in_slices=True)
+def look_at_feed(letter_id: UUID, block_id: str) -> Response:
+    """Keep what was filled in, then fetch the feed that the block shows; no connection waits for its server."""
+    with transaction():
+        actor = _actor(letter_id)
+        values = posted(Seen())
+        letter = blocks.edit(
+            actor.workspace_id, letter_id, lambda before: _filled(before, block_id), revision=values["revision"], by=actor.id
+        )
+        wish = next((one for one in entries.wishes(blocks.blocks_of(letter)) if one.block_id == block_id), None)
+        if wish and not limits.hit("content.feed", str(actor.workspace_id), LOOKS_A_MINUTE, 60):
+            raise TooMany(f"At most {LOOKS_A_MINUTE} looks at feeds a minute. Wait a little.", retry_after_seconds=60)
+    if wish is not None:
+        fetched = feeds.fetch_feed(wish.address)
+        with transaction():
+            feeds.keep_feed(actor.workspace_id, wish.address, fetched)
+            blocks.edit(actor.workspace_id, letter_id, by=actor.id, faults={wish.address: fetched.fault})
+    return _to(letter_id, values["back"], block_id)
+
+
 @blueprint.post("/letters/<uuid:letter_id>/blocks/<block_id>/keep")
 @guards.member("campaigns.write")
 def keep_block(letter_id: UUID, block_id: str) -> Response:
@@ -254,7 +277,7 @@ def flat(fields: Sequence[Field], values: Mapping[str, Any], prefix: str = posti
         elif field.type == "picture":
             told = value or {}
             found |= {f"{name}-src": str(told.get("src", "")), f"{name}-alt": str(told.get("alt", ""))}
-        elif field.type != "check" or value:
+        elif field.type not in {"check", "entries"} or (field.type == "check" and value):
             found[name] = "" if value is None else str(value)
     return found
 
@@ -343,12 +366,24 @@ def _input(
         "value": value,
         "error": told.get(name.removeprefix(f"{posting.ROOT}-"), ""),
     }
+    if field.type == entries.TYPE:
+        shown |= _feed(values, [one for one in faults if one.block == block_id and one.field == field.name])
     if field.type == "items":
         shown["items"] = [
             [_input(part, item, f"{name}-{number}", faults, block_id) for part in field.fields]
             for number, item in enumerate(value or ())
         ]
     return shown
+
+
+def _feed(values: Mapping[str, Any], faults: Sequence[Fault]) -> dict[str, Any]:
+    """What is said of the feed that a block shows: when it was fetched, what does not fit, and what is wrong."""
+    address = str(values.get("address") or "")
+    feed = feeds.find_feed(current_actor().workspace_id, address) if address else None
+    return {
+        "address": address, "feed": feed, "notes": [(one.severity, one.message) for one in faults],
+        "error": "",
+    }  # fmt: skip
 
 
 def _only(look: Look, block: Block) -> dict[str, Any]:

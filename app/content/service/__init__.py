@@ -33,8 +33,17 @@ from app.content.readers import (
     shared_values,
     transactional_values,
 )
-from app.content.service.blocks import place_of
+from app.content.service.blocks import place_of, refill_feeds
 from app.content.service.drafts import declare_data, draft_of, lines_of, samples_of, save_draft
+from app.content.service.feeds import (
+    count_entries,
+    feed_addresses,
+    feed_faults,
+    fetch_feed,
+    keep_feed,
+    mark_entries,
+    unmark_entries,
+)
 from app.content.service.languages import (
     STAGES,
     InLanguage,
@@ -52,6 +61,7 @@ from app.content.service.letters import (
     copy_letter,
     create_letter,
     designs,
+    join_series,
     rename_letter,
     restore_version,
 )
@@ -117,6 +127,7 @@ __all__ = [
     "check",
     "choose",
     "copy_letter",
+    "count_entries",
     "create_letter",
     "data_faults",
     "declare_data",
@@ -125,6 +136,9 @@ __all__ = [
     "draft_of",
     "draft_version",
     "example",
+    "feed_addresses",
+    "feed_faults",
+    "fetch_feed",
     "find_public_number",
     "freeze_languages",
     "freeze_version",
@@ -132,6 +146,8 @@ __all__ = [
     "header_lines",
     "hold_languages",
     "holes_of",
+    "join_series",
+    "keep_feed",
     "languages_of",
     "letter_for",
     "lines_of",
@@ -144,6 +160,7 @@ __all__ = [
     "list_translated",
     "list_translations",
     "main_of",
+    "mark_entries",
     "one_line",
     "place_of",
     "preview",
@@ -151,6 +168,7 @@ __all__ = [
     "public_values",
     "publish",
     "reader_values",
+    "refill_feeds",
     "remove_translation",
     "rename_letter",
     "render",
@@ -167,6 +185,7 @@ __all__ = [
     "tags_of",
     "text_of_page",
     "transactional_values",
+    "unmark_entries",
     "web_view_url",
     "withdraw",
     "written_of",

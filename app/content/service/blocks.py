@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
+from app.content import queries
 from app.content.blocks import acts
 from app.content.blocks.kinds import find_kind
 from app.content.blocks.writing import Block, write
 from app.content.letters import Problem
 from app.content.models import KeptBlock, Letter, LetterStep
 from app.content.service.drafts import MAX_SOURCE, hold_letter, one_line, plain_name
+from app.content.service.feeds import feed_addresses, refilled
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict
@@ -58,8 +60,11 @@ def edit(
     preheader: str | None = None,
     revision: int | None = None,
     by: UUID | None = None,
+    faults: Mapping[str, str] | None = None,
 ) -> Letter:
     """Change the blocks or the two lines of a letter; what changes nothing is no step.
+
+    Blocks that show a feed get its newest entries as they were fetched last.
 
     Args:
         workspace_id: whose it is.
@@ -69,6 +74,7 @@ def edit(
         preheader: another preview line; None leaves it.
         revision: of the draft that was seen; another one is there: somebody else has written meanwhile.
         by: who writes.
+        faults: why feeds could not be read just now, by their address.
 
     Raises:
         NotFound: no letter of this workspace, or the act names a block that is gone.
@@ -79,7 +85,7 @@ def edit(
     if letter.blocks is None:
         raise Conflict("This letter is written as code now. Load it again to see it.")
     before = blocks_of(letter)
-    after = act(before) if act else before
+    after = refilled(letter, act(before) if act else before, faults)
     lines = (
         letter.subject if subject is None else one_line(subject, "subject"),
         letter.preheader if preheader is None else one_line(preheader, "preheader"),
@@ -88,6 +94,16 @@ def edit(
         _put(letter, *lines, after, by)
     session().flush()
     return letter
+
+
+def refill_feeds(workspace_id: UUID, letter_id: UUID, *, by: UUID | None = None) -> Letter:
+    """Let a letter show the newest entries of its feeds as they were fetched last; one without feeds stays as it is.
+
+    Raises:
+        NotFound: no letter of this workspace.
+    """
+    letter = queries.get_letter(workspace_id, letter_id)
+    return edit(workspace_id, letter_id, by=by) if feed_addresses(letter) else letter
 
 
 def undo(

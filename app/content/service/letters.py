@@ -100,6 +100,16 @@ def copy_draft(
     return letter
 
 
+def join_series(workspace_id: UUID, letter_id: UUID, series_id: UUID) -> None:
+    """Make it one of the letters that show each entry of a feed in one of them only.
+
+    Raises:
+        NotFound: no letter of this workspace.
+    """
+    queries.get_letter(workspace_id, letter_id).series_id = series_id
+    session().flush()
+
+
 def rename_letter(workspace_id: UUID, letter_id: UUID, name: str) -> None:
     """Call it something else, in all its languages.
 

@@ -112,7 +112,7 @@ function start(page) {
     if (form.matches("[popover]")) form.hidePopover();
     const isNew = form.id === "add" || button?.value === "copy";
     const plain = form.id === "fill" && !button?.hasAttribute("data-whole");
-    send(form.action, body, { parts: plain ? FEW : WHOLE, focus: isNew ? "form" : "" });
+    send(button?.getAttribute("formaction") ?? form.action, body, { parts: plain ? FEW : WHOLE, focus: isNew ? "form" : "" });
   });
   page.addEventListener("click", (event) => {
     const link = event.target.closest("[data-block], [data-choose]");
