@@ -86,7 +86,7 @@ def test_more_than_is_read_is_refused_while_it_comes(tmp_path, monkeypatch):
     "link",
     [
         "javascript:alert(1)", " java\nscript:alert(1)", "data:text/html,<script>", "vbscript:x", "file:///etc/passwd", "mailto:a@b.c",
-        "https://user:word@evil.example/", "https:///nohost", "https://[::1", "//", "",
+        "https://user:word@evil.example/", "https:///nohost", "javascript://evil.example/%0aalert(1)", "ftp://evil.example/a", "https://[::1", "//", "",
     ],
 )  # fmt: skip
 def test_links_lead_to_the_web_or_nowhere(link):
