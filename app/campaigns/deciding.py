@@ -25,6 +25,7 @@ from app.campaigns.rules import Progress, State
 from app.campaigns.trial import HELD_OUT, REST, Verdict
 from app.campaigns.variants import Trial, Variant
 from app.consent import queries as consent
+from app.content import service as content
 from app.delivery import queries as outbox
 from app.delivery import service as delivery
 from app.delivery.rules import LATE, TOO_LATE
@@ -135,6 +136,7 @@ def stop(workspace_id: UUID, campaign_id: UUID, *, by: UUID) -> bool:
             delete(Campaign).where(Campaign.workspace_id == workspace_id, Campaign.part_of == campaign_id)
         )
         trial.row.launched_at = trial.row.launched_by = trial.row.narrowing = None
+        content.unmark_entries(workspace_id, [queries.get_campaign(workspace_id, campaign_id).letter_id])
         session().flush()
         return True
     _keep_held_out(trial)

@@ -173,7 +173,7 @@ class CampaignSeries(Base):
     """Why it was paused by itself; empty: a person did."""
     next_on: Mapped[date | None] = mapped_column(Date)
     """The next date, of the workspace's zone."""
-    made_by: Mapped[UUID | None] = mapped_column(Uuid)
+    made_by: Mapped[UUID] = mapped_column(Uuid)
     """Who is told, and in whose name issues are launched: who made it, or has changed it or let it go on since."""
     made_at: Mapped[datetime] = mapped_column(Instant)
 

@@ -46,6 +46,8 @@ class Standing:
         is_trial: it goes out in parts, each with a mailing of its own; it has none itself.
         part_of: the trial that this is a part of.
         part: which of them: a variant's letter, or ``rest``.
+        series_of: the series whose letter and audience this is; it is never launched itself.
+        issue_of: the series that this is an issue of.
     """
 
     id: UUID
@@ -75,6 +77,8 @@ class Standing:
     part: str = ""
     begins_at: datetime | None = None
     timing: Timing = PLAIN
+    series_of: UUID | None = None
+    issue_of: UUID | None = None
 
 
 # A trial is over when it is decided and each of its parts has ended.
@@ -87,17 +91,19 @@ SELECT c.id, c.name, coalesce(v.subject, l.subject) AS subject, c.letter_id, c.i
        c.created_at, c.mailing_no, {_STATE} AS state, m.content_version_id,
        coalesce({_AT}, t.launched_at) AS at, m.send_at, m.timing, coalesce(m.created_at, t.launched_at) AS launched_at, v.number AS version_number, m.frozen_at, m.ended_at, m.audience, m.pause_reason,
        m.again IS NOT NULL AS is_joined, coalesce(m.launched_by, t.launched_by) AS launched_by, m.sender,
-       t.launched_at IS NOT NULL AS is_trial, c.part_of, c.part
+       t.launched_at IS NOT NULL AS is_trial, c.part_of, c.part, sr.id AS series_of, i.series_id AS issue_of
 FROM campaigns c
 JOIN letters l ON l.id = c.letter_id
 LEFT JOIN segments s ON s.id = c.segment_id
 LEFT JOIN mailings m ON m.no = c.mailing_no
 LEFT JOIN letter_versions v ON v.id = m.content_version_id
 LEFT JOIN campaign_trials t ON t.campaign_id = c.id
+LEFT JOIN campaign_series sr ON sr.campaign_id = c.id
+LEFT JOIN campaign_issues i ON i.campaign_id = c.id
 WHERE c.workspace_id = :workspace_id
 """  # noqa: S608  no input in it
 _LISTED = (
-    " AND c.archived_at IS NULL AND c.part_of IS NULL"
+    " AND c.archived_at IS NULL AND c.part_of IS NULL AND sr.id IS NULL"
     f" AND (CAST(:states AS text[]) IS NULL OR {_STATE} = ANY(:states))"
 )
 _ONE = text(_STANDING + " AND c.id = :id")
@@ -112,10 +118,11 @@ _FORMER = text(
     _STANDING + " AND c.archived_at IS NULL AND m.frozen_at < :before AND c.id <> :id AND m.audience > 0"
     " ORDER BY m.frozen_at DESC, c.id DESC LIMIT :limit"
 )
+_THESE = text(_STANDING + " AND c.id = ANY(:ids)")
 _STATES = text(
     f"SELECT {_STATE}, count(*) FROM campaigns c LEFT JOIN mailings m ON m.no = c.mailing_no"  # noqa: S608  no input in it
-    " LEFT JOIN campaign_trials t ON t.campaign_id = c.id"
-    " WHERE c.workspace_id = :workspace_id AND c.archived_at IS NULL AND c.part_of IS NULL GROUP BY 1"
+    " LEFT JOIN campaign_trials t ON t.campaign_id = c.id LEFT JOIN campaign_series sr ON sr.campaign_id = c.id"
+    " WHERE c.workspace_id = :workspace_id AND c.archived_at IS NULL AND c.part_of IS NULL AND sr.id IS NULL GROUP BY 1"
 )
 _LAST = UUID(int=2**128 - 1)
 STATE_WORDS = {
@@ -155,6 +162,12 @@ def get_standing(workspace_id: UUID, campaign_id: UUID) -> Standing:
 def list_parts(workspace_id: UUID, campaign_id: UUID) -> list[Standing]:
     """The parts of a trial that have been launched: the variants in their order, then the rest."""
     return [_standing(row) for row in session().execute(_PARTS, {"workspace_id": workspace_id, "id": campaign_id})]
+
+
+def find_standings(workspace_id: UUID, campaign_ids: Collection[UUID]) -> dict[UUID, Standing]:
+    """These campaigns and where they stand."""
+    values = {"workspace_id": workspace_id, "ids": list(campaign_ids)}
+    return {row.id: _standing(row) for row in session().execute(_THESE, values)} if campaign_ids else {}
 
 
 def list_campaigns(workspace_id: UUID, state: State | None = None, cursor: str = "") -> Page[Standing]:
@@ -198,6 +211,7 @@ def _standing(row: Row[Any]) -> Standing:
             row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.segment_id, row.segment or "",
             row.delay_seconds, row.created_at, None, state_of(row.state), at=row.at, launched_at=row.launched_at,
             launched_by=row.launched_by, is_trial=row.is_trial, part_of=row.part_of, part=row.part or "",
+            series_of=row.series_of, issue_of=row.issue_of,
         )  # fmt: skip
     return Standing(
         row.id, row.name, row.subject, row.letter_id, tuple(map(UUID, row.interests)), row.segment_id, row.segment or "",
@@ -205,6 +219,7 @@ def _standing(row: Row[Any]) -> Standing:
         row.frozen_at, row.ended_at, row.audience, row.pause_reason or "", row.is_joined,
         row.launched_by, row.version_number or 0, row.sender, part_of=row.part_of, part=row.part or "",
         begins_at=row.send_at, timing=timing_of(row.timing),
+        issue_of=row.issue_of,
     )  # fmt: skip
 
 

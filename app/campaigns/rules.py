@@ -14,6 +14,8 @@ from app.kernel.errors import BadInput
 MAX_NAME: Final = 80
 LETTER_TEST: Final = "letter-test"
 """The system mail that shows a letter to somebody who works here."""
+SERIES_NEWS: Final = "series"
+"""The system mail that tells who made a series what they have to do."""
 DELAYS: Final = ((0, "None: they leave at once"), (60, "1 minute"), (600, "10 minutes"), (3600, "1 hour"))
 """Time to change one's mind, in seconds, with its words."""
 LINK_DAYS: Final = (7, 30, 90)

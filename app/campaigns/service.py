@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.accounts import queries as accounts
 from app.accounts.rules.brand import Brand
-from app.campaigns import approval, closer, holding, queries, rehearsal, trials
+from app.campaigns import approval, closer, holding, queries, rehearsal, serial, trials
 from app.campaigns.models import Campaign
 from app.campaigns.rehearsal import Rehearsed
 from app.campaigns.rules import LETTER_TEST, UNDERWAY, Check, Reckoning, State, blocks
@@ -76,6 +76,8 @@ def archive(workspace_id: UUID, campaign_id: UUID) -> None:
     campaign = holding.locked(workspace_id, campaign_id)
     if queries.get_standing(workspace_id, campaign_id).state in UNDERWAY | {State.TRYING}:
         raise Conflict("It is on its way. Cancel it first.")
+    if serial.find_series_of(campaign) is not None:
+        raise Conflict("Its series needs it. End the series instead.")
     campaign.archived_at = campaign.archived_at or clock.now()
 
 
@@ -150,6 +152,7 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
     found = [
         *_check_letter(letter, written),
         *(check for one in translations for check in _check_translation(one)),
+        *_check_feeds([letter, *(one.one.letter for one in translations)]),
         _check_audience(campaign, reckoned),
         _check_sender(sender),
         _check_brand(brand),
@@ -195,6 +198,16 @@ def _check_translation(translated: Translated) -> list[Check]:
         says = "See whether it still says the same."
         found.append(Check("warn", f"The main letter was changed after {one.name}", says, step))
     return found or [Check("pass", f"{one.name} is whole")]
+
+
+def _check_feeds(shown: Sequence[Letter]) -> list[Check]:
+    """Of a letter and its translations."""
+    if not any(content.feed_addresses(one) for one in shown):
+        return []
+    faults = list(dict.fromkeys(fault for one in shown for fault in content.feed_faults(one)))
+    if not faults:
+        return [Check("pass", "The entries of its feed are in it")]
+    return [Check("stop" if severity == "error" else "warn", "Its feed", words, "write") for severity, words in faults]
 
 
 def _check_audience(campaign: Campaign, reckoned: Reckoning) -> Check:
@@ -323,10 +336,13 @@ def launch(
 
     Raises:
         NotFound: no campaign of this workspace.
-        Conflict: it has been launched, or the letter, its translations or its variants have changed since.
+        Conflict: it has been launched, the letter, its translations or its variants have changed since, it is a series' own,
+            or an entry of its feed was in an earlier issue of its series.
         BadInput: a check blocks.
     """
     campaign = holding.draft(workspace_id, campaign_id)
+    if serial.find_series_of(campaign) is not None:
+        raise Conflict("It is the letter of a series. Its issues are sent, never it.")
     # What is looked at is what is frozen: nobody changes a word between the two.
     content.hold_languages(workspace_id, campaign.letter_id)
     seen = look(workspace_id, campaign, by)
@@ -341,7 +357,9 @@ def launch(
     campaign.delay_seconds = delay_seconds
     due = send_at or clock.now() + timedelta(seconds=delay_seconds)
     if seen.seen is not None:
-        return trials.launch(campaign, seen.seen, due, by, timing)
+        number = trials.launch(campaign, seen.seen, due, by, timing)
+        content.mark_entries(workspace_id, [campaign.letter_id])
+        return number
     version = content.freeze_languages(workspace_id, campaign.letter_id, by)
     campaign.mailing_no = delivery.launch(
         workspace_id,
@@ -355,6 +373,7 @@ def launch(
         by=by,
     )
     session().flush()
+    content.mark_entries(workspace_id, [campaign.letter_id])
     return campaign.mailing_no
 
 
@@ -414,6 +433,7 @@ def cancel(workspace_id: UUID, campaign_id: UUID) -> bool:
     nothing_left = queries.get_standing(workspace_id, campaign_id).frozen_at is None and campaign.part_of is None
     if nothing_left:
         campaign.mailing_no = None
+        content.unmark_entries(workspace_id, [campaign.letter_id])
         session().flush()
     return nothing_left
 

@@ -123,6 +123,9 @@ SYSTEM: Final[tuple[Variable, ...]] = (
     _text("form.asked", "240", "How many were asked through the form within an hour"),
     _text("form.yes", "3", "How many of them said yes"),
     _text("form.welcome", "Your voucher: KAFFEE-10", "What the form tells after the yes"),
+    _text("series.name", "Coffee letter", "Name of a series, for its staff"),
+    _text("series.news", "The issue of 26 November waits for you", "What is new with a series"),
+    _text("series.says", "It is a draft. Write on it, then send it.", "What that means, and what to do"),
     _text("inviter.name", "Jonna Petersen", "Who invites"),
     _text("invite.role", "Editor", "Role"),
     _text(
@@ -143,6 +146,7 @@ SYSTEM: Final[tuple[Variable, ...]] = (
     _url("links.invite", "https://news.ostkai.example/i/8sK2vQ0pLr", "Accept the invitation"),
     _url("links.reset", "https://news.ostkai.example/r/8sK2vQ0pLr", "Choose a password"),
     _url("links.form", "https://news.ostkai.example/forms/8sK2vQ0pLr", "The form's results"),
+    _url("links.series", "https://news.ostkai.example/campaigns/8sK2vQ0pLr", "The series or its issue"),
     _url("links.start", "https://news.ostkai.example/", "Begin"),
 )
 """What our own system mails name."""

@@ -72,7 +72,7 @@ def _series() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("next_on", sa.Date()),
-        sa.Column("made_by", sa.Uuid()),
+        sa.Column("made_by", sa.Uuid(), nullable=False),
         sa.Column("made_at", INSTANT, nullable=False),
         sa.UniqueConstraint("campaign_id"),
         sa.CheckConstraint("every IN ('day', 'week', 'month')", name=op.f("ck_campaign_series_every")),

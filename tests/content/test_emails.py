@@ -134,7 +134,7 @@ def test_a_test_mail_does_without_checks_that_were_not_made() -> None:
 
 def test_all_named_mails_are_there() -> None:
     assert set(list_names()) == {
-        *FOR_PEOPLE, "test-mail", "password-reset", "invite", "form-alert",
+        *FOR_PEOPLE, "test-mail", "password-reset", "invite", "form-alert", "series",
     }  # fmt: skip
     for name in list_names():
         assert load(name, "en").text.endswith("\n")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who does something: ``user``, ``api_key``, ``command`` (somebody at the server's shell) or ``visitor``."""
+    """Who does something: ``user``, ``api_key``, ``command`` (somebody at the server's shell), ``visitor`` or ``system``."""
 
     kind: str
     id: UUID | None = None
@@ -16,6 +16,8 @@ class By:
 
 COMMAND = By("command")
 VISITOR = By("visitor")
+SYSTEM = By("system")
+"""Nobody: what was wished for before has become due."""
 
 
 def user(user_id: UUID) -> By:

@@ -96,14 +96,21 @@ def edit(
     return letter
 
 
-def refill_feeds(workspace_id: UUID, letter_id: UUID, *, by: UUID | None = None) -> Letter:
-    """Let a letter show the newest entries of its feeds as they were fetched last; one without feeds stays as it is.
+def refill_feeds(
+    workspace_id: UUID, letter_id: UUID, *, by: UUID | None = None, faults: Mapping[str, str] | None = None
+) -> Letter:
+    """Let a letter, in all its languages, show the newest entries of its feeds as they were fetched last.
+
+    ``faults`` is as of ``edit``.
 
     Raises:
         NotFound: no letter of this workspace.
     """
+    for one in queries.list_translations(workspace_id, letter_id):
+        if feed_addresses(one):
+            edit(workspace_id, one.id, by=by, faults=faults)
     letter = queries.get_letter(workspace_id, letter_id)
-    return edit(workspace_id, letter_id, by=by) if feed_addresses(letter) else letter
+    return edit(workspace_id, letter_id, by=by, faults=faults) if feed_addresses(letter) else letter
 
 
 def undo(

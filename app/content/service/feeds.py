@@ -104,6 +104,11 @@ def count_entries(letter: Letter) -> int:
     return sum(len(wish.rows) for wish in _wishes(letter))
 
 
+def fetch_faults(letter: Letter) -> list[str]:
+    """Why the last look at feeds of a letter failed."""
+    return list(dict.fromkeys(fault for wish in _wishes(letter) if (fault := str(wish.shown.get("fault") or ""))))
+
+
 def feed_faults(letter: Letter) -> list[tuple[str, str]]:
     """Severity and words of what is wrong with the feeds of a letter; an error keeps it from being sent."""
     found = [told for wish in _wishes(letter) if (told := entries.wrong(wish.shown, wish.address))]
@@ -113,7 +118,8 @@ def feed_faults(letter: Letter) -> list[tuple[str, str]]:
 
 
 def mark_entries(workspace_id: UUID, letter_ids: Collection[UUID]) -> None:
-    """Say that letters of a series are launched with what they show; all that their feeds held then is no longer new.
+    """Say that letters of a series are launched with what they and their translations show; all that their feeds held then is
+    no longer new.
 
     The unique key is (series, feed, entry): of two letters that would show the same entry one is launched.
 
@@ -121,11 +127,9 @@ def mark_entries(workspace_id: UUID, letter_ids: Collection[UUID]) -> None:
         Conflict: an entry was in an earlier letter of the series.
     """
     for letter_id in letter_ids:
-        letter = queries.get_letter(workspace_id, letter_id)
-        if letter.series_id is None:
-            continue
-        for feed_id, wish in _by_feed(letter):
-            _mark(letter, feed_id, wish)
+        for letter in (queries.get_letter(workspace_id, letter_id), *queries.list_translations(workspace_id, letter_id)):
+            for feed_id, wish in _by_feed(letter) if letter.series_id is not None else ():
+                _mark(letter, feed_id, wish)
 
 
 def unmark_entries(workspace_id: UUID, letter_ids: Collection[UUID]) -> None:
@@ -208,25 +212,30 @@ def _taken(series_id: UUID, letter: Letter) -> bool:
         session().execute(
             select(FeedMark.key).where(
                 FeedMark.series_id == series_id, FeedMark.feed_id == feed_id, FeedMark.is_shown,
-                FeedMark.letter_id != letter.id, FeedMark.key.in_([row["key"] for row in wish.rows]),
+                FeedMark.letter_id != _main_id(letter), FeedMark.key.in_([row["key"] for row in wish.rows]),
             ).limit(1)
         ).first()
         for feed_id, wish in _by_feed(letter)
     )  # fmt: skip
 
 
+def _main_id(letter: Letter) -> UUID:
+    """Under which entries are marked: a letter's translations go out with it."""
+    return letter.translation_of or letter.id
+
+
 def _mark(letter: Letter, feed_id: UUID, wish: Wish) -> None:
     own = {
-        "series_id": letter.series_id, "feed_id": feed_id, "workspace_id": letter.workspace_id, "letter_id": letter.id,
+        "series_id": letter.series_id, "feed_id": feed_id, "workspace_id": letter.workspace_id, "letter_id": _main_id(letter),
         "at": clock.now(),
     }  # fmt: skip
     keys = sorted({row["key"] for row in wish.rows})
     new = insert(FeedMark).values([{**own, "key": key, "is_shown": True} for key in keys])
-    # One that was left out before has been in no letter; two blocks of one letter may show the same.
+    # One that was left out before has been in no letter; two blocks, and two languages, of one letter may show the same.
     statement = new.on_conflict_do_update(
         index_elements=["series_id", "feed_id", "key"],
-        set_={"is_shown": True, "letter_id": letter.id},
-        where=~FeedMark.is_shown | (FeedMark.letter_id == letter.id),
+        set_={"is_shown": True, "letter_id": own["letter_id"]},
+        where=~FeedMark.is_shown | (FeedMark.letter_id == own["letter_id"]),
     )
     if len(session().execute(statement.returning(FeedMark.key)).all()) < len(keys):
         raise Conflict(_TAKEN)

@@ -101,12 +101,13 @@ def copy_draft(
 
 
 def join_series(workspace_id: UUID, letter_id: UUID, series_id: UUID) -> None:
-    """Make it one of the letters that show each entry of a feed in one of them only.
+    """Make it, in all its languages, one of the letters that show each entry of a feed in one of them only.
 
     Raises:
         NotFound: no letter of this workspace.
     """
-    queries.get_letter(workspace_id, letter_id).series_id = series_id
+    for letter in (queries.get_letter(workspace_id, letter_id), *queries.list_translations(workspace_id, letter_id)):
+        letter.series_id = series_id
     session().flush()
 
 
