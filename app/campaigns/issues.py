@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -254,16 +254,3 @@ def _tell(row: CampaignSeries, issue: CampaignIssue, campaign: Campaign | None, 
             user_id=member.user_id,
             data={"series": str(row.id), "campaign": str(campaign.id) if campaign else "", "news": news, "says": says},
         )
-
-
-def dates_of(row: CampaignSeries, count: int) -> list[datetime]:
-    """When its next issues are due; of one that does not go on none."""
-    if row.next_on is None:
-        return []
-    rhythm, zone = serial.rhythm_of(row), accounts.brand(row.workspace_id).time_zone
-    found = [row.next_on]
-    for day in rhythm.dates_from(row.next_on + timedelta(days=1)):
-        if len(found) >= count:
-            break
-        found.append(day)
-    return [rhythm.due_at(day, zone) for day in found]

@@ -83,17 +83,21 @@ def gather(workspace_id: UUID, standing: Standing) -> Report:
 
 def compare(workspace_id: UUID, report: Report) -> list[Rates]:
     """This campaign and up to five that began before it, the newest first; empty where there is none before it."""
-    former = queries.list_former(workspace_id, report.standing, COMPARED)
-    numbers = [found.mailing_no for found in former if found.mailing_no is not None]
+    others = beside(workspace_id, queries.list_former(workspace_id, report.standing, COMPARED))
+    own = _rates(report.standing, report.progress, report.readers, report.leavings[Leaving.LEFT])
+    return [own, *others] if others else []
+
+
+def beside(workspace_id: UUID, standings: Sequence[Standing]) -> list[Rates]:
+    """The rates of campaigns whose audience is made, in their order."""
+    numbers = [found.mailing_no for found in standings if found.mailing_no is not None]
     ends = queries.count_ends(workspace_id, numbers)
     readers = tracking.count_readers(workspace_id, numbers)
     left = outbox.count_left_of(workspace_id, numbers)
-    beside = [
+    return [
         _rates(found, queries.progress(ends[number]), readers.get(number, Readers(0, 0)), left.get(number, 0))
-        for found, number in zip(former, numbers, strict=True)
+        for found, number in zip(standings, numbers, strict=True)
     ]
-    own = _rates(report.standing, report.progress, report.readers, report.leavings[Leaving.LEFT])
-    return [own, *beside] if beside else []
 
 
 def _rates(standing: Standing, progress: Progress, readers: Readers, left: int) -> Rates:

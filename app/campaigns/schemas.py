@@ -127,5 +127,16 @@ class Shared(Input):
     days = fields.Integer(required=True, validate=validate.OneOf(LINK_DAYS, error="Choose 7, 30 or 90 days."))
 
 
+class Recurring(Input):
+    """When a series comes, and what happens then."""
+
+    every = Line(longest=10, message="Choose how often.")
+    weekdays = fields.List(fields.Integer(error_messages={"invalid": "Choose from the days."}), load_default=list)
+    month_day = fields.Integer(load_default=1, error_messages={"invalid": "Choose a day from 1 to 31."})
+    time = Line(longest=8, message="Write a time like 10:00.")
+    does = Line(longest=10, message="Choose what happens at each date.")
+    only_new = Tick()
+
+
 class Nothing(Input):
     """A button alone."""

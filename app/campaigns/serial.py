@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import func, select
 
+from app.accounts import queries as accounts
 from app.campaigns.models import Campaign, CampaignIssue, CampaignSeries
 from app.campaigns.rhythm import Every, Rhythm
 from app.kernel.db import session
@@ -76,3 +77,27 @@ def count_issues(workspace_id: UUID, series_ids: Collection[UUID]) -> dict[UUID,
 def list_active(workspace_id: UUID) -> Sequence[tuple[CampaignSeries, str]]:
     """Those that go on, with their names."""
     return [(row, name) for row, name in list_series(workspace_id) if row.state == "active"]
+
+
+def list_planned(workspace_id: UUID, first: date, last: date, zone: str) -> list[tuple[CampaignSeries, str, datetime]]:
+    """The dates to come, from one day to another (both included), with the names of their series."""
+    return [
+        (row, name, rhythm_of(row).due_at(day, zone))
+        for row, name in list_active(workspace_id)
+        if row.next_on is not None and row.next_on <= last
+        for day in [row.next_on, *rhythm_of(row).dates_between(max(first, row.next_on + timedelta(days=1)), last)]
+        if day >= first
+    ]
+
+
+def dates_of(row: CampaignSeries, count: int) -> list[datetime]:
+    """When its next issues are due; of one that does not go on none."""
+    if row.next_on is None:
+        return []
+    rhythm, zone = rhythm_of(row), accounts.brand(row.workspace_id).time_zone
+    found = [row.next_on]
+    for day in rhythm.dates_from(row.next_on + timedelta(days=1)):
+        if len(found) >= count:
+            break
+        found.append(day)
+    return [rhythm.due_at(day, zone) for day in found]

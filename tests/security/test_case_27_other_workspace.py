@@ -45,6 +45,14 @@ def _campaign(where: make.Place) -> UUID:
     return campaigns.create(where.id, "November", content.designs()[0].name).id
 
 
+def _series(where: make.Place) -> UUID:
+    from app.campaigns import series
+    from app.campaigns.rhythm import rhythm_of
+
+    daily = rhythm_of("day", [], 1, "10:00")
+    return series.make(where.id, _campaign(where), daily, "draft", only_new=False, by=where.owner_id).id
+
+
 def _template(where: make.Place) -> UUID:
     from app.transactional import service as transactional
 
@@ -151,6 +159,7 @@ MAKERS = {
     "note_id": _note,
     "picture_id": _picture,
     "segment_id": _segment,
+    "series_id": _series,
     "tag_id": _tag,
     "template_id": _template,
     "target_id": lambda where: evidence.add_target(where.id, TargetKind.MAIL, "seals@ostkai.example", by=where.owner_id),

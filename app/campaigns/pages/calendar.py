@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import render_template, request, url_for
 
-from app.campaigns import queries, rules
+from app.campaigns import queries, rules, serial
+from app.campaigns.models import CampaignSeries
 from app.campaigns.pages import blueprint, home_of, zone_of
 from app.campaigns.queries import Standing
 from app.campaigns.rules import WORDS, State
@@ -76,7 +77,25 @@ def _events(weeks: Sequence[Sequence[date]], zone: str) -> dict[date, list[dict[
         assert found.at is not None
         day = found.at.astimezone(ZoneInfo(zone)).date()
         events.setdefault(day, []).append(_event(found))
+    for series, name, at in serial.list_planned(current_actor().workspace_id, weeks[0][0], weeks[-1][-1], zone):
+        events.setdefault(at.astimezone(ZoneInfo(zone)).date(), []).append(_planned(series, name, at))
+    for found_on in events.values():
+        found_on.sort(key=lambda one: (one["at"], one["name"]))
     return events
+
+
+def _planned(series: CampaignSeries, name: str, at: datetime) -> dict[str, Any]:
+    """An issue of a series that is to come."""
+    return {
+        "id": f"{series.id}-{at:%Y%m%d}",
+        "name": name,
+        "at": at,
+        "url": url_for(".series_page", series_id=series.id),
+        "move": "",
+        "tone": "",
+        "word": "an issue to come",
+        "about": "",
+    }
 
 
 def _event(found: Standing) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def _new(errors: Mapping[str, str]) -> str:
 def show(campaign_id: UUID) -> BaseResponse:
     """Wherever it is looked at now."""
     standing = standing_of(campaign_id)
+    if standing.series_of is not None:
+        return redirect(url_for("campaigns.series_page", series_id=standing.series_of), 303)
     return redirect(url_for(home_of(standing), campaign_id=campaign_id), 303)
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def review(campaign_id: UUID) -> Response:
     """Everything about a draft on one page, with the button that sends it."""
     standing = standing_of(campaign_id)
-    if standing.state is not State.DRAFT:
+    if standing.state is not State.DRAFT or standing.series_of is not None:
         return to("show", campaign_id)
     return make_response(review_page(standing))
 

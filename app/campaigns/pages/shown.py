@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from app.campaigns import rules
@@ -184,17 +184,32 @@ def split(url: str) -> tuple[str, str]:
     return parts.netloc, f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
 
 
+RATES: Final = ("opened", "clicked", "left", "not_reached")
+
+
+def beside(found: Sequence[Rates]) -> list[dict[str, Any]]:
+    """Campaigns of equal rank beside each other, by ``id``."""
+    most = _most(found)
+    return [
+        {"id": one.standing.id, "sent": one.sent, "rates": [_rate(getattr(one, name), most[name], is_own=True) for name in RATES]}
+        for one in found
+    ]
+
+
+def _most(found: Sequence[Rates]) -> dict[str, float]:
+    return {name: max((getattr(one, name) for one in found), default=0.0) for name in RATES}
+
+
 def compared(found: Sequence[Rates], url_of: Callable[[Rates], str]) -> list[dict[str, Any]]:
     """Campaigns beside each other: of each rate its words, and its bar in percent of the highest one."""
-    names = ("opened", "clicked", "left", "not_reached")
-    most = {name: max((getattr(one, name) for one in found), default=0.0) for name in names}
+    most = _most(found)
     return [
         {
             "name": one.standing.name,
             "url": url_of(one) if i else "",
             "at": one.standing.frozen_at,
             "sent": one.sent,
-            "rates": [_rate(getattr(one, name), most[name], is_own=i == 0) for name in names],
+            "rates": [_rate(getattr(one, name), most[name], is_own=i == 0) for name in RATES],
         }
         for i, one in enumerate(found)
     ]
