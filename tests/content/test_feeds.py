@@ -313,6 +313,8 @@ def test_the_button_keeps_what_was_written_and_looks(place, web, client):
     web.pages["/gone"] = (404, "text/html", b"")
     client.post(f"/letters/{made.id}/blocks/{block.id}/feed", data=form)
     assert "nothing at this address" in client.get(f"/letters/{made.id}?block={block.id}").text
+    lines = client.get(f"/letters/{made.id}?block=lines").text  # also where another block is looked at
+    assert "nothing at this address" in lines.partition('id="facts"')[2]
     assert titles(place, made) == []
 
 

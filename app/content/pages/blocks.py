@@ -94,7 +94,7 @@ def page(look: Look, **more: Any) -> str:
         pictures=_pictures(letter.workspace_id)
         if kind and any(_has_picture(field) for field in kind.fields)
         else [],
-        problems=_problems(look, all_blocks),
+        problems=[*_problems(look, all_blocks), *_feed_problems(all_blocks, faults)],
         can_undo=can_undo,
         can_redo=can_redo,
         longest=LONGEST,
@@ -417,6 +417,16 @@ def _problems(look: Look, all_blocks: Sequence[Block]) -> list[dict[str, Any]]:
         title = "Subject and preview" if at == LINES else titles.get(at, "The letter")
         found.append({"severity": problem.severity, "message": problem.message, "block": at, "title": title})
     return found
+
+
+def _feed_problems(all_blocks: Sequence[Block], faults: Sequence[Fault]) -> list[dict[str, Any]]:
+    """What keeps feeds from being shown: no source tells it, and an error keeps the letter from being sent."""
+    kinds_of = {one.id: find_kind(one.kind) for one in all_blocks if entries.field_of(one.kind)}
+    return [
+        {"severity": one.severity, "message": one.message, "block": one.block, "title": kind.title}
+        for one in faults
+        if (kind := kinds_of.get(one.block)) and one.field == entries.field_of(kind.name)
+    ]
 
 
 def _offered(letter: Letter) -> list[Kind]:
