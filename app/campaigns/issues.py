@@ -134,19 +134,23 @@ def _fetch(due: Iterable[_Due]) -> dict[str, str]:
     addresses = sorted({address for _, address in wanted})
     with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
         fetched = dict(zip(addresses, pool.map(content.fetch_feed, addresses), strict=True))
+    faults = {address: one.fault for address, one in fetched.items()}
     for workspace_id, address in sorted(wanted):
-        with transaction():
-            content.keep_feed(workspace_id, address, fetched[address])
-    return {address: one.fault for address, one in fetched.items()}
+        try:
+            with transaction():
+                content.keep_feed(workspace_id, address, fetched[address])
+        except Problem as fault:
+            faults[address] = fault.detail
+    return faults
 
 
 def _make(due: _Due, faults: Mapping[str, str] | None = None) -> None:
     try:
         with transaction():
             make(due.workspace_id, due.series_id, faults or {})
-    except Problem as fault:
+    except Exception:
         # Others go on; this one is tried again.
-        log.exception("an issue of series %s cannot be made: %s", due.series_id, fault.detail)
+        log.exception("an issue of series %s cannot be made", due.series_id)
 
 
 def make(workspace_id: UUID, series_id: UUID, faults: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from app.accounts import queries as accounts
@@ -102,6 +102,10 @@ def choose(
     content.rename_letter(workspace_id, campaign.letter_id, name)
     campaign.name, campaign.segment_id = name, segment_id
     campaign.interests = [str(found) for found in known if found in set(interests)]
+
+
+STALE: Final = timedelta(days=1)
+"""Entries of a feed that were fetched longer ago are worth another look before they are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +209,9 @@ def _check_feeds(shown: Sequence[Letter]) -> list[Check]:
     if not any(content.feed_addresses(one) for one in shown):
         return []
     faults = list(dict.fromkeys(fault for one in shown for fault in content.feed_faults(one)))
+    fetched = [at for one in shown if (at := content.feeds_fetched_at(one)) is not None]
+    if not faults and fetched and min(fetched) < clock.now() - STALE:
+        faults = [("warning", "It was fetched more than a day ago. Look at it once more where the letter is written.")]
     if not faults:
         return [Check("pass", "The entries of its feed are in it")]
     return [Check("stop" if severity == "error" else "warn", "Its feed", words, "write") for severity, words in faults]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from app.content import service as content
 from app.content import syndication
 from app.content.blocks import acts as block_acts
 from app.content.blocks import entries
+from app.content.blocks.writing import Block
 from app.content.service import blocks, feeds
 from app.delivery import schedule
 from app.delivery.models import Mailing, Message
@@ -380,6 +382,50 @@ def test_of_two_drafts_with_the_same_entries_one_is_launched_and_a_cancelled_one
     launched(second)
     with pytest.raises(BadInput, match="earlier issue"):
         launched(first)
+
+
+def test_the_review_tells_of_feeds(where, readers, blog):
+    made = with_feed(where)
+
+    def checks() -> list[tuple[str, str]]:
+        with transaction():
+            found = service.look(where.id, queries.get_campaign(where.id, made.campaign.id)).checks
+        return [(one.severity, one.says) for one in found if "feed" in one.title.lower()]
+
+    assert checks() == [("stop", entries.NOT_LOOKED_AT)]
+    with transaction():
+        content.keep_feed(where.id, URL, content.fetch_feed(URL))
+        content.refill_feeds(where.id, made.campaign.letter_id)
+    assert checks() == [("pass", "")]
+    clock.set_shift(25 * 3600)
+    assert [severity for severity, _ in checks()] == ["warn"]
+    with pytest.raises(BadInput, match="not looked at"), transaction():
+        blank = with_feed(where)
+        blocks.edit(where.id, blank.campaign.letter_id, lambda before: [swapped(one) for one in before])
+        launched(blank)
+
+
+def swapped(block: Block) -> Block:
+    """The block with another feed, of which nothing is known."""
+    return replace(block, values={**block.values, "address": "https://other.example/"}) if block.kind == "feed" else block
+
+
+def test_one_issue_that_cannot_be_made_keeps_no_other_up(where, readers, monday, blog, monkeypatch):
+    other, row = begin(with_feed(where), DAILY), begin(draft(where, "Another"), rhythm_of("day", [], 1, "10:05"))
+    monkeypatch.setattr(content, "keep_feed", lambda *_given: (_ for _ in ()).throw(BadInput("Too many feeds.")))
+    copy = service.copy
+
+    def broken(workspace_id, campaign_id, **more):
+        if campaign_id == row.campaign_id:
+            raise RuntimeError
+        return copy(workspace_id, campaign_id, **more)
+
+    monkeypatch.setattr(service, "copy", broken)
+    at(monday + timedelta(hours=1))
+    issues.run()
+    assert [one.state for one in found(row)] == ["due"]
+    assert [(one.state, one.note) for one in found(other)] == [("failed", fresh(other).reason)]
+    assert "Too many feeds" in fresh(other).reason
 
 
 def test_only_what_has_a_feed_can_wait_for_news(made, monday):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app.content import syndication
 from app.content.blocks import writing
@@ -103,6 +106,16 @@ def test_addresses_carry_nothing_into_a_letter():
         "https://a.example/%22%3E%3Cmj-raw%3E%7B%7B%20contact.email%20%7D%7D%24brand%20x"
     )
     assert syndication.web_address("https://köln.example/ü", URL) == "https://xn--kln-sna.example/%C3%BC"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 2_000), st.binary(max_size=60), st.integers(0, 40), st.sampled_from(["", "utf-16", "iso-2022-jp", "utf-32", "gb18030"]))
+def test_whatever_stands_in_a_feed_it_is_read_or_refused(place, put, gone, said):
+    body = rss([item(n, more='<enclosure url="/a.png" type="image/png"/>') for n in range(1, 6)], head=f'<?xml version="1.0" encoding="{said}"?>')
+    with suppress(syndication.NotAFeed):
+        feed = syndication.read(body[:place] + put + body[place + gone :], URL, f"text/xml; charset={said}")
+        assert all(one.title and "\x00" not in one.title + one.summary + one.link for one in feed.entries)
+
 
 
 NASTY = [

@@ -104,6 +104,13 @@ def count_entries(letter: Letter) -> int:
     return sum(len(wish.rows) for wish in _wishes(letter))
 
 
+def feeds_fetched_at(letter: Letter) -> datetime | None:
+    """When the feed of a letter was fetched whose last fetching is longest ago; None: it shows none that ever was."""
+    addresses = [wish.address for wish in _wishes(letter)]
+    query = select(func.min(Feed.fetched_at)).where(Feed.workspace_id == letter.workspace_id, Feed.address.in_(addresses))
+    return session().execute(query).scalar_one() if addresses else None
+
+
 def fetch_faults(letter: Letter) -> list[str]:
     """Why the last look at feeds of a letter failed."""
     return list(dict.fromkeys(fault for wish in _wishes(letter) if (fault := str(wish.shown.get("fault") or ""))))
