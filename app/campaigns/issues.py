@@ -125,7 +125,13 @@ def _noted() -> list[_Due]:
             .order_by(CampaignIssue.due_at)
         )
         found = session().execute(query).all()
-        return [_Due(row.workspace_id, row.id, tuple(content.feed_addresses(letters.get_letter(row.workspace_id, row.letter_id)))) for row in found]
+        return [_Due(row.workspace_id, row.id, _addresses(row.workspace_id, row.letter_id)) for row in found]
+
+
+def _addresses(workspace_id: UUID, letter_id: UUID) -> tuple[str, ...]:
+    """Of the feeds in a letter and its translations."""
+    shown = (letters.get_letter(workspace_id, letter_id), *letters.list_translations(workspace_id, letter_id))
+    return tuple(dict.fromkeys(address for one in shown for address in content.feed_addresses(one)))
 
 
 def _fetch(due: Iterable[_Due]) -> dict[str, str]:
@@ -227,8 +233,9 @@ def _launch(row: CampaignSeries, issue: CampaignIssue, campaign: Campaign) -> st
     if first := next((check for check in seen.checks if check.severity == "stop"), None):
         raise _Stopped(_sentence(first))
     number = service.launch(
-        row.workspace_id, campaign.id, revision=seen.letter.revision, send_at=None, delay_seconds=0, by=row.made_by
-    )
+        row.workspace_id, campaign.id, revision=seen.letter.revision, send_at=None, delay_seconds=0, by=row.made_by,
+        languages=seen.languages,
+    )  # fmt: skip
     content.refill_feeds(row.workspace_id, queries.get_campaign(row.workspace_id, row.campaign_id).letter_id)
     if clock.now() <= issue.due_at + LATE:
         return ""

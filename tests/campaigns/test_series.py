@@ -358,6 +358,24 @@ def test_issues_hold_what_is_new_and_dates_without_news_are_skipped(where, reade
     assert "Entry 4" not in version.html
 
 
+def test_an_issue_leaves_in_all_its_languages_and_an_entry_is_new_in_each(where, readers, monday, blog):
+    made = with_feed(where)
+    with transaction():
+        german = content.add_translation(where.id, made.campaign.letter_id, "de")
+        blocks.edit(where.id, german.id, lambda before: before, subject="Neues", preheader="Bohnen")
+    row = begin(made, DAILY, only_new=True)
+    shown = []
+    for day, answer in enumerate((numbered(1, 2, 3), numbered(1, 2, 3, 4))):
+        blog[URL] = answer
+        at(monday + timedelta(days=day, hours=1))
+        issues.run()
+        version = letters.get_version(where.id, standing(found(row)[day]).version_id)
+        shown.append([version.html, letters.list_translated(version)["de"].html])
+    assert fresh(row).reason in {"", None}
+    assert all("Entry 3" in html and "Entry 4" not in html for html in shown[0])
+    assert all("Entry 4" in html and "Entry 3" not in html for html in shown[1])
+
+
 def test_a_feed_that_never_answered_pauses_the_series(where, readers, monday, blog):
     blog[URL] = "There is nothing at this address (404)."
     row = begin(with_feed(where), DAILY, only_new=True)

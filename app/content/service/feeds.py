@@ -125,8 +125,9 @@ def feed_faults(letter: Letter) -> list[tuple[str, str]]:
 
 
 def mark_entries(workspace_id: UUID, letter_ids: Collection[UUID]) -> None:
-    """Say that letters of a series are launched with what they and their translations show; all that their feeds held then is
-    no longer new.
+    """Say that letters of a series are launched with what they show; all that their feeds held then is no longer new.
+
+    Their translations go out with them.
 
     The unique key is (series, feed, entry): of two letters that would show the same entry one is launched.
 
