@@ -2,7 +2,8 @@
 
 Before the compiler: our own partials are written in by name, merge tags become opaque words, an author's
 include is refused, a font that the compiler would choke on becomes a plain link. The compiler runs in a
-process with limits (`app.content.compiler`). After it: tags come back, lines are those of the author.
+process with limits (`app.content.compiler`). After it: what it indents is folded, tags come back, lines are those of
+the author.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any, Final
 
 from app.content.colours import DEFAULT, Colours, paint
 from app.content.compiler import MERGE_WORD
+from app.content.folding import fold
 from app.content.warm import Warm
 
 EMAILS: Final = Path(__file__).resolve().parents[2] / "emails"
@@ -151,7 +153,7 @@ def _partials() -> dict[str, str]:
 
 @cache
 def _engine() -> str:
-    return f"mjml {version('mjml')} nod 1"
+    return f"mjml {version('mjml')} nod 2"
 
 
 def _compile(whole: str, source: str, fingerprint: str) -> Compiled:
@@ -161,7 +163,7 @@ def _compile(whole: str, source: str, fingerprint: str) -> Compiled:
     if answer is None:
         message = "This mail takes too long or too much memory to compile. Make it simpler."
         return Compiled("", (Problem(1, 1, "error", message),), "", "", fingerprint)
-    html = guarded.back(answer["html"])
+    html = guarded.back(fold(answer["html"]))
     problems += [guarded.problem(found) for found in answer["problems"]]
     if _GOOGLE in html and _GOOGLE not in source:
         problems.append(_google(source))

@@ -21,6 +21,7 @@ _EMPTY: Final = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden", re.IGNORECASE)
+_BLANKS = re.compile(r"\s+")
 _SPACES = re.compile(r"[^\S\n]+")
 _OPENERS = re.compile(r"\{(?=[{%#])")
 _ONLY_TAGS = re.compile(r"(?:\{%(?:(?!%\}).)*%\}|\s)+", re.DOTALL)
@@ -64,6 +65,10 @@ class _Reader(HTMLParser):
         self._links: list[tuple[str, int]] = []
         self._silent: list[str] = []
         self._headings: list[str] = []
+
+    def updatepos(self, i: int, j: int) -> int:  # noqa: ARG002
+        """Lines are not counted: nobody asks where something stood."""
+        return j
 
     def paragraphs(self) -> list[str]:
         """What was read so far."""
@@ -118,14 +123,17 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Text, with its white space folded."""
         if not self._silent:
-            self._line.append(_written(re.sub(r"\s+", " ", _MARKS.sub("", data))))
+            self._line.append(_written(_BLANKS.sub(" ", _MARKS.sub("", data))))
 
     def _end(self, underline: str = "") -> None:
         for href, start in reversed(self._links):  # a link around blocks is closed with the first of them
             self._close_link(href, start)
         self._links = []
-        text = _with_addresses("".join(self._line))
+        text = "".join(self._line)
         self._line = []
+        if not text or text.isspace():  # as between most of the tables that a mail is made of
+            return
+        text = _with_addresses(text)
         lines = [_SPACES.sub(" ", line).strip() for line in text.split("\n")]
         whole = "\n".join(lines).strip()
         if not whole or whole == "-":
