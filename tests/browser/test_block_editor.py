@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.content import queries, service
+from app.content import pictures, queries, service
 from app.content.service import blocks as service_blocks
+from app.content.service import pictures as service_pictures
 from app.kernel.db import session, transaction
 from tests.browser.conftest import check_page, sign_in, tab
-from tests.support import accounts
+from tests.support import accounts, images
 
 pytestmark = pytest.mark.browser
 
@@ -130,3 +132,47 @@ def test_blocks_are_written_with_keys_alone_on_a_phone(chromium, web, owner):
         page.locator("#undo").focus()
         page.keyboard.press("Enter")
         expect(page.frame_locator("#preview").get_by_text("By keys")).to_have_count(0)
+
+
+def test_a_picture_is_looked_for_and_older_ones_follow(chromium, web, owner):
+    with transaction():
+        for number in range(40):
+            kept = service_pictures.keep_picture(
+                owner.workspace_id, f"photo {number}.png", pictures.as_it_is(images.png(20 + number, 20)),
+                alt="The lighthouse in June" if number in {3, 5} else "",
+            )  # fmt: skip
+            kept.created_at += timedelta(seconds=number)
+    with tab(chromium, "phone", dark=True, base_url=web.url) as page:
+        letter = begin(owner, page)
+        page.locator("#go-b2").click()
+        box = page.locator("[data-picker]")
+        page.get_by_text("Choose another picture").click()
+        expect(box.get_by_role("button", name=re.compile("^Use "))).to_have_count(12)
+        box.get_by_role("button", name="Older pictures").focus()
+        page.keyboard.press("Enter")
+        expect(box.get_by_role("button", name="Use photo 27", exact=True)).to_be_focused()
+        expect(box.get_by_role("status")).to_contain_text("The newest 36 pictures. There are more.")
+        box.get_by_role("button", name="Older pictures").click()
+        expect(box.get_by_role("status")).to_contain_text(re.compile(r"^4\d pictures\.$"))
+        expect(box.get_by_role("button", name="Older pictures")).to_be_hidden()
+
+        search = box.get_by_role("searchbox", name="Search pictures")
+        search.fill("nothing like it")
+        expect(box.get_by_role("status")).to_contain_text("No picture with “nothing like it” in the name or alt text.")
+        revision = page.locator("#letter").get_attribute("data-revision")
+        search.fill("LIGHTHOUSE")
+        expect(box.get_by_role("status")).to_have_text("2 pictures with “LIGHTHOUSE” in the name or alt text.")
+        assert page.locator("#letter").get_attribute("data-revision") == revision  # looking for one writes nothing
+        page.locator("#weight").scroll_into_view_if_needed()  # nothing half below the bar
+        check_page(page)
+        search.focus()
+        page.keyboard.press("Enter")
+        page.keyboard.press("ArrowDown")
+        expect(box.get_by_role("button", name="Use photo 5: The lighthouse in June")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("textbox", name="What it shows")).to_have_value("The lighthouse in June")
+        saved(page)
+        session().rollback()
+        session().expire_all()
+        shown = queries.get_letter(owner.workspace_id, letter.id).blocks[1]["values"]["picture"]
+        assert shown["src"].endswith(f"{pictures.key_of(images.png(25, 20))}.png")

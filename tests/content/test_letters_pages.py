@@ -19,6 +19,7 @@ from app.kernel.db import transaction
 from tests.support import accounts, images, letters, make
 
 JSON = {"Accept": "application/json"}
+PICTURES = "/pictures"
 
 
 @pytest.fixture
@@ -426,6 +427,7 @@ def blocks(inside, place):
     class Editor:
         path = f"/letters/{letter.id}"
 
+
         def kept(self):
             current().expire_all()
             return queries.get_letter(place.id, letter.id)
@@ -437,6 +439,9 @@ def blocks(inside, place):
             token = accounts.csrf_of(inside.get(self.path).text)
             given = {"csrf": token, "revision": str(self.kept().revision), "back": ""} | form
             return inside.post(f"{self.path}{path}", data={name: one for name, one in given.items() if one is not None})
+
+        def look_through(self, cursor):
+            return inside.get(f"{PICTURES}?page={cursor}", headers=JSON).json
 
         def see(self, where=""):
             return inside.get(f"{self.path}{where}")
@@ -472,6 +477,26 @@ def test_blocks_are_written_with_presses_alone(blocks):
     assert blocks.kinds().count("quote") == 2
     blocks.press("/steps", act="redo")
     assert blocks.kinds().count("quote") == 1
+
+
+def test_the_newest_pictures_are_at_hand_and_the_library_of_this_workspace_can_be_looked_through(blocks, place):
+    shown = blocks.see("?block=b2").text
+    assert f'data-picker="{PICTURES}"' in shown
+    assert 'data-more=""' in shown
+    with transaction():
+        for wide in range(20, 32):
+            service.add_picture(place.id, f"photo {wide}.png", images.png(wide), alt="A cup" if wide == 31 else "")
+        service.add_picture(make.place().id, "theirs.png", images.png(90))
+    shown = blocks.see("?block=b2").text
+    assert shown.count("data-whole aria-label=\"Use ") == 12
+    assert 'aria-label="Use photo 31: A cup"' in shown
+    assert "theirs" not in shown
+    cursor = re.search(r'data-more="([^"]+)"', shown)[1]
+    older = blocks.look_through(cursor)
+    assert "theirs" not in str(older)
+    assert not {one["name"] for one in older["pictures"]} & {f"photo {wide}" for wide in range(20, 32)}
+    assert len(older["pictures"]) >= 1
+    assert older["next"] is None
 
 
 def test_items_of_a_block_are_added_moved_and_removed_with_what_was_filled_in(blocks):

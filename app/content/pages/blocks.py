@@ -15,7 +15,7 @@ from app.content.blocks import acts, entries, posting, writing
 from app.content.blocks.kinds import LONGEST, Field, Kind, find_kind, kinds
 from app.content.blocks.writing import Block, Fault
 from app.content.models import Letter
-from app.content.pages import blueprint, looks
+from app.content.pages import blueprint, looks, pictures
 from app.content.pages.looks import Look
 from app.content.pages.taking import taken
 from app.content.service import blocks, feeds
@@ -93,7 +93,7 @@ def page(look: Look, **more: Any) -> str:
         tags=[(one.name, one.says) for one in look.draft.names],
         pictures=_pictures(letter.workspace_id)
         if kind and any(_has_picture(field) for field in kind.fields)
-        else [],
+        else None,
         problems=[*_problems(look, all_blocks), *_feed_problems(all_blocks, faults)],
         can_undo=can_undo,
         can_redo=can_redo,
@@ -398,9 +398,9 @@ def _only(look: Look, block: Block) -> dict[str, Any]:
     }
 
 
-def _pictures(workspace_id: UUID) -> list[dict[str, str]]:
+def _pictures(workspace_id: UUID) -> dict[str, Any]:
     found = queries.list_pictures(workspace_id, limit=PICTURES_AT_HAND)
-    return [{"url": places.picture(one.key, one.kind), "name": one.name} for one in found.rows]
+    return {"rows": [pictures.told(one) for one in found.rows], "next": found.next_cursor}
 
 
 def _has_picture(field: Field) -> bool:

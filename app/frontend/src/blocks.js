@@ -1,5 +1,6 @@
 // The editor of a letter of blocks. Without this script each act is a post and a reload; with it the same posts are sent
 // one after the other, and only the parts of the answer that changed take the place of those on the page.
+import { pickers } from "./picker.js";
 import { rich } from "./rich.js";
 import { frame, looks, notice, tell } from "./stage.js";
 
@@ -64,6 +65,7 @@ function start(page) {
 
   function ready(focus, kept) {
     for (const one of at("block").querySelectorAll("[data-into]")) one.hidden = false;
+    pickers(at("block"));
     state.insert.clear();
     for (const field of at("block").querySelectorAll("[data-rich]")) state.insert.set(field.id, rich(field));
     if (focus === "form") at("fill")?.querySelector("input:not([type=hidden]), .ProseMirror, textarea:not([hidden]), select")?.focus();
