@@ -45,7 +45,7 @@ def set_rule(workspace_id: UUID, *, needs: bool, by: acts.By) -> None:
 
 
 def subject_of(campaign: Campaign, revision: int) -> str:
-    """What a yes is about: this letter, in all its languages, for this audience. Whatever changes makes another one."""
+    """What a yes is about: this edition of the letter, in all its languages, for this audience. Whatever changes makes another one."""
     parts = [str(campaign.letter_id), str(revision), str(campaign.segment_id or ""), *campaign.interests]
     if languages := content.languages_of(campaign.workspace_id, campaign.letter_id):
         parts.append(languages)
@@ -69,7 +69,7 @@ def approve(workspace_id: UUID, campaign_id: UUID, seen: str, *, by: UUID) -> No
         Conflict: it is not what was looked at any more, or it has been launched.
     """
     campaign = holding.draft(workspace_id, campaign_id)
-    if seen != subject_of(campaign, letters.get_letter(workspace_id, campaign.letter_id).revision):
+    if seen != subject_of(campaign, letters.get_letter(workspace_id, campaign.letter_id).edition):
         raise Conflict("It has changed since you looked at it. Look at it once more.")
     campaign.approved_by, campaign.approved_of = by, seen
     accounts.record(

@@ -1,7 +1,7 @@
 """A closer look at a draft: whether its links answer, and what a spam filter of this machine says of the mail.
 
 It asks other people's servers and takes seconds, so somebody has to press for it; what it found is kept with the
-revision of the letter that it is about, and counts for a day.
+edition of the letter that it is about, and counts for a day.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def keep(
 
 
 def checks_of(campaign_id: UUID, revision: int, languages: str = "", variants: str = "") -> list[Check]:
-    """What the last closer look means for this revision of the letter, its translations and its variants."""
+    """What the last closer look means for this edition of the letter, its translations and its variants."""
     found = session().get(CampaignLook, campaign_id, populate_existing=True)
     is_of_this = found is not None and (found.revision, found.languages, found.variants) == (revision, languages, variants)
     if found is None or not is_of_this or found.looked_at < clock.now() - COUNTS_FOR:

@@ -233,7 +233,7 @@ def _launch(row: CampaignSeries, issue: CampaignIssue, campaign: Campaign) -> st
     if first := next((check for check in seen.checks if check.severity == "stop"), None):
         raise _Stopped(_sentence(first))
     number = service.launch(
-        row.workspace_id, campaign.id, revision=seen.letter.revision, send_at=None, delay_seconds=0, by=row.made_by,
+        row.workspace_id, campaign.id, revision=seen.letter.edition, send_at=None, delay_seconds=0, by=row.made_by,
         languages=seen.languages,
     )  # fmt: skip
     content.refill_feeds(row.workspace_id, queries.get_campaign(row.workspace_id, row.campaign_id).letter_id)

@@ -53,7 +53,7 @@ class Campaign(Base):
     """Time to change one's mind after "send now"."""
     mailing_no: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("mailings.no"), unique=True)
     tested_revision: Mapped[int | None] = mapped_column(Integer)
-    """The letter's revision that a test mail has shown last."""
+    """The letter's edition that a test mail has shown last."""
     tested_translations: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}", default=dict)
     """The same of its translations, by their ids."""
     approved_by: Mapped[UUID | None] = mapped_column(Uuid)

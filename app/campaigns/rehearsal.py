@@ -128,7 +128,7 @@ def ask(workspace_id: UUID, campaign_id: UUID, *, by: UUID | None = None) -> Non
 def begin(campaign: Campaign, about: str, by: UUID | None) -> None:
     """From the first person on; what is known of an earlier time goes."""
     _forget(campaign.workspace_id, campaign.id)
-    revision = letters.get_letter(campaign.workspace_id, campaign.letter_id).revision
+    revision = letters.get_letter(campaign.workspace_id, campaign.letter_id).edition
     values = {
         "about": about, "revision": revision, "asked_by": by, "asked_at": clock.now(), "gathered_at": None, "people": 0,
         "tried": 0, "position": None, "found": {}, "ended_at": None, "fault": "",

@@ -39,7 +39,7 @@ class Chosen(Input):
 
 
 class Sent(Input):
-    """When it goes; ``revision`` is the letter's that was reviewed, the last two the signatures of what goes with it."""
+    """When it goes; ``revision`` is the edition of the letter that was reviewed, the last two the signatures of what goes with it."""
 
     when = fields.String(
         required=True,

@@ -165,7 +165,7 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
         *(_check_links(campaign, letter, languages, seen) if written.is_usable else []),
         *(rehearsal.checks_of(tried) if written.is_usable else []),
         *(seen.checks if seen else []),
-        *(approval.check(campaign, letter.revision, by) if needs else []),
+        *(approval.check(campaign, letter.edition, by) if needs else []),
     ]
     order = {"stop": 0, "warn": 1, "pass": 2}
     found.sort(key=lambda check: order[check.severity])
@@ -173,7 +173,7 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
 
 
 def _check_links(campaign: Campaign, letter: Letter, languages: str, seen: trials.Seen | None) -> list[Check]:
-    return closer.checks_of(campaign.id, letter.revision, languages, seen.signature if seen else "")
+    return closer.checks_of(campaign.id, letter.edition, languages, seen.signature if seen else "")
 
 
 def _check_letter(letter: Letter, written: content.Written) -> list[Check]:
@@ -252,10 +252,10 @@ def _check_brand(brand: Brand) -> Check:
 def _check_test(campaign: Campaign, letter: Letter, translations: Sequence[Translated]) -> Check:
     if campaign.tested_revision is None:
         return Check("warn", "Not tested yet", "Send yourself a test: inboxes differ from previews.", "test")
-    if campaign.tested_revision != letter.revision:
+    if campaign.tested_revision != letter.edition:
         return Check("warn", "Changed since the last test", "Send yourself another one.", "test")
     tested = campaign.tested_translations
-    missing = [found.one.name for found in translations if tested.get(str(found.one.letter.id)) != found.one.letter.revision]
+    missing = [found.one.name for found in translations if tested.get(str(found.one.letter.id)) != found.one.letter.edition]
     if missing:
         return Check("warn", f"Not tested as it is: {', '.join(missing)}", "Send yourself a test of each language.", "test")
     return Check("pass", "Tested as it is")
@@ -291,9 +291,9 @@ def send_test(
         # The subject of a variant is the main letter's only.
         _send_test(campaign, one.letter, subject if one.is_main else "", user_id, mark)
         if one.is_main and letter_id == campaign.letter_id and not subject:
-            campaign.tested_revision = one.letter.revision
+            campaign.tested_revision = one.letter.edition
         elif not one.is_main:
-            campaign.tested_translations = {**campaign.tested_translations, str(one.letter.id): one.letter.revision}
+            campaign.tested_translations = {**campaign.tested_translations, str(one.letter.id): one.letter.edition}
 
 
 def _send_test(campaign: Campaign, letter: Letter, subject: str, user_id: UUID, mark: bool) -> None:
@@ -330,7 +330,7 @@ def launch(
     Args:
         workspace_id: whose it is.
         campaign_id: which draft.
-        revision: of the letter, as it was reviewed.
+        revision: edition of the letter, as it was reviewed.
         send_at: None: now.
         delay_seconds: time to change one's mind where it goes now.
         by: the user who pressed the button.
@@ -353,7 +353,7 @@ def launch(
     # What is looked at is what is frozen: nobody changes a word between the two.
     content.hold_languages(workspace_id, campaign.letter_id)
     seen = look(workspace_id, campaign, by)
-    if seen.letter.revision != revision:
+    if seen.letter.edition != revision:
         raise Conflict("The letter has changed since you reviewed it. Look at it once more.")
     if seen.languages != languages:
         raise Conflict("Its other languages have changed since you reviewed it. Look at it once more.")
@@ -368,6 +368,8 @@ def launch(
         content.mark_entries(workspace_id, [campaign.letter_id])
         return number
     version = content.freeze_languages(workspace_id, campaign.letter_id, by)
+    if seen.letter.edition != revision:  # read anew by freezing: somebody saved it, or a snippet in it, meanwhile
+        raise Conflict("The letter has changed since you reviewed it. Look at it once more.")
     campaign.mailing_no = delivery.launch(
         workspace_id,
         dedupe=campaign.id,

@@ -24,7 +24,7 @@ class Specimen:
     """What is read of a draft for it; compiling and writing it need no database any more."""
 
     draft: content.Draft
-    revision: int
+    edition: int
     brand: Brand
     sender: Sender | None
     base: str
@@ -83,7 +83,7 @@ def specimen_of(workspace_id: UUID, campaign_id: UUID) -> Specimen:
     draft, trial = content.draft_of(letter), variants.find_trial(workspace_id, campaign_id)
     return Specimen(
         draft,
-        letter.revision,
+        letter.edition,
         accounts.brand(workspace_id),
         outbox.sender_of(workspace_id),
         content.base_url(),

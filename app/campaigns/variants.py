@@ -105,7 +105,7 @@ def signature(trial: Trial) -> str:
 
 
 def _words_of(workspace_id: UUID, letter_id: UUID) -> list[object]:
-    revision = letters.get_letter(workspace_id, letter_id).revision
+    revision = letters.get_letter(workspace_id, letter_id).edition
     languages = content.languages_of(workspace_id, letter_id)
     return [revision, languages] if languages else [revision]
 

@@ -22,6 +22,8 @@ from app.content.merge import MergeRefused, MergeStopped, Target, check, prepare
 from app.content.mjml import Problem, compile_mjml, fingerprint_of, tag_spans
 from app.content.plaintext import to_text
 from app.content.skeleton import Parts, Skeleton, fold, tidy
+from app.content.snippets import GROWTH, Words, Writing, named_in, offered
+from app.content.snippets import variables as snippet_variables
 from app.content.systemmail import Rendered
 from app.content.variables import NEWSLETTER, TRANSACTIONAL, Kind, Variable, samples
 from app.kernel.errors import BadInput
@@ -90,6 +92,7 @@ class Draft:
         fields: kinds of the workspace's own fields by key.
         colours: of the brand.
         data: samples of what is told with each mail, by name; None: it is no transactional letter.
+        snippets: of the workspace by key, those that it names with their words.
     """
 
     subject: str
@@ -100,22 +103,39 @@ class Draft:
     fields: Mapping[str, str] = field(default_factory=dict)
     colours: Colours = DEFAULT
     data: Mapping[str, str] | None = None
+    snippets: Mapping[str, Words] = field(default_factory=dict)
 
     @property
     def used_fields(self) -> dict[str, str]:
-        """Those of the fields that its tags name."""
-        named = _FIELD_NAMED.findall(f"{self.subject}\n{self.preheader}\n{self.source}\n{self.own_text}")
+        """Those of the fields that its tags name, or those of its snippets."""
+        named = _FIELD_NAMED.findall("\n".join((*self._written, *self.used_snippets.values())))
         return {key: self.fields[key] for key in sorted(set(named)) if key in self.fields}
+
+    @property
+    def used_snippets(self) -> dict[str, str]:
+        """What those snippets say that its tags name, by key."""
+        return {key: self.snippets[key].body for key in sorted(named_in(*self._written)) if key in self.snippets}
+
+    @property
+    def _written(self) -> tuple[str, str, str, str]:
+        return self.subject, self.preheader, self.source, self.own_text
 
     @property
     def names(self) -> tuple[Variable, ...]:
         """What its merge tags may name."""
-        return declared(self.fields, self.data)
+        return (*declared(self.fields, self.data), *snippet_variables(self.snippets))
+
+    @property
+    def offered(self) -> tuple[Variable, ...]:
+        """Those of the names that a writer is offered."""
+        return (*declared(self.fields, self.data), *snippet_variables(offered(self.snippets)))
 
     @property
     def compiled_source(self) -> str:
         """What the compiler gets: with the two lines of the inbox and the brand's colours; no line moves."""
-        source = _with_head(_with_language(self.source, self.language), self.subject, self.preheader)
+        words = Writing(self.snippets)
+        lines = words.in_line(self.subject), words.in_line(self.preheader)
+        source = words.in_head(_with_head(_with_language(self.source, self.language), *lines))
         return _COLOURED.sub(lambda found: paint(found[0], self.colours), source)
 
     @property
@@ -131,6 +151,7 @@ class Draft:
             self.used_fields,
             fingerprint_of(source, self.colours, self.language),
             *([] if self.data is None else [list(self.data.items())]),
+            *([self.used_snippets] if self.used_snippets else []),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -144,7 +165,7 @@ class Written:
         text: the text part, with merge tags.
         links: addresses that it links to as the author wrote them, each once; not those of the reader's own pages.
         needs: ``{"fields": {key: kind}}``; of a transactional letter also ``data``, pairs of name and sample, and ``wanted``,
-            the names of it without which the letter would show a hole.
+            the names of it without which the letter would show a hole; with snippets also ``snippets``, what each said.
         problems: all faults and warnings, by place and line.
     """
 
@@ -243,7 +264,8 @@ def write(draft: Draft) -> Written:
 
     The page of an editor, its preview and the review ask for the same draft one after the other: the last ones are kept.
     """
-    return _write_once(_Once(draft, draft.fingerprint, draft.source))
+    told = tuple((key, draft.snippets[key]) for key in draft.used_snippets)
+    return _write_once(_Once(draft, draft.fingerprint, draft.source, told))
 
 
 @lru_cache(maxsize=32)
@@ -269,28 +291,33 @@ def _prepare_once(once: _Once[Written]) -> Prepared:
 
 def _write(draft: Draft) -> Written:
     names = draft.names
+    words = Writing(draft.snippets)
+    if words.growth(draft.subject, draft.preheader, draft.source, draft.own_text) > GROWTH:
+        return _too_large(draft)
     compiled = compile_mjml(draft.compiled_source, draft.colours, draft.language)
-    subject = draft.subject or htmlmod.unescape(compiled.title)
-    preheader = draft.preheader or htmlmod.unescape(compiled.preview)
+    subject = words.in_line(draft.subject or htmlmod.unescape(compiled.title))
+    preheader = words.in_line(draft.preheader or htmlmod.unescape(compiled.preview))
+    html = words.in_page(compiled.html)
     problems = [
         *_merge_faults(draft, names),
+        *_snippet_faults(draft),
         *compiled.problems,
         *lint_source(draft.source),
         *lint_subject(subject, preheader),
-        *lint_size(compiled.html),
+        *lint_size(html),
     ]
-    text = draft.own_text or (to_text(compiled.html) if compiled.html else "")
+    text = words.in_text(draft.own_text) or (to_text(html) if html else "")
     written = Written(
         subject=subject,
         preheader=preheader,
-        html=compiled.html,
+        html=html,
         text=text,
-        links=tuple(find_links(compiled.html, names)),
-        needs=_needs(draft, subject, preheader, compiled.html, text, names),
+        links=tuple(find_links(html, names)),
+        needs=_needs(draft, subject, preheader, html, text, names),
         language=draft.language,
         problems=(),
     )
-    if compiled.html and not any(problem.severity == "error" for problem in problems):
+    if html and not any(problem.severity == "error" for problem in problems):
         problems += _final_faults(written, own_text=bool(draft.own_text))
     found = tuple(sorted(set(problems), key=lambda one: (_PLACES.index(one.place), one)))
     return Written(**{name: getattr(written, name) for name in _NAMES} | {"problems": found})
@@ -298,6 +325,8 @@ def _write(draft: Draft) -> Written:
 
 def _needs(draft: Draft, subject: str, preheader: str, html: str, text: str, names: Sequence[Variable]) -> dict[str, Any]:
     needs: dict[str, Any] = {"fields": draft.used_fields}
+    if draft.used_snippets:
+        needs["snippets"] = draft.used_snippets
     if draft.data is not None:
         parts: tuple[tuple[str, Target], ...] = ((subject, "header"), (preheader, "header"), (html, "html"), (text, "text"))
         wanted: set[str] = set()
@@ -308,6 +337,35 @@ def _needs(draft: Draft, subject: str, preheader: str, html: str, text: str, nam
                 continue  # told as a problem of its own, and no version comes of it
         needs |= {ROOT: [list(pair) for pair in draft.data.items()], "wanted": sorted(one for one in wanted if one.startswith(f"{ROOT}."))}
     return needs
+
+
+def _too_large(draft: Draft) -> Written:
+    message = f"With its snippets this letter grows by more than {GROWTH // 1024} KB. Use fewer, or shorter ones."
+    problem = Problem(1, 1, "error", message)
+    return Written(draft.subject, draft.preheader, "", "", (), {"fields": {}}, draft.language, (problem,))
+
+
+def _snippet_faults(draft: Draft) -> list[Problem]:
+    """Snippets that say what this letter cannot, such as the interest in a mail that belongs to none; and archived ones."""
+    names = declared(draft.fields, draft.data)
+    found = []
+    for key in draft.used_snippets:
+        words = draft.snippets[key]
+        faults = {fault.message for fault in check(words.html, names, "html")}
+        found += [_about_snippet(draft, key, "error", f"The snippet “{words.name}” does not fit here. {one}") for one in faults]
+        if words.is_archived:
+            found.append(_about_snippet(draft, key, "warning", f"The snippet “{words.name}” is archived."))
+    return found
+
+
+def _about_snippet(draft: Draft, key: str, severity: str, message: str) -> Problem:
+    """A problem where the snippet is named first."""
+    parts = (("source", draft.source), ("subject", draft.subject), ("preheader", draft.preheader), ("text", draft.own_text))
+    for place, source in parts:
+        if found := re.search(rf"\bsnippet\s*\.\s*{key}\b", source):
+            line = source.count("\n", 0, found.start()) + 1
+            return Problem(line, found.start() - source.rfind("\n", 0, found.start()), severity, message, place)
+    return Problem(1, 1, severity, message)
 
 
 _PLACES: Final = ("subject", "preheader", "source", "text")

@@ -370,6 +370,10 @@ class _Reader:
     def _output(self, node: nodes.Expr, names: Shape) -> _Write:
         place = self._before
         self._before = "x"
+        if _is_snippet(node, names):
+            if self._target == "html" and _LINK_PLACE.search(place):
+                self._refuse(node, _word(node), f"“{_dotted(node)}” is no link, so a link cannot begin with it.")
+            return _write_nothing
         self._need(node)
         kind, value = self._expression(node, names)
         if not isinstance(kind, Kind):
@@ -471,9 +475,12 @@ class _Reader:
         kind: Any = names
         for name in path:
             if name.startswith("_") or not isinstance(kind, dict) or name not in kind:
-                self._refuse(node, _word(node), f"“{dotted[:80]}” is not known here.")
+                self._refuse(node, _word(node), _unknown(dotted))
                 return Kind.TEXT, _no_value
             kind = kind[name]
+        if kind is Kind.SNIPPET:
+            self._refuse(node, _word(node), f"A snippet stands by itself, without filters and conditions: {{{{ {dotted} }}}}.")
+            return Kind.TEXT, _no_value
 
         self._names.add(dotted)
 
@@ -530,6 +537,21 @@ class _Reader:
         if isinstance(node, nodes.And):
             return lambda scope, run: left(scope, run) and right(scope, run)
         return lambda scope, run: left(scope, run) or right(scope, run)
+
+
+def _is_snippet(node: nodes.Node, names: Shape) -> bool:
+    """Whether it is the name of a snippet and nothing else."""
+    if not isinstance(node, nodes.Getattr) or not isinstance(node.node, nodes.Name):
+        return False
+    group = names.get(node.node.name)
+    return isinstance(group, dict) and group.get(node.attr) is Kind.SNIPPET
+
+
+def _unknown(dotted: str) -> str:
+    group, _, key = dotted[:80].partition(".")
+    if group == "snippet":
+        return f"There is no snippet “{key}” here. See the list of snippets for their names."
+    return f"“{dotted[:80]}” is not known here."
 
 
 def _find(values: Mapping[str, Any], path: list[str]) -> Any:

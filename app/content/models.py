@@ -63,12 +63,19 @@ class Letter(Base):
     step: Mapped[int] = mapped_column(Integer, server_default="0")
     """The step of its history that the draft is at; later ones can be done again."""
     revision: Mapped[int] = mapped_column(Integer, server_default="1")
+    snippet_changes: Mapped[int] = mapped_column(Integer, server_default="0")
+    """How often a snippet in it has changed: what readers get is another letter then, though nobody has saved it."""
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
     updated_by: Mapped[UUID | None] = mapped_column(Uuid)
     archived_at: Mapped[datetime | None] = mapped_column(Instant)
     series_id: Mapped[UUID | None] = mapped_column(Uuid)
     """Letters that share this show each entry of a feed in one of them only (``FeedMark``)."""
+
+    @property
+    def edition(self) -> int:
+        """What was looked at, tested or agreed to: another one when the draft or a snippet in it has changed."""
+        return self.revision + self.snippet_changes
 
 
 class LetterStep(Base):
@@ -101,6 +108,26 @@ class KeptBlock(Base):
     created_by: Mapped[UUID | None] = mapped_column(Uuid)
 
 
+class Snippet(Base):
+    """Words that stand in many letters (``content.snippets``); ``revision`` counts each saving of other words."""
+
+    __tablename__ = "snippets"
+    __table_args__ = (UniqueConstraint("workspace_id", "key"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    key: Mapped[str] = mapped_column(Text(collation="C"))
+    """Its name in merge tags; never changed, as letters name it."""
+    name: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    """Clean rich text with merge tags."""
+    revision: Mapped[int] = mapped_column(Integer, server_default="1")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+    updated_by: Mapped[UUID | None] = mapped_column(Uuid)
+    archived_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class LetterVersion(Base):
     """A letter as it is sent, compiled once; append-only."""
 
@@ -126,7 +153,7 @@ class LetterVersion(Base):
     """Addresses that it links to, with their merge tags, each once; a link's index is its place here."""
     needs: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """``{"fields": {key: kind}}``: the workspace's own fields that its tags may name; of a transactional letter also
-    ``data`` and ``wanted`` (``letters.Written``)."""
+    ``data`` and ``wanted``, with snippets what each said (``letters.Written``)."""
     translations: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     """The versions that go out with it, ids by language; NULL: everybody gets this one."""
     fingerprint: Mapped[str] = mapped_column(Text)

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import case, func, or_, select, tuple_
 
 from app.contacts.rules import fold_name
-from app.content.models import Letter, LetterPublication, LetterVersion, Picture
+from app.content.models import Letter, LetterPublication, LetterVersion, Picture, Snippet
+from app.content.snippets import Words
 from app.kernel import i18n, languages
 from app.kernel.db import session
 from app.kernel.errors import NotFound
@@ -179,6 +180,33 @@ def find_publication(version_id: UUID) -> LetterPublication | None:
     """Where a version is public, withdrawn or not."""
     query = select(LetterPublication).where(LetterPublication.version_id == version_id)
     return session().execute(query).scalar_one_or_none()
+
+
+def snippet_words(workspace_id: UUID, keys: Collection[str]) -> dict[str, Words]:
+    """All snippets of a workspace by key, in the order of their names; those of ``keys`` with what they say."""
+    body = case((Snippet.key.in_(keys), Snippet.body), else_="")
+    query = select(Snippet.key, Snippet.name, body, Snippet.archived_at.is_not(None))
+    rows = session().execute(query.where(Snippet.workspace_id == workspace_id).order_by(Snippet.name, Snippet.key))
+    return {key: Words(name, said, is_archived) for key, name, said, is_archived in rows}
+
+
+def list_snippets(workspace_id: UUID) -> Sequence[Snippet]:
+    """The snippets of a workspace by name; the archived ones last."""
+    query = select(Snippet).where(Snippet.workspace_id == workspace_id)
+    return session().execute(query.order_by(Snippet.archived_at.is_not(None), Snippet.name, Snippet.key)).scalars().all()
+
+
+def get_snippet(workspace_id: UUID, snippet_id: UUID) -> Snippet:
+    """A snippet.
+
+    Raises:
+        NotFound: none of this workspace.
+    """
+    query = select(Snippet).where(Snippet.workspace_id == workspace_id, Snippet.id == snippet_id)
+    found = session().execute(query).scalar_one_or_none()
+    if found is None:
+        raise NotFound("This snippet is not here.")
+    return found
 
 
 def list_pictures(

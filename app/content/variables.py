@@ -16,6 +16,8 @@ class Kind(StrEnum):
     DATE = "date"
     NUMBER = "number"
     LIST = "list"
+    SNIPPET = "snippet"
+    """Words of the workspace: put in when a letter is compiled, so it stands by itself."""
 
 
 @dataclass(frozen=True, slots=True)

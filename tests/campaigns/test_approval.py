@@ -11,6 +11,9 @@ from app.accounts.models import AuditEntry
 from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
 from app.campaigns import approval, queries, service
+from app.content import queries as letters
+from app.content import service as content
+from app.content.service import snippets
 from app.kernel.db import session, transaction
 from app.kernel.errors import BadInput, Conflict
 from tests.support import accounts, make
@@ -70,17 +73,52 @@ def test_a_yes_is_to_this_letter_and_this_audience(asked_for, colleague):
         say_yes(asked_for, colleague.user_id, seen)  # the page was open when the audience changed
     say_yes(asked_for, colleague.user_id)
     with transaction():
-        from app.content import service as content
-
         letter = asked_for.campaign.letter_id
         content.save_draft(where.id, letter, "Another subject", "P", queries_source(asked_for))
     with pytest.raises(BadInput, match="Changed since the second person"):
         launch(asked_for, where.owner_id)
 
 
-def queries_source(made) -> str:
-    from app.content import queries as letters
+def test_a_yes_is_void_when_a_snippet_in_the_letter_says_something_else(asked_for, colleague):
+    where = asked_for.where
+    with transaction():
+        hours = snippets.create_snippet(where.id, "Opening hours", "<p>Open till 6</p>")
+        snippets.create_snippet(where.id, "Delivery", "<p>In two days</p>")
+        content.save_draft(
+            where.id, asked_for.campaign.letter_id, "Now {{ snippet.opening_hours }}", "P", queries_source(asked_for)
+        )
 
+    def edition() -> int:
+        session().expire_all()
+        return letters.get_letter(where.id, asked_for.campaign.letter_id).edition
+
+    def yes() -> None:
+        seen = approval.subject_of(queries.get_campaign(where.id, asked_for.campaign.id), edition())
+        say_yes(asked_for, colleague.user_id, seen)
+
+    def go(seen: int) -> None:
+        with transaction():
+            service.launch(
+                where.id, asked_for.campaign.id, revision=seen, send_at=None, delay_seconds=60, by=where.owner_id
+            )
+
+    yes()
+    reviewed = edition()
+    with transaction():
+        snippets.save_snippet(where.id, hours.id, "Opening hours", "<p>Closed</p>", revision=1)
+    with pytest.raises(BadInput, match="Changed since the second person"):
+        go(edition())
+    yes()
+    with pytest.raises(Conflict, match="changed since you reviewed it"):
+        go(reviewed)
+    go(edition())
+    with transaction():
+        snippets.save_snippet(where.id, hours.id, "Opening hours", "<p>Open again</p>", revision=2)
+    launched = letters.find_last_version(letters.get_letter(where.id, asked_for.campaign.letter_id))
+    assert launched.subject == "Now Closed"  # what was launched says what it said then
+
+
+def queries_source(made) -> str:
     return letters.get_letter(made.where.id, made.campaign.letter_id).source
 
 

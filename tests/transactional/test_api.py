@@ -12,6 +12,7 @@ from app.consent import service as consent
 from app.consent.rules import By, Proof, Reason
 from app.consent.rules.suppressing import Listed
 from app.contacts.addresses import normalise
+from app.content.service import snippets
 from app.delivery import timeline
 from app.kernel import clock
 from app.kernel.db import session, transaction
@@ -98,6 +99,21 @@ def test_what_is_published_counts_and_not_the_draft(shop, where, template_id):
     assert "data.note" in faults(shop.send("b"))
     # What was taken before stays what it was.
     assert "OK-20418" in mail_of(where, first).content.html
+
+
+def test_a_snippet_is_published_with_its_template_and_stays_as_it_was_then(shop, where, template_id):
+    with transaction():
+        hours = snippets.create_snippet(where.id, "Opening hours", "<p>Open till <strong>6</strong></p>")
+    write(where, template_id, "<mj-text>{{ data.order.number }} {{ snippet.opening_hours }}</mj-text>")
+    with transaction():
+        service.publish(where.id, template_id)
+        assert not service.is_changed(queries.get_template(where.id, template_id)[0], where.id)
+    with transaction():
+        snippets.save_snippet(where.id, hours.id, "Opening hours", "<p>Closed</p>", revision=1)
+        assert service.is_changed(queries.get_template(where.id, template_id)[0], where.id)
+    content = mail_of(where, shop.send("a").json["id"]).content
+    assert "OK-20418 Open till <strong>6</strong>" in content.html
+    assert "OK-20418 Open till 6" in content.text
 
 
 def mail_of(where, mail_id: str):

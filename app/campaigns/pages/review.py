@@ -118,7 +118,7 @@ def look_closer(campaign_id: UUID) -> Response:
             return make_response(review_page(standing, notice=fault.detail), fault.status)
     with transaction():
         campaign = queries.get_campaign(actor.workspace_id, campaign_id)
-        closer.keep(campaign, draft.revision, links, spam, draft.languages, draft.signature)
+        closer.keep(campaign, draft.edition, links, spam, draft.languages, draft.signature)
     return to("review", campaign_id, _anchor="checks")
 
 
@@ -289,7 +289,7 @@ def _talk(campaign: Campaign, seen: service.Look) -> dict[str, Any]:
     comments = approval.list_comments(campaign)
     members = accounts.list_members(campaign.workspace_id) if comments or campaign.approved_by else []
     names = {one.user_id: one.name for one in members}
-    about = approval.subject_of(campaign, seen.letter.revision) if seen.needs_approval else ""
+    about = approval.subject_of(campaign, seen.letter.edition) if seen.needs_approval else ""
     return {
         "needs_approval": seen.needs_approval,
         "approval_of": about,

@@ -4,4 +4,4 @@ from flask import Blueprint
 
 blueprint = Blueprint("content", __name__, template_folder="../templates")
 
-from app.content.pages import editor, languages, library, pictures, preview, public  # noqa: E402, F401  they add their routes
+from app.content.pages import editor, languages, library, pictures, preview, public, snippets  # noqa: E402, F401  they add their routes

@@ -20,6 +20,8 @@ from app.content.pages.looks import Look
 from app.content.pages.taking import taken
 from app.content.service import blocks, feeds
 from app.content.service.drafts import MAX_LINE
+from app.content.snippets import ROOT as SNIPPETS
+from app.content.variables import Variable
 from app.kernel import limits
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, TooMany
@@ -90,7 +92,8 @@ def page(look: Look, **more: Any) -> str:
             for group, found in groupby(sorted(_offered(letter), key=_group), key=_group_name)
         ],
         kept=blocks.list_kept(letter.workspace_id),
-        tags=[(one.name, one.says) for one in look.draft.names],
+        tags=[(one.name, one.says) for one in look.draft.offered if not _is_snippet(one)],
+        snippets=[(one.name, one.says) for one in look.draft.offered if _is_snippet(one)],
         pictures=_pictures(letter.workspace_id)
         if kind and any(_has_picture(field) for field in kind.fields)
         else None,
@@ -401,6 +404,10 @@ def _only(look: Look, block: Block) -> dict[str, Any]:
 def _pictures(workspace_id: UUID) -> dict[str, Any]:
     found = queries.list_pictures(workspace_id, limit=PICTURES_AT_HAND)
     return {"rows": [pictures.told(one) for one in found.rows], "next": found.next_cursor}
+
+
+def _is_snippet(one: Variable) -> bool:
+    return one.name.partition(".")[0] == SNIPPETS
 
 
 def _has_picture(field: Field) -> bool:

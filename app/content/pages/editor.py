@@ -129,7 +129,7 @@ def find_reader(letter_id: UUID) -> Response:
         return jsonify(people=found)
     if len(found) == 1:
         return looks.to(letter_id, values["back"], found[0]["key"])
-    draft = draft_of(letter)
+    draft = draft_of(letter, with_all_snippets=True)
     look = looks.look_at(letter, draft, people.shown("", draft))
     return make_response(page_of(look, found=found, looked_for=values["q"]))
 
@@ -224,7 +224,7 @@ def _words(draft: Draft) -> dict[str, Any]:
     """What the code editor offers to complete."""
     return {
         "variables": [
-            {"label": one.name, "info": one.says, "detail": one.kind.value} for one in draft.names
+            {"label": one.name, "info": one.says, "detail": one.kind.value} for one in draft.offered
         ],
         "filters": [{"label": name, "info": one.says} for name, one in FILTERS.items()],
     }

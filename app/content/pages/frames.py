@@ -20,7 +20,7 @@ _DARK: Final = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", 
 _MARKS: Final = Path(__file__).with_name("marks.js").read_text(encoding="utf-8")
 _FAULT: Final = (
     "<!doctype html><meta charset=utf-8><title>No preview</title>"
-    "<style>:root{color-scheme:light dark}body{font:16px/24px system-ui;padding:32px;max-width:480px}</style>"
+    "<style>:root{color-scheme:light dark}body{background:Canvas;color:CanvasText;font:16px/24px system-ui;padding:32px;max-width:480px}</style>"
     "<h1>No preview yet</h1><p>"
 )
 

@@ -48,7 +48,7 @@ def read(letter_id: UUID, key: str) -> tuple[Letter, Draft, people.Shown]:
         NotFound: no letter or no reader of this workspace.
     """
     letter = queries.get_letter(current_actor().workspace_id, letter_id)
-    draft = draft_of(letter)
+    draft = draft_of(letter, with_all_snippets=True)
     return letter, draft, people.shown(key, draft, letter)
 
 

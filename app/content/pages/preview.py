@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Response, request
 
 from app.accounts import queries as accounts
-from app.content import designs, places, queries
+from app.content import designs, places, queries, snippets
 from app.content.colours import Colours
 from app.content.letters import Draft, Rendered
 from app.content.pages import blueprint, frames, people
@@ -39,6 +39,7 @@ def preview(letter_id: UUID) -> Response:
                 source=old.source,
                 own_text=old.own_text,
                 language=old.language,
+                snippets={**draft.snippets, **snippets.of_needs(old.needs)},
             )
         # Of an old version everybody sees what is asked for; of the draft a person sees it in their own language.
         reader = people.shown(request.args.get("as", ""), draft, None if number else letter)

@@ -14,6 +14,7 @@ from app.content.colours import Colours
 from app.content.data import DataFault, as_lines, read_lines
 from app.content.letters import Draft, Problem, write
 from app.content.models import Letter
+from app.content.snippets import named_in
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict
@@ -105,11 +106,16 @@ def hold_letter(workspace_id: UUID, letter_id: UUID, revision: int | None = None
     return letter
 
 
-def draft_of(letter: Letter, brand: Brand | None = None) -> Draft:
+def draft_of(letter: Letter, brand: Brand | None = None, *, with_all_snippets: bool = False) -> Draft:
     """The draft with the brand's colours and the workspace's own fields, ready for ``letters.write``.
 
-    Who has read the brand anyway hands it over.
+    Args:
+        letter: which one.
+        brand: of its workspace, from whoever has read it anyway.
+        with_all_snippets: also those that it does not name, for whoever offers them.
     """
+    named = named_in(letter.subject, letter.preheader, letter.source, letter.own_text)
+    wanted = named or with_all_snippets
     brand = brand or accounts.brand(letter.workspace_id)
     return Draft(
         subject=letter.subject,
@@ -120,6 +126,7 @@ def draft_of(letter: Letter, brand: Brand | None = None) -> Draft:
         fields={field.key: field.kind for field in contacts.list_fields(letter.workspace_id)},
         colours=Colours.of(brand.accent, brand.heading_font, brand.text_font),
         data=None if letter.data_samples is None else samples_of(letter),
+        snippets=queries.snippet_words(letter.workspace_id, named) if wanted else {},
     )
 
 
@@ -147,7 +154,7 @@ def declare_data(
     if letter.data_samples is None:
         raise Conflict("A letter to many is told nothing but what is known of its readers.")
     try:
-        samples = [[name, sample] for name, sample in read_lines(_storable(lines, "lines")).items()]
+        samples = [[name, sample] for name, sample in read_lines(storable(lines, "lines")).items()]
     except DataFault as fault:
         raise BadInput(fields={"lines": str(fault)}) from None
     if samples != letter.data_samples:
@@ -176,7 +183,7 @@ def one_line(raw: str, field: str) -> str:
     Raises:
         BadInput: it is too long, or holds what cannot be kept.
     """
-    line = " ".join(_storable(raw, field).split())
+    line = " ".join(storable(raw, field).split())
     if len(line) > MAX_LINE:
         raise BadInput(fields={field: f"Keep this to {MAX_LINE} characters."})
     return line
@@ -190,10 +197,15 @@ def whole_source(raw: str) -> str:
     """
     if len(raw) > MAX_SOURCE:
         raise BadInput(fields={"source": "This is larger than 512 KB."})
-    return _storable(raw, "source").replace("\r\n", "\n").replace("\r", "\n")
+    return storable(raw, "source").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _storable(raw: str, field: str) -> str:
+def storable(raw: str, field: str) -> str:
+    """What is posted, where the database can keep it.
+
+    Raises:
+        BadInput: it holds a character that cannot be kept.
+    """
     if "\x00" in raw or any("\ud800" <= letter <= "\udfff" for letter in raw):
         raise BadInput(fields={field: "This holds a character that cannot be kept. Delete it."})
     return raw

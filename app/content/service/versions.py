@@ -88,7 +88,7 @@ def languages_of(workspace_id: UUID, letter_id: UUID) -> str:
 
     Empty where there are none.
     """
-    found = [f"{one.language} {one.id} {one.revision}" for one in queries.list_translations(workspace_id, letter_id)]
+    found = [f"{one.language} {one.id} {one.edition}" for one in queries.list_translations(workspace_id, letter_id)]
     return sha256("\0".join(found).encode()).hexdigest()[:32] if found else ""
 
 

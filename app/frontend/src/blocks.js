@@ -1,5 +1,7 @@
 // The editor of a letter of blocks. Without this script each act is a post and a reload; with it the same posts are sent
-// one after the other, and only the parts of the answer that changed take the place of those on the page.
+// one after the other, and only the parts of the answer that changed take the place of those on the page. A snippet's page
+// is a form as any other, with the same rich text.
+import { lone } from "./lone.js";
 import { pickers } from "./picker.js";
 import { rich } from "./rich.js";
 import { frame, looks, notice, tell } from "./stage.js";
@@ -204,3 +206,4 @@ function drag(page, drop) {
 
 const page = at("letter");
 if (page) start(page);
+else lone(document);
