@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -12,15 +13,19 @@ from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
 from app.campaigns import approval, closer, queries, service, shares, specimen, trials
 from app.campaigns.trials import Wanted
+from app.consent.rules import Level
 from app.content import queries as letters
 from app.content import service as content
 from app.delivery.models import Mailing, Message
 from app.kernel import clock
 from app.kernel.db import session, transaction
 from app.kernel.errors import BadInput, Conflict
+from app.kernel.ids import uuid7
+from app.tracking import service as tracking
+from app.tracking.rules.hits import Hit, Kind
 from tests.campaigns.conftest import LETTER, Made, draft
 from tests.people.conftest import Staff
-from tests.support import accounts, make
+from tests.support import accounts, make, reading
 from tests.support.letters import source
 from tests.support.mailing import Setting, crowd, due
 
@@ -239,18 +244,28 @@ def test_a_viewer_sees_the_languages_and_adds_none(made, client):
     assert viewer.post(f"{letter}/languages", page=letter, language="fr").status_code == 403
 
 
-def test_the_click_map_shows_each_language_with_its_own_links(staff, made):
+def test_the_click_map_shows_each_language_with_its_own_links(staff, made, readers):
     translate(made)
+    reading.allow(made.where, readers[0], Level.INDIVIDUAL)
     number = launch(made)
-    session().execute(text("UPDATE mailings SET state = 'running', frozen_at = now() WHERE no = :no"), {"no": number})
+    due()
+    at = clock.now() - timedelta(minutes=20)
+    told = {"no": number, "id": readers[0].id, "at": at - timedelta(minutes=30)}
+    session().execute(text("UPDATE messages SET state = 'sent', began_at = :at, done_at = :at WHERE mailing_no = :no"), told)
+    n = session().execute(text("SELECT n FROM messages WHERE mailing_no = :no AND contact_id = :id"), told).scalar_one()
+    with transaction():  # the second link of the mailing is the first of the German letter
+        tracking.ingest_batch([Hit(uuid7(), number, n, Kind.CLICK, 1, at, False, False, reading.FIREFOX, uuid7(), 1)])
     mail = f"{made.path}/clicks/mail"
     page = staff.get(f"{made.path}/clicks").text
-    assert "Deutsch" in page
+    assert 'aria-current="page">English' in page
+    assert "language=de" in page
     assert "ostkai.coffee<br><small>/neu" in page
-    assert "Guji" in staff.get(mail).text
+    main = staff.get(mail).text
+    assert "Guji" in main
+    assert "0%" in main
     german = staff.get(f"{mail}?language=de").text
     assert "Neues" in german
-    assert "0%" in german
+    assert "100%</span>" in german
 
 
 def test_the_report_tells_languages_where_there_were_several(staff, made, readers):

@@ -15,6 +15,7 @@ from app.content import queries, service
 from app.content.blocks import acts
 from app.content.service import Stage, blocks
 from app.content.service.versions import NotReady
+from app.content.uses import uses_of
 from app.kernel import i18n, languages
 from app.kernel.db import session as current
 from app.kernel.db import transaction
@@ -219,6 +220,15 @@ def test_links_of_all_languages_are_one_list_in_which_each_stands_once(place):
     translated = queries.list_translated(version)
     assert service.link_targets(version, accounts.brand(place.id), translated) == [both, own]
     assert service.link_places(version, translated) == {"de": (1, 0)}
+
+
+def test_a_picture_that_both_show_names_the_translation_as_one(place):
+    key = "k" * 24
+    main = letters.letter(place.id, f'<mj-image alt="" src="https://nod.test/pictures/{key}.png" />')
+    with transaction():
+        service.add_translation(place.id, main.id, "de")
+    found = uses_of(place.id, [key])[key]
+    assert {use.name for use in found.named} == {"November", "November (de)"}
 
 
 # --- Who gets which ---------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from app.consent.rules import Level
 from app.content import queries as versions
 from app.content import service as content
 from app.content.models import LetterVersion
@@ -114,7 +115,7 @@ class Desk:
 def desk(session) -> Desk:
     where = place_with_sender()
     place = frozen(where, *(one for one in SUBJECTS if one != "en"))
-    reads = speak(crowd(place, len(TAGS)), TAGS)
+    reads = speak(crowd(place, len(TAGS), tracking=Level.INDIVIDUAL), TAGS)
     place.launch()
     due()
     batch = begin(len(TAGS), lane=Lane.BULK)
@@ -182,7 +183,7 @@ def test_people_of_three_languages_get_theirs_over_the_wire_and_an_edit_after_th
     main = written(where, "de", "fr")
     with transaction():
         place = Setting(where, content.freeze_languages(where.id, main.id).id)
-    reads = speak(crowd(place, 8), ["en", "de", "fr-CA", "nl"])
+    reads = speak(crowd(place, 8, tracking=Level.INDIVIDUAL), ["en", "de", "fr-CA", "nl"])
     number = place.launch()
     with transaction():
         german = versions.find_translation(where.id, main.id, "de")
@@ -203,6 +204,9 @@ def test_people_of_three_languages_get_theirs_over_the_wire_and_an_edit_after_th
         token = re.search(r"/v/([\w.-]+)", page)[1]
         shown = live.test_client().get(f"/v/{token}/letter").text
         assert SUBJECTS[language] in shown, "see in browser shows the same language"
+        codes = re.findall(r'href="https?://[^/"]+(/r/[^"]+)"', page)
+        leads = {live.test_client().get(code).headers.get("Location") for code in codes}
+        assert {BOTH, f"https://ostkai.example/{language}"} <= leads, "each link is counted, and leads where it says"
     found = [link.url for link in tracking.by_link(where.id, number)]
     assert sorted(found) == sorted([BOTH, *(f"https://ostkai.example/{one}" for one in ("en", "de", "fr"))])
 
