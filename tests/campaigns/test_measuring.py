@@ -29,8 +29,10 @@ def test_an_audience_is_told_by_what_each_lets_us_see_as_senders_read_it(where, 
     rows = session().execute(text("SELECT id FROM permissions WHERE purpose = 'marketing' AND state = 'yes' AND interest_id = :id"),
                              {"id": where.interests[0].id}).scalars().all()  # fmt: skip
     assert sorted(one.tracking for one in consent.find_grounds(where.id, rows).values()) == sorted(Level)
+    session().execute(text("UPDATE permissions SET state = 'no' WHERE purpose = 'tracking' AND contact_id = :id"), {"id": readers[1].id})
+    assert measured(where).counts == {Level.INDIVIDUAL: 1, Level.AGGREGATE: 0, Level.DATE: 1, Level.NONE: 2}
     page = staff.get(f"{draft(where).path}/review").text
-    assert "2 of 4 let you count their opens and clicks." in page
+    assert "1 of 4 let you count their opens and clicks." in page
     assert "What they open and click: 1" in page
     assert "/settings/permission" in page
 

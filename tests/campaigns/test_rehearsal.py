@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from app.accounts import queries as accounts
+from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
 from app.campaigns import queries, rehearsal, rehearsing, service, trials
 from app.campaigns.trials import Wanted
@@ -35,6 +36,7 @@ from app.kernel.db import session, transaction
 from app.kernel.errors import BadInput, Problem
 from app.kernel.ids import uuid7
 from app.people import service as people_service
+from app.segments import service as segments
 from app.tracking import service as tracking
 from tests.campaigns.conftest import draft, launched
 from tests.people.conftest import Staff, owner_of
@@ -107,7 +109,7 @@ def test_an_empty_name_without_a_default_is_counted_with_some_of_the_people(wher
 def test_a_default_and_an_if_say_what_stands_there(where):
     called(where, "Mara", "")
     inner = (
-        '<mj-text>{{ contact.first_name|default("there") }}'
+        '<mj-text>{{ contact.first_name|default("there") }}{{ contact.last_name|default("") }}'
         "{% if contact.first_name %}{{ contact.first_name|upper }}{% else %}you{% endif %}</mj-text>"
     )
     made = draft(where, inner=inner)
@@ -212,6 +214,31 @@ def test_a_letter_is_made_once_for_each_value_of_its_tags(where, monkeypatch):
     rewrite(made, "<mj-text>{{ contact.email }}</mj-text>")
     tried(made)
     assert len(asked) == 120
+
+
+def test_the_day_of_the_yes_is_told_apart_where_the_letter_asks_for_it_and_counts_as_long_as_it_is(where, monkeypatch):
+    early, late = called(where, "Mara", "Mara")
+    # Nothing that was said is ever changed: the other day is that of another event.
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=40))
+    make.confirmed(where, late)
+    days = {
+        who.id: content.reader_values(
+            content.Reader(), accounts.brand(where.id), topic="", permission_at=said_at(who), links={}
+        )["permission"]["date"]
+        for who in (early, late)
+    }  # fmt: skip
+    assert len(set(days.values())) == 2
+    made = draft(where)
+    rewrite(made, "<mj-text>Hello</mj-text>", footer=NOT_BO.replace('contact.first_name != "Bo"', f'permission.date != "{days[late.id]}"'))
+    tried(made)
+    assert seen(made).tally.failing == {"": 1}
+    assert rehearsal.cases_of(where.id, made.campaign.id) == {0: [late.id]}
+
+
+def said_at(who):
+    query = "SELECT e.received_at FROM permissions p JOIN consent_events e ON e.id = p.event_id WHERE p.contact_id = :id AND p.purpose = 'marketing'"
+    return session().execute(text(query), {"id": who.id}).scalars().first()
 
 
 # --- The same, one by one ------------------------------------------------------------------------------------------
@@ -424,6 +451,19 @@ def test_only_whom_a_launch_would_reach_is_tried_and_nothing_else_is_written(whe
     assert tried(made).people == 3
     assert found(made) == {}
     assert {table: count(table) for table in before} == before
+
+
+def test_the_people_of_a_segment_only_are_tried(where, readers):
+    made = draft(where)
+    with transaction():
+        tree = {"match": "all", "rules": [{"field": "contacts.first_name", "op": "is", "value": "Reader1"}]}
+        only = segments.create(where.id, "One", tree, by=acts.COMMAND).id
+        service.choose(where.id, made.campaign.id, "Autumn letter", [where.interests[0].id], only)
+    assert tried(made).people == 1
+    with transaction():
+        segments.change(where.id, only, "One", tree | {"match": "none"}, by=acts.COMMAND)
+    assert seen(made).is_stale
+    assert tried(made).people == 2
 
 
 def test_each_variant_is_tried_and_named(where, readers):
