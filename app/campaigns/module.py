@@ -20,7 +20,7 @@ MODULE = Module(
     menu=(MenuItem("Campaigns", "campaigns.index", "campaigns", "campaigns.read", 40),),
     personal_data=(
         PersonalData("campaigns", ("campaign_held_out",), deciding.export, deciding.erase),
-        PersonalData("rehearsals", _REHEARSED, lambda *_: [], rehearsal.forget_person),
+        PersonalData("rehearsals", _REHEARSED, rehearsal.export, rehearsal.forget_person),
     ),
     merging=(
         Moves("campaign_held_out", ("campaign_id",)),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from sqlalchemy import delete, select, text
@@ -127,14 +127,15 @@ def ask(workspace_id: UUID, campaign_id: UUID, *, by: UUID | None = None) -> Non
 
 def begin(campaign: Campaign, about: str, by: UUID | None) -> None:
     """From the first person on; what is known of an earlier time goes."""
-    _forget(campaign.workspace_id, campaign.id)
     revision = letters.get_letter(campaign.workspace_id, campaign.letter_id).edition
     values = {
         "about": about, "revision": revision, "asked_by": by, "asked_at": clock.now(), "gathered_at": None, "people": 0,
         "tried": 0, "position": None, "found": {}, "ended_at": None, "fault": "",
     }  # fmt: skip
     new = insert(CampaignRehearsal).values(campaign_id=campaign.id, workspace_id=campaign.workspace_id, **values)
+    # First the row: whoever works on it has written all of its people by the time that it is ours.
     session().execute(new.on_conflict_do_update(index_elements=["campaign_id"], set_=values))
+    _forget(campaign.workspace_id, campaign.id)
 
 
 def call_off(workspace_id: UUID, campaign_id: UUID) -> None:
@@ -144,7 +145,7 @@ def call_off(workspace_id: UUID, campaign_id: UUID) -> None:
         NotFound: no campaign of this workspace.
     """
     queries.get_campaign(workspace_id, campaign_id)
-    # First the row, which a slice holds: whoever works on it has noted its people by then.
+    # First the row, as in ``begin``.
     session().execute(
         delete(CampaignRehearsal).where(
             CampaignRehearsal.workspace_id == workspace_id, CampaignRehearsal.campaign_id == campaign_id
@@ -237,6 +238,23 @@ def keep_cases(row: CampaignRehearsal, wanted: Sequence[tuple[int, UUID]]) -> No
             )
     if rows:
         session().execute(insert(CampaignRehearsalCase).on_conflict_do_nothing(), rows)
+
+
+_OF_PERSON = text(
+    "SELECT c.name, r.found, k.place, r.asked_at FROM campaign_rehearsal_cases k JOIN campaigns c ON c.id = k.campaign_id"
+    " JOIN campaign_rehearsals r ON r.campaign_id = k.campaign_id"
+    " WHERE k.workspace_id = :workspace_id AND k.contact_id = :contact_id ORDER BY r.asked_at, k.place"
+)
+
+
+def export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
+    """What was found of a person's copies, where they are named with it."""
+    rows = session().execute(_OF_PERSON, {"workspace_id": workspace_id, "contact_id": contact_id})
+    named = [(row, findings.read(row.found).findings[row.place]) for row in rows]
+    return [
+        {"campaign": row.name, "found": one.kind.value, "about": one.about, "at": row.asked_at.isoformat()}
+        for row, one in named
+    ]
 
 
 def forget_person(workspace_id: UUID, contact_id: UUID) -> None:

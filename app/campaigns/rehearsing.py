@@ -121,7 +121,8 @@ def _fail(campaign_id: UUID, words: str) -> None:
 
 def _end(row: CampaignRehearsal) -> None:
     row.ended_at = clock.now()
-    session().execute(delete(CampaignRehearsalPerson).where(CampaignRehearsalPerson.campaign_id == row.campaign_id))
+    own = (CampaignRehearsalPerson.workspace_id == row.workspace_id, CampaignRehearsalPerson.campaign_id == row.campaign_id)
+    session().execute(delete(CampaignRehearsalPerson).where(*own))
 
 
 def _gather(row: CampaignRehearsal, campaign: Campaign) -> None:

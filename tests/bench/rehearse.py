@@ -29,7 +29,6 @@ class Figure:
     people: int
     copies: int
     seconds: float
-    gathered_seconds: float
 
 
 def measure(where: Sender, name: str, source: str) -> Figure:
@@ -41,16 +40,15 @@ def measure(where: Sender, name: str, source: str) -> Figure:
         rehearsal.ask(where.id, made.id)
         campaign_id = made.id
     copies = _count_copies()
-    began, gathered = time.monotonic(), 0.0
+    began = time.monotonic()
     while True:
         rehearsing.run()
-        gathered = gathered or time.monotonic() - began
         with transaction():
             row = rehearsal.find(where.id, campaign_id)
             assert row is not None
             if row.ended_at is not None:
                 assert not row.fault, row.fault
-                return Figure(name, row.tried, len(copies), round(time.monotonic() - began, 1), round(gathered, 1))
+                return Figure(name, row.tried, len(copies), round(time.monotonic() - began, 1))
 
 
 def _count_copies() -> list[int]:

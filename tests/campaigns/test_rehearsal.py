@@ -461,7 +461,7 @@ def test_the_people_of_a_segment_only_are_tried(where, readers):
         service.choose(where.id, made.campaign.id, "Autumn letter", [where.interests[0].id], only)
     assert tried(made).people == 1
     with transaction():
-        segments.change(where.id, only, "One", tree | {"match": "none"}, by=acts.COMMAND)
+        segments.change(where.id, only, "One", tree | {"match": "none"}, version=1, by=acts.COMMAND)
     assert seen(made).is_stale
     assert tried(made).people == 2
 
@@ -477,6 +477,9 @@ def test_each_variant_is_tried_and_named(where, readers):
     tried(made)
     assert seen(made).tally.made == {"A": 4, "B": 4}
     assert found(made) == {("B", "blank", "contact.first_name"): 1}
+    (told,) = rehearsal.export(where.id, nameless.id)
+    assert (told["campaign"], told["found"], told["about"]) == ("Autumn letter", "blank", "contact.first_name")
+    assert rehearsal.export(where.id, readers[0].id) == []
     with transaction():
         people_service.erase(where.id, nameless.id, by=By("staff", str(where.owner_id)))
     assert rehearsal.cases_of(where.id, made.campaign.id) == {}
