@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Boolean, DateTime, Text, text
+from sqlalchemy import Boolean, DateTime, Text, TextClause, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.kernel import jobs
+from app.kernel import jobs, presence
 from app.kernel.db import Base, session, transaction
 
 log = logging.getLogger(__name__)
 STUCK_SECONDS = 120
+"""A job whose process does not get on, or whose machine vanished unnoticed, is started again after so long."""
+
+GONE_SECONDS = 10
+"""One whose process is known to be gone is taken over when it began so long ago: one that ends every process that
+begins it, for want of memory, shall not end one after the other."""
+
 RUNG_SECONDS = 0.2
 """A job that people's acts ring for starts at once, or so long after its last start; no ring is lost."""
 
@@ -35,14 +43,16 @@ class JobRun(Base):
 
 
 _DUE = text("SELECT name, extract(epoch FROM clock_timestamp() - started_at) FROM job_runs")
-# A job that is still running is not started a second time, unless its process must have died.
+# A job that is still running is not started a second time, unless nobody is at it any more: its process has died, or
+# the database was away when it came to its end.
 _CLAIM = text(
     "INSERT INTO job_runs (name, started_at) VALUES (:name, clock_timestamp()) "
     "ON CONFLICT (name) DO UPDATE SET started_at = clock_timestamp(), finished_at = NULL, error = NULL "
     "WHERE (job_runs.finished_at IS NOT NULL AND job_runs.started_at <= clock_timestamp() - make_interval(secs => :every)) "
+    "OR (job_runs.finished_at IS NULL AND job_runs.started_at < clock_timestamp() - make_interval(secs => :gone)) "
     "OR job_runs.started_at < clock_timestamp() - make_interval(secs => :stuck) RETURNING name"
 )
-_FREE = "(j.finished_at IS NOT NULL OR j.started_at < clock_timestamp() - make_interval(secs => :stuck))"
+_FREE = "(j.finished_at IS NOT NULL OR j.started_at < clock_timestamp() - make_interval(secs => :gone))"
 _NEXT = "greatest(clock_timestamp(), j.started_at + make_interval(secs => :pause))"
 _WAIT = "extract(epoch FROM started_at - clock_timestamp())"
 # Whoever rings a job that is free starts it; else the ring stays until whoever runs it has come to its end.
@@ -88,25 +98,37 @@ def run(name: str, *, forced: bool = False) -> bool:
     if job is None:
         log.warning("no job is named %s", name)
         return False
-    if job.is_rung:
-        return _run_rung(job)
-    every = 0.0 if forced else job.every_seconds or 0.0
-    values = {"name": name, "every": every, "stuck": STUCK_SECONDS}
+    with presence.at(name) as is_alone:
+        if job.is_rung:
+            return _run_rung(job, is_alone)
+        return _run_timed(job, 0.0 if forced else job.every_seconds or 0.0, is_alone)
+
+
+def _claim(statement: TextClause, values: dict[str, object], is_alone: Callable[[], bool]) -> Any:
+    """What the statement gives, asked once more where it gives nothing and whoever is at the job is gone."""
     with transaction():
-        claimed = session().execute(_CLAIM, values).scalar_one_or_none()
-    if claimed is None:
+        found = session().execute(statement, {**values, "gone": STUCK_SECONDS}).scalar_one_or_none()
+    if found is None and is_alone():
+        with transaction():
+            found = session().execute(statement, {**values, "gone": GONE_SECONDS}).scalar_one_or_none()
+    return found
+
+
+def _run_timed(job: jobs.Job, every: float, is_alone: Callable[[], bool]) -> bool:
+    """Run it when its interval has passed."""
+    values = {"name": job.name, "every": every, "stuck": STUCK_SECONDS}
+    if _claim(_CLAIM, values, is_alone) is None:
         return False
     error = _call(job)
     with transaction():
-        session().execute(_FINISH, {"name": name, "error": error})
+        session().execute(_FINISH, {"name": job.name, "error": error})
     return error is None
 
 
-def _run_rung(job: jobs.Job) -> bool:
+def _run_rung(job: jobs.Job, is_alone: Callable[[], bool]) -> bool:
     """Run it, and once more for all that rang meanwhile."""
-    values = {"name": job.name, "stuck": STUCK_SECONDS, "pause": RUNG_SECONDS}
-    with transaction():
-        wait: float | None = session().execute(_CLAIM_OR_RING, values).scalar_one()
+    values = {"name": job.name, "pause": RUNG_SECONDS}
+    wait: float | None = _claim(_CLAIM_OR_RING, values, is_alone)
     if wait is None:
         return False
     until = time.monotonic() + AT_ONCE_SECONDS

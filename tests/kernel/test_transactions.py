@@ -11,9 +11,10 @@ import pytest
 from flask import current_app
 from sqlalchemy import event, text
 
-from app.kernel import clock, events, jobs, schedule
+from app.kernel import clock, events, jobs, presence, schedule
 from app.kernel.db import db, once, session, transaction
 from app.kernel.health import beat, seconds_since_beat
+from tests.support.workers import until
 
 
 class Listener:
@@ -175,6 +176,58 @@ def test_a_job_that_is_rung_without_end_gives_its_thread_back_and_rings_for_itse
     finally:
         jobs._jobs.pop("tests.rung")
     assert bell.heard == [("jobs", "run_job", "tests.rung")]
+
+
+@pytest.mark.parametrize("is_rung", [True, False])
+def test_a_job_is_taken_over_when_whoever_was_at_it_is_gone_and_no_sooner(live, monkeypatch, is_rung):
+    monkeypatch.setattr(schedule, "GONE_SECONDS", 0)
+    ran, may_end = [], threading.Event()
+
+    def work() -> None:
+        ran.append(1)
+        if len(ran) == 1:
+            may_end.wait(20)
+
+    jobs.register(jobs.Job("tests.slow", work, every_seconds=3600, is_rung=is_rung))
+    app = current_app._get_current_object()
+
+    def ask() -> bool:
+        with app.app_context():
+            return schedule.run("tests.slow")
+
+    try:
+        with ThreadPoolExecutor() as threads:
+            first = threads.submit(ask)
+            until(lambda: ran)
+            assert not ask(), "it is at work, however long it takes"
+            # What PostgreSQL sees of a process that is killed: its connection ends.
+            with psycopg.connect(live.config["NOD"].database_url, autocommit=True) as other:
+                holders = other.execute("SELECT pid FROM pg_locks WHERE classid = %s", [presence.CLASS]).fetchall()
+                assert len(holders) == 1
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", holders[0])
+            assert len(ran) == 1
+            assert ask(), "nobody is at it any more"
+            assert len(ran) == 2
+            may_end.set()
+            first.result(10)
+    finally:
+        jobs._jobs.pop("tests.slow")
+    with psycopg.connect(live.config["NOD"].database_url) as other:
+        assert not other.execute("SELECT 1 FROM pg_locks WHERE classid = %s", [presence.CLASS]).fetchall()
+
+
+def test_a_job_that_ended_its_process_is_given_some_seconds(live):
+    jobs.register(jobs.Job("tests.poison", lambda: None, every_seconds=1))
+    began = "INSERT INTO job_runs (name, started_at) VALUES ('tests.poison', now() - make_interval(secs => :ago))"
+    try:
+        with transaction() as current:
+            current.execute(text(began), {"ago": 4})
+        assert not schedule.run("tests.poison")
+        with transaction() as current:
+            current.execute(text("UPDATE job_runs SET started_at = started_at - interval '11 seconds'"))
+        assert schedule.run("tests.poison")
+    finally:
+        jobs._jobs.pop("tests.poison")
 
 
 def test_a_failing_job_is_written_down_and_runs_again(live):
