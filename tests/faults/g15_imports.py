@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
@@ -17,13 +15,13 @@ from tests.conftest import environment_of
 from tests.faults.checker import Outcome
 from tests.faults.site import Site
 from tests.support import make
-from tests.support.workers import until
+from tests.support.workers import Process, until
 
 NAME = "G15"
 SHORT = {"rows": 1_000, "kills": 2, "slices": 50}
 LONG = {"rows": 1_000_000, "kills": 10, "slices": 5_000}
 """Two processes die at each kill."""
-# The work of the job, which is otherwise asked for again two minutes after its process is gone.
+# The work of the job, which is otherwise asked for again some seconds after its process is gone.
 WORK = """
 import sys
 from app import create_app
@@ -84,17 +82,16 @@ def _killed_until(site: Site, import_id: UUID, wanted: str, kills: int, slices: 
 
 
 @contextmanager
-def _workers(site: Site, slices: int, count: int) -> Iterator[list[subprocess.Popen]]:
-    command, environment = [sys.executable, "-c", WORK, str(slices)], environment_of(site.settings)
-    workers = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) for _ in range(count)]
+def _workers(site: Site, slices: int, count: int) -> Iterator[list[Process]]:
+    command, environment = ("-c", WORK, str(slices)), environment_of(site.settings)
+    workers = [Process(command, environment) for _ in range(count)]
     try:
         for worker in workers:
-            worker.stdout.readline()
+            worker.wait_for("begun")
         yield workers
     finally:
         for worker in workers:
-            worker.kill()
-            worker.communicate()
+            worker.close()
 
 
 def _state(site: Site, import_id: UUID) -> str:

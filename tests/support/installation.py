@@ -22,6 +22,7 @@ from app.config import Settings
 from app.kernel.db import db
 from app.local.supervised import free_port
 from tests.conftest import environment_of, make_app
+from tests.support import nursery
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -54,7 +55,7 @@ class Installation:
     settings: Settings
     app: Flask
     log: Path
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, nursery.Child | subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str) -> None:
         port = self.url.rpartition(":")[2]
@@ -63,9 +64,7 @@ class Installation:
         command = [part.format(**values) for part in COMMANDS[name]]
         environment = environment_of(self.settings, NOD_WEB_PORT=port, PYTHONUNBUFFERED="1")
         with self.log.open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
+            self.processes[name] = nursery.start(command, environment, log.fileno())
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """End a process and its children, by their own process group."""

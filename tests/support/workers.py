@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +15,9 @@ from tempfile import TemporaryFile
 from flask import Flask
 
 from tests.conftest import environment_of
+from tests.support import nursery
 from tests.support.smtp_sink import SmtpSink
 
-ROOT = Path(__file__).parents[2]
 WORKER = (
     "-m", "workers", "--processes", "1", "--threads", "2", "--queues", "system", "jobs",
     "--skip-logging", "--worker-shutdown-timeout", "20000",
@@ -35,15 +34,7 @@ class Process:
 
     def __init__(self, command: tuple[str, ...], environment: dict[str, str]) -> None:
         self._log = TemporaryFile()  # noqa: SIM115  closed with the process
-        self._process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,
-        )
+        self._process = nursery.start([sys.executable, *command], environment, self._log.fileno())
 
     @property
     def log(self) -> str:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 import threading
 import time
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import text
@@ -22,8 +20,7 @@ from app.tracking import jobs, recorder, state, stream
 from tests.conftest import environment_of
 from tests.support import reading
 from tests.support.reading import LINKS, visit
-
-ROOT = Path(__file__).parents[2]
+from tests.support.workers import Process
 
 
 def clicks(own, count, *, seconds=None):
@@ -224,10 +221,17 @@ WORKER = """
 
 def killed_worker(own, moment):
     environment = environment_of(own.app.config["NOD"], MOMENT=moment)
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(WORKER)], cwd=ROOT, env=environment, timeout=60, check=False
-    )
-    assert done.returncode == -signal.SIGKILL
+    with _worker(environment) as process:
+        assert process.wait(60) == -signal.SIGKILL
+
+
+@contextmanager
+def _worker(environment):
+    process = Process(("-c", textwrap.dedent(WORKER)), environment)
+    try:
+        yield process
+    finally:
+        process.close()
 
 
 @pytest.mark.parametrize(("moment", "there"), [("before commit", 0), ("before ack", 6)])
@@ -263,11 +267,8 @@ def test_two_workers_at_once_count_each_signal_once(own):
     warm(own)
     clicks(own, 60)
     environment = environment_of(own.app.config["NOD"], MOMENT="never")
-    both = [
-        subprocess.Popen([sys.executable, "-c", textwrap.dedent(WORKER)], cwd=ROOT, env=environment)
-        for _ in range(2)
-    ]
-    assert [process.wait(60) for process in both] == [0, 0]
+    with _worker(environment) as one, _worker(environment) as other:
+        assert (one.wait(60), other.wait(60)) == (0, 0)
     settle(61)
     with transaction():
         assert session().execute(text("SELECT sum(count) FROM signal_counts")).scalar_one() == 61
