@@ -5,6 +5,9 @@ VENV := .venv/bin
 TESTS ?= tests
 PYTEST_ARGUMENTS ?=
 
+# What is compiled once serves all the processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 BENCHES := bench-send bench-permission bench-people bench-content
 
 .PHONY: help run doctor flask setup test test-bench test-setup check style types imports setup-for-tests lock faults bench $(BENCHES)

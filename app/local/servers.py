@@ -12,7 +12,9 @@ from app.local.places import mark_throwaway, place_for, remove_place
 from app.local.postgres import Postgres
 from app.local.redis_server import RedisServer
 from app.local.state import State
-from app.local.supervised import Supervised, free_port, is_taken
+from app.local.supervised import ServerError, Supervised, free_port, is_taken
+
+FURTHER_PORTS = 3
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,24 @@ def throwaway_servers(folder: Path, *, fast: bool = True) -> Iterator[OwnServers
     postgres = Postgres(place, free_port(), password, is_throwaway=fast)
     redis = RedisServer(place, free_port(), password, is_throwaway=fast)
     try:
-        postgres.start()
-        redis.start()
+        _start_somewhere(postgres)
+        _start_somewhere(redis)
         yield OwnServers(postgres, redis)
     finally:
         redis.stop()
         postgres.stop()
         remove_place(place)
+
+
+def _start_somewhere(server: Supervised) -> None:
+    """On another port where somebody has taken the chosen one meanwhile: making a cluster takes its time."""
+    for _ in range(FURTHER_PORTS):
+        try:
+            server.start()
+        except ServerError:
+            if not is_taken(server.port):
+                raise
+            server.port = free_port()
+        else:
+            return
+    server.start()

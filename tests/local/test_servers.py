@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import redis
 
-from app.local import places, programs
+from app.local import places, programs, servers
 from app.local.places import LocalError, Place, place_for
 from app.local.postgres import Postgres
 from app.local.processes import is_alive
@@ -37,6 +37,21 @@ with throwaway_servers(Path(sys.argv[1])) as servers:
 def own(root):
     with throwaway_servers(root / "servers") as running:
         yield running
+
+
+def test_throwaway_servers_find_another_port_where_theirs_is_taken_meanwhile(root, monkeypatch):
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        taken = stranger.getsockname()[1]
+        chosen = iter([taken, taken])
+        monkeypatch.setattr(servers, "free_port", lambda: next(chosen, None) or free_port())
+        with throwaway_servers(root / "servers") as running:
+            assert running.redis.port != taken
+            assert running.postgres.port != taken
+            with psycopg.connect(running.database_url) as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+            assert redis.Redis.from_url(running.redis_url).ping()
 
 
 def test_a_killed_server_starts_again_with_its_data_on_its_port(own):
