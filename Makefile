@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BENCHES := bench-send bench-permission bench-people bench-content
 
-.PHONY: help run doctor flask setup test test-bench test-setup check style types imports setup-for-tests lock faults bench $(BENCHES)
+.PHONY: help run doctor flask setup test tests-alone test-bench test-setup check style types imports setup-for-tests lock faults bench $(BENCHES)
 
 help:
 	@echo "make run         set up, start everything on this machine, print the address"
@@ -40,8 +40,15 @@ setup: need-python
 setup-for-tests: need-python
 	@$(PYTHON) app/local/bootstrap.py --test
 
+# Beside each other: what is checked takes the time in which tests wait.
+test: setup-for-tests
+	@nice $(MAKE) --no-print-directory check >.nod/check.log 2>&1 & check=$$!; \
+	$(MAKE) --no-print-directory tests-alone; tested=$$?; \
+	wait $$check; checked=$$?; cat .nod/check.log; \
+	test $$tested -eq 0 -a $$checked -eq 0
+
 # A third of the time of a test is waiting: three workers keep two cores busy.
-test: check
+tests-alone:
 	@$(VENV)/python -m pytest -m "not network and not bench" -n 3 --dist worksteal $(PYTEST_ARGUMENTS) $(TESTS) \
 	|| { echo "Nod: what failed while both cores were busy is tried once more, alone. Twice red is red."; \
 	exec $(VENV)/python -m pytest -m "not network and not bench" --last-failed --last-failed-no-failures none $(PYTEST_ARGUMENTS) $(TESTS); }

@@ -155,7 +155,8 @@ def make_app(settings: Settings) -> Flask:
 def _database(servers: OwnServers, name: str, template: str | None = None) -> str:
     base = servers.database_url.rpartition("/")[0]
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        suffix = f' TEMPLATE "{template}"' if template else ""
+        # Copied as files: through the log, as is usual, half as much again of all that a test with a database costs.
+        suffix = f' TEMPLATE "{template}" STRATEGY file_copy' if template else ""
         connection.execute(f'CREATE DATABASE "{name}"{suffix}')
     return f"{base}/{name}"
 
