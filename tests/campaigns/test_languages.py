@@ -160,7 +160,7 @@ def test_a_closer_look_is_at_every_language_and_over_when_one_changes(made):
     subjects = [re.search(rb"^Subject: (.*)\r$", mail, re.MULTILINE)[1] for mail in found.mails()]
     assert subjects == [b"Three new coffees", b"Drei neue Kaffees"]
     with transaction():
-        closer.keep(campaign_of(made), found.revision, [], None, found.languages)
+        closer.keep(campaign_of(made), found.edition, [], None, found.languages)
     assert "Links not tried yet" not in titles(made, "warn")
     translate(made, subject="Vier neue Kaffees")
     assert "Links not tried yet" in titles(made, "warn")
