@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.campaigns.rhythm import Every, Rhythm, rhythm_of
@@ -66,7 +66,7 @@ def test_where_midnight_is_left_out_the_day_has_its_issue():
     assert rhythm.next_dates(cairo, due, 1) == [day + timedelta(days=1)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.builds(
         Rhythm, st.sampled_from(Every), st.sets(st.integers(0, 6), min_size=1).map(lambda found: tuple(sorted(found))),
