@@ -113,6 +113,26 @@ def test_a_kind_that_is_gone_is_told_and_loses_nothing(place, letter):
     assert "kept" not in queries.get_letter(place.id, letter.id).source
 
 
+@pytest.mark.parametrize(
+    ("block", "says"),
+    [
+        (Block("b50", "text", {"text": "<p>For some</p>"}, {"name": "", "test": "is", "value": ""}), "Say who sees this block"),
+        (Block("b50", "hologram", {}, {}), "no longer here"),
+        (Block("b50", "button", {"label": "Go", "link": "shop"}, {}), "must be an address"),
+    ],
+)
+def test_a_block_that_says_less_than_was_meant_keeps_its_letter_from_being_sent(place, letter, block, says):
+    with transaction():
+        service_blocks.edit(place.id, letter.id, lambda before: [*before, block], subject="Words")
+    found = [one for one in service.check(place.id, letter.id).problems if one.severity == "error"]
+    assert len([one for one in found if says in one.message]) == 1
+    with pytest.raises(BadInput), transaction():
+        service.freeze_version(place.id, letter.id)
+    with transaction():
+        service_blocks.edit(place.id, letter.id, lambda before: [one for one in before if one.id != "b50"])
+    assert not [one for one in service.check(place.id, letter.id).problems if one.severity == "error"]
+
+
 # --- Writing ----------------------------------------------------------------------------------------------------
 
 

@@ -10,8 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.content import queries
 from app.content.blocks import acts
+from app.content.blocks.entries import field_of
 from app.content.blocks.kinds import find_kind
-from app.content.blocks.writing import Block, write
+from app.content.blocks.writing import Block, find_faults, problems_of, write
 from app.content.letters import Problem
 from app.content.models import KeptBlock, Letter, LetterStep
 from app.content.service.drafts import MAX_SOURCE, hold_letter, one_line, plain_name
@@ -31,6 +32,18 @@ Act = Callable[[list[Block]], list[Block]]
 def blocks_of(letter: Letter) -> list[Block]:
     """The blocks of a letter; of one that is written by hand none."""
     return [Block.of(one) for one in letter.blocks or ()]
+
+
+def block_problems(letter: Letter) -> list[Problem]:
+    """What must not be sent of its blocks, though it compiles; feeds are told of by themselves (``feeds.feed_faults``)."""
+    found = blocks_of(letter)
+    kinds = {block.id: block.kind for block in found}
+    errors = [
+        one
+        for one in find_faults(found)
+        if one.severity == "error" and not (one.field and one.field == field_of(kinds[one.block]))
+    ]
+    return problems_of(errors, write(found)) if errors else []
 
 
 def place_of(letter: Letter, problem: Problem) -> str:

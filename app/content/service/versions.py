@@ -15,6 +15,7 @@ from app.accounts.rules.brand import Brand
 from app.content import queries
 from app.content.letters import Draft, Problem, Written, write
 from app.content.models import Letter, LetterPublication, LetterVersion
+from app.content.service.blocks import block_problems
 from app.content.service.drafts import draft_of, hold_letter
 from app.kernel import clock
 from app.kernel.db import session
@@ -48,7 +49,13 @@ def check(workspace_id: UUID, letter_id: UUID, *, subject: str = "") -> Written:
 
 def written_of(letter: Letter, brand: Brand | None = None, *, subject: str = "") -> Written:
     """As ``check``, for who has read the letter and perhaps the brand anyway."""
-    return write(_with(draft_of(letter, brand), subject))
+    return _written(letter, _with(draft_of(letter, brand), subject))
+
+
+def _written(letter: Letter, draft: Draft) -> Written:
+    """What became of a draft, with what its blocks must not be sent with: a rule that says for nobody in particular."""
+    written, own = write(draft), block_problems(letter)
+    return replace(written, problems=(*own, *written.problems)) if own else written
 
 
 def _with(draft: Draft, subject: str) -> Draft:
@@ -157,7 +164,7 @@ def _made(
     letter: Letter, draft: Draft, version_id: UUID, number: int, by: UUID | None,
     translations: dict[str, str] | None = None,
 ) -> LetterVersion:  # fmt: skip
-    written = write(draft)
+    written = _written(letter, draft)
     if not written.is_usable:
         problems = [problem for problem in written.problems if problem.severity == "error"]
         raise NotReady(problems, letter.language if letter.translation_of else "")
