@@ -138,6 +138,12 @@ def _bulk_act(where: make.Place) -> UUID:
     return bulk.start(where.id, ActKind.PUT_ON, "wholesale", bulk.Whom([who.id]), by=where.owner_id)
 
 
+def _snippet(where: make.Place) -> UUID:
+    from app.content.service import snippets
+
+    return snippets.create_snippet(where.id, "Opening hours", "<p>From nine to five</p>").id
+
+
 MAKERS = {
     "act_id": _bulk_act,
     "campaign_id": _campaign,
@@ -159,6 +165,7 @@ MAKERS = {
     "note_id": _note,
     "picture_id": _picture,
     "segment_id": _segment,
+    "snippet_id": _snippet,
     "series_id": _series,
     "tag_id": _tag,
     "template_id": _template,

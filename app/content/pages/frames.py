@@ -18,6 +18,12 @@ from app.kernel.http import headers
 
 _DARK: Final = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
 _MARKS: Final = Path(__file__).with_name("marks.js").read_text(encoding="utf-8")
+_PAGE: Final = (
+    "<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>:root{{color-scheme:light dark}}"
+    "body{{background:Canvas;color:CanvasText;font:16px/24px system-ui,sans-serif;margin:16px;overflow-wrap:anywhere}}"
+    "h2{{font-size:13px;line-height:20px;margin:0 0 4px;opacity:.8}}section{{margin:0 0 24px}}"
+    "pre{{white-space:pre-wrap;font:13px/20px ui-monospace,monospace;margin:0}}div>:first-child{{margin-top:0}}</style>"
+)
 _FAULT: Final = (
     "<!doctype html><meta charset=utf-8><title>No preview</title>"
     "<style>:root{color-scheme:light dark}body{background:Canvas;color:CanvasText;font:16px/24px system-ui;padding:32px;max-width:480px}</style>"
@@ -48,6 +54,11 @@ def plain(text: str) -> Response:
     response = make_response(text)
     response.content_type = "text/plain; charset=utf-8"
     return _sandboxed(response)
+
+
+def page(title: str, body: str) -> Response:
+    """Something of ours that shows what somebody wrote, in the colours of the machine in front of us; ``body`` is HTML."""
+    return _sandboxed(make_response(f"{_PAGE.format(title=html.escape(title))}{body}"))
 
 
 def fault(message: str) -> Response:

@@ -125,7 +125,8 @@ def save_snippet(snippet_id: UUID) -> Response:
 @guards.member("campaigns.write")
 def archive_snippet(snippet_id: UUID) -> Response:
     """Offer it no longer, or again."""
-    service.set_archived(current_actor().workspace_id, snippet_id, is_archived=posted(Put())["away"])
+    snippet = queries.get_snippet(current_actor().workspace_id, snippet_id)
+    service.set_archived(snippet.workspace_id, snippet.id, is_archived=posted(Put())["away"])
     return _to(snippet_id)
 
 
@@ -154,7 +155,7 @@ def _shown(body: str) -> Response:
         seen = [(who, service.shown_to(workspace_id, words, values)) for who, values in readers]
     except BadInput as fault:  # a field that it names has been deleted since
         return frames.fault(fault.detail)
-    return frames.letter(render_template("content/snippet_shown.html", seen=seen))
+    return frames.page("What readers see", render_template("content/snippet_shown.html", seen=seen))
 
 
 def _page(
