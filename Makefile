@@ -47,9 +47,9 @@ test: setup-for-tests
 	wait $$check; checked=$$?; cat .nod/check.log; \
 	test $$tested -eq 0 -a $$checked -eq 0
 
-# A third of the time of a test is waiting: three workers keep two cores busy.
+# Nearly half of the time of a test is waiting: four workers keep two cores busy.
 tests-alone:
-	@$(VENV)/python -m pytest -m "not network and not bench" -n 3 --dist worksteal $(PYTEST_ARGUMENTS) $(TESTS) \
+	@$(VENV)/python -m pytest -m "not network and not bench" -n 4 --dist worksteal $(PYTEST_ARGUMENTS) $(TESTS) \
 	|| { echo "Nod: what failed while both cores were busy is tried once more, alone. Twice red is red."; \
 	exec $(VENV)/python -m pytest -m "not network and not bench" --last-failed --last-failed-no-failures none $(PYTEST_ARGUMENTS) $(TESTS); }
 
