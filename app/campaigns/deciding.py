@@ -15,6 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select, text
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.accounts import queries as accounts
 from app.campaigns import queries, trials, variants
@@ -31,7 +32,7 @@ from app.delivery import service as delivery
 from app.delivery.rules import LATE, TOO_LATE
 from app.kernel import clock
 from app.kernel.db import release, session, transaction
-from app.kernel.errors import BadInput, Conflict, NotFound, Problem
+from app.kernel.errors import BadInput, Conflict, NotFound
 from app.segments import queries as segments
 
 log = logging.getLogger(__name__)
@@ -54,9 +55,11 @@ def run() -> None:
         try:
             with transaction():
                 step(workspace_id, campaign_id)
-        except Problem as fault:
+        except (OperationalError, InterfaceError):
+            raise  # the database is away: all of them come again
+        except Exception:
             # Others go on; this one is tried again, and its page offers a person to decide.
-            log.exception("trial %s cannot be decided: %s", campaign_id, fault.detail)
+            log.exception("trial %s cannot be decided", campaign_id)
     release()
 
 

@@ -148,6 +148,26 @@ def test_its_parts_and_the_rest_leave_by_the_same_clocks(tried, session, monkeyp
         assert queries.get_standing(tried.where.id, parts(tried)["rest"].id).at == at
 
 
+def test_one_that_cannot_be_decided_keeps_no_other_up(where, people, session, monkeypatch):
+    both = [draft(where, name) for name in ("One", "Other")]
+    for made in both:
+        plan(made)
+        launch(made)
+        hand_over(session, made)
+    took, step = [], deciding.step
+
+    def fails_at_first(workspace_id, campaign_id):
+        took.append(campaign_id)
+        if len(took) == 1:
+            raise RuntimeError("broken")
+        step(workspace_id, campaign_id)
+
+    monkeypatch.setattr(deciding, "step", fails_at_first)
+    deciding.run()
+    assert len(took) == 2
+    assert [row_of(made).sampled_at is not None for made in both if made.campaign.id == took[1]] == [True]
+
+
 def test_a_whole_trial(tried, session, monkeypatch, people):
     launch(tried)
     with transaction():
