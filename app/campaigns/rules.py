@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from app.kernel.errors import BadInput
+from app.kernel.times import time_of_day
 
 MAX_NAME: Final = 80
 LETTER_TEST: Final = "letter-test"
@@ -128,13 +129,11 @@ def due_at(day: str, clock: str, zone: str, now: datetime) -> datetime:
     """
     wanted_on = _day(day)
     try:
-        at = time.fromisoformat(clock)
-    except ValueError:
-        raise BadInput(fields={"time": "Write a time like 10:00."}) from None
-    if at.tzinfo is not None:
-        raise BadInput(fields={"time": "Write a time like 10:00."})
+        at = time_of_day(clock)
+    except ValueError as fault:
+        raise BadInput(fields={"time": str(fault)}) from None
     # Of an hour that comes twice in autumn the first one counts (fold 0).
-    local = datetime.combine(wanted_on, at.replace(second=0, microsecond=0), ZoneInfo(zone))
+    local = datetime.combine(wanted_on, at, ZoneInfo(zone))
     moment = local.astimezone(UTC)
     if moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != local.replace(tzinfo=None):
         message = "Clocks go forward on that day and leave this time out. Choose an hour later."

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any, Final
 
-from app.delivery.rules.hours import ALL_DAYS, By, Past, Span, Timing, Window
+from app.delivery.rules.hours import ALL_DAYS, By, Past, Timing, Window, read_span
 from app.kernel import i18n
 from app.kernel.errors import BadInput
 
@@ -40,25 +40,8 @@ def read(values: Mapping[str, Any], at: datetime | None) -> Timing:
 
 def _window(values: Mapping[str, Any]) -> Window | None:
     days = frozenset(int(day) for day in values["days"]) or ALL_DAYS
-    since, until = _time(values["since"], "since"), _time(values["until"], "until")
-    if (since is None) != (until is None):
-        raise BadInput(fields={"until": "Write both times, or neither."})
-    if since is not None and since == until:
-        raise BadInput(fields={"until": "The hours end at another time than they begin."})
-    span = Span(since, until) if since is not None and until is not None else None
+    span = read_span(values, "since", "until")
     return Window(days, span) if span is not None or days != ALL_DAYS else None
-
-
-def _time(typed: str, field: str) -> time | None:
-    if not typed:
-        return None
-    try:
-        found = time.fromisoformat(typed)
-    except ValueError:
-        raise BadInput(fields={field: "Write a time like 09:00."}) from None
-    if found.tzinfo is not None:
-        raise BadInput(fields={field: "Write a time like 09:00."})
-    return found.replace(second=0, microsecond=0)
 
 
 def words(timing: Timing, zone: str) -> list[str]:

@@ -17,6 +17,7 @@ from sqlalchemy import CursorResult, text
 
 from app.accounts import queries as accounts
 from app.contacts import queries as contacts
+from app.contacts.queries import PlaceSql
 from app.delivery import queries
 from app.delivery.rules import hours
 from app.delivery.rules.hours import By, Slot, Timing, timing_of
@@ -74,7 +75,8 @@ def due_sql(workspace_id: UUID, timing: Timing, start: datetime, now: datetime) 
     if not hours.is_ever_open(timing.window, quiet):
         raise BadInput(NEVER_OPEN)
     home = ZoneInfo(accounts.brand(workspace_id).time_zone)
-    place, places = contacts.place_sql(workspace_id), _places(workspace_id, home)
+    place = contacts.place_sql(workspace_id)
+    places = _places(workspace_id, place, home)
     usual, known = NO_HOUR, [NO_HOUR]
     joins, hour = _PLACES.format(zone=place.zone, country=place.country), ":usual"
     if timing.by is By.HABIT:
@@ -107,15 +109,14 @@ def first_moment(workspace_id: UUID, timing: Timing, at: datetime) -> datetime:
     if timing.by is not By.LOCAL:
         return at
     home = ZoneInfo(accounts.brand(workspace_id).time_zone)
-    zones = [ZoneInfo(name) for name in {home.key, *_places(workspace_id, home).values()}]
-    return hours.begins(timing, at, zones, home)
+    places = _places(workspace_id, contacts.place_sql(workspace_id), home)
+    return hours.first_of(map(ZoneInfo, {*places.values()}), at, home)
 
 
-def _places(workspace_id: UUID, home: ZoneInfo) -> dict[tuple[str, str], str]:
+def _places(workspace_id: UUID, place: PlaceSql, home: ZoneInfo) -> dict[tuple[str, str], str]:
     """The zone of each place that people of a workspace are at."""
-    return {
-        (zone, country): hours.zone_of(zone, country, home).key for zone, country in contacts.list_places(workspace_id)
-    }
+    found = contacts.list_places(workspace_id, place)
+    return {(zone, country): hours.zone_of(zone, country, home).key for zone, country in found}
 
 
 def _place_binds(places: dict[tuple[str, str], str], home: ZoneInfo) -> dict[str, Any]:

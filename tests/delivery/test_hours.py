@@ -17,7 +17,7 @@ from app.delivery.rules.hours import (
     Span,
     Timing,
     Window,
-    begins,
+    first_of,
     is_ever_open,
     next_slot,
     slot_of,
@@ -96,7 +96,7 @@ def test_what_is_stored_is_read_back(timing):
 
 def test_everybody_has_it_when_their_own_clock_shows_the_time():
     timing = Timing(By.LOCAL, at=utc(2026, 11, 26, 9))  # ten o'clock in Berlin
-    start = begins(timing, utc(2026, 11, 26, 9), [BERLIN, NEW_YORK, TOKYO], BERLIN)
+    start = first_of([BERLIN, NEW_YORK, TOKYO], utc(2026, 11, 26, 9), BERLIN)
     assert start == utc(2026, 11, 26, 1), "ten o'clock in Tokyo"
     due = {zone.key: slot_of(timing, zone, start=start, now=start, home=BERLIN).due for zone in (BERLIN, NEW_YORK, TOKYO)}
     assert {name: f"{moment.astimezone(ZoneInfo(name)):%d %H:%M}" for name, moment in due.items()} == dict.fromkeys(

@@ -42,8 +42,8 @@ def test_hours_and_frequency_are_set_shown_recorded_and_taken_away(client, sessi
     ("values", "words"),
     [
         ({"quiet_since": "22:00"}, "Write both times, or neither."),
-        ({"quiet_since": "late", "quiet_until": "08:00"}, "Write a time like 22:00."),
-        ({"quiet_since": "22:00", "quiet_until": "22:00"}, "Quiet hours end at another time than they begin."),
+        ({"quiet_since": "late", "quiet_until": "08:00"}, "Write a time like 10:00."),
+        ({"quiet_since": "22:00", "quiet_until": "22:00"}, "The hours end at another time than they begin."),
         ({"weekly": "0"}, "Write a number from 1 to 50."),
         ({"weekly": "many"}, "Write a whole number."),
     ],

@@ -225,15 +225,16 @@ def _figures(standing: Standing, zone: str = "") -> dict[str, Any]:
     """All that changes while it leaves."""
     workspace_id = current_actor().workspace_id
     word, tone = badge_of(standing)
+    zone = zone or accounts.brand(workspace_id).time_zone
     values: dict[str, Any] = {
         "campaign": standing,
         "word": word,
         "tone": tone,
-        "zone": zone or accounts.brand(workspace_id).time_zone,
+        "zone": zone,
         "may_write": current_actor().may("campaigns.write"),
         "reached": None,
         "progress": None,
-        "rules": timing.words(standing.timing, zone or accounts.brand(workspace_id).time_zone),
+        "rules": timing.words(standing.timing, zone),
     }
     if standing.frozen_at is None or standing.mailing_no is None:
         wait = (standing.begins_at - clock.now()).total_seconds() if standing.begins_at else 0

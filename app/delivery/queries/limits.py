@@ -34,11 +34,11 @@ class Limits:
 
 def contact_limits(workspace_id: UUID) -> Limits:
     """Those of a workspace."""
-    found = session().get(ContactLimits, workspace_id)
+    found = session().get(ContactLimits, workspace_id, populate_existing=True)
     if found is None:
         return Limits()
-    is_quiet = found.quiet_since is not None and found.quiet_until is not None
-    return Limits(Span(found.quiet_since, found.quiet_until) if is_quiet else None, found.weekly)  # type: ignore[arg-type]
+    since, until = found.quiet_since, found.quiet_until
+    return Limits(Span(since, until) if since is not None and until is not None else None, found.weekly)
 
 
 CAP_SQL: Final = (

@@ -9,7 +9,7 @@ Rules that people are told (README, "When a campaign leaves"):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -18,6 +18,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel.core import get_global
+
+from app.kernel.errors import BadInput
+from app.kernel.times import time_of_day
 
 ALL_DAYS: Final = frozenset(range(1, 8))
 _LOOK_DAYS: Final = 9
@@ -66,6 +69,30 @@ class Span:
     def rest(self) -> list[tuple[timedelta, timedelta]]:
         """The day's other hours, in the same way."""
         return [] if self.since == self.until else Span(self.until, self.since).parts()
+
+
+def read_span(typed: Mapping[str, str], since: str, until: str) -> Span | None:
+    """The hours that somebody typed into two fields; None: they left both empty.
+
+    Raises:
+        BadInput: with ``fields`` of these two names.
+    """
+    found = {name: _typed(typed[name], name) for name in (since, until)}
+    first, last = found[since], found[until]
+    if first is None and last is None:
+        return None
+    if first is None or last is None:
+        raise BadInput(fields={until: "Write both times, or neither."})
+    if first == last:
+        raise BadInput(fields={until: "The hours end at another time than they begin."})
+    return Span(first, last)
+
+
+def _typed(text: str, field: str) -> time | None:
+    try:
+        return time_of_day(text) if text else None
+    except ValueError as fault:
+        raise BadInput(fields={field: str(fault)}) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +247,10 @@ def slot_of(
     return next_slot(max(due, now), zone, timing.window, quiet)
 
 
-def begins(timing: Timing, at: datetime, zones: Mapping[str, ZoneInfo] | list[ZoneInfo], home: ZoneInfo) -> datetime:
-    """When the first of all zones is at the time; that of ``LOCAL``, else the moment itself."""
-    if timing.by is not By.LOCAL:
-        return at
+def first_of(zones: Iterable[ZoneInfo], at: datetime, home: ZoneInfo) -> datetime:
+    """When the first of these zones is at the time that the clocks of ``home`` show at a moment."""
     wall = at.astimezone(home).replace(tzinfo=None)
-    found = zones.values() if isinstance(zones, Mapping) else zones
-    return min([at, *(_instant(wall, zone) for zone in found)])
+    return min([at, *(_instant(wall, zone) for zone in zones)])
 
 
 def next_slot(moment: datetime, zone: ZoneInfo, window: Window | None, quiet: Span | None) -> Slot:

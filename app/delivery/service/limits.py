@@ -20,22 +20,16 @@ def set_contact_limits(workspace_id: UUID, *, quiet: Span | None, weekly: int | 
 
     Args:
         workspace_id: whose.
-        quiet: by their own clock people get no mails to many in these hours; None: at any hour.
+        quiet: by their own clock people get no mails to many in these hours, not the whole day; None: at any hour.
         weekly: so many mails to many at most within seven days; None: as many as come.
 
     Raises:
-        BadInput: with ``fields`` quiet_until, weekly.
+        BadInput: with ``fields`` weekly.
     """
-    faults = {}
-    if quiet is not None and quiet.since == quiet.until:
-        faults["quiet_until"] = "Quiet hours end at another time than they begin."
     if weekly is not None and not 1 <= weekly <= MOST_A_WEEK:
-        faults["weekly"] = f"Write a number from 1 to {MOST_A_WEEK}."
-    if faults:
-        raise BadInput("These limits do not fit.", fields=faults)
+        raise BadInput(fields={"weekly": f"Write a number from 1 to {MOST_A_WEEK}."})
     values = {
         "quiet_since": quiet.since if quiet else None, "quiet_until": quiet.until if quiet else None, "weekly": weekly,
     }  # fmt: skip
     new = insert(ContactLimits).values(workspace_id=workspace_id, **values)
     session().execute(new.on_conflict_do_update(index_elements=["workspace_id"], set_=values))
-    session().expire_all()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import time
-
 from flask import Blueprint, make_response, redirect, url_for
 from werkzeug.wrappers import Response
 
 from app.accounts import service as accounts
 from app.accounts.rules import acts
 from app.delivery import service
-from app.delivery.rules.hours import Span
+from app.delivery.rules.hours import read_span
 from app.home.pages.settings import page
 from app.home.schemas import HoursForm
 from app.kernel.errors import BadInput
@@ -29,7 +26,7 @@ def save() -> Response:
     actor = current_actor()
     try:
         form = posted(HoursForm())
-        service.set_contact_limits(actor.workspace_id, quiet=_quiet(form), weekly=_number(form["weekly"]))
+        service.set_contact_limits(actor.workspace_id, quiet=read_span(form, "quiet_since", "quiet_until"), weekly=_number(form["weekly"]))
     except BadInput as problem:
         return make_response(page(hours_errors=problem.fields), problem.status)
     accounts.record(
@@ -37,27 +34,6 @@ def save() -> Response:
         detail={name: form[name] for name in ("quiet_since", "quiet_until", "weekly")},
     )  # fmt: skip
     return redirect(url_for("settings.index", _anchor="hours"), 303)
-
-
-def _quiet(form: Mapping[str, str]) -> Span | None:
-    since, until = _time(form["quiet_since"], "quiet_since"), _time(form["quiet_until"], "quiet_until")
-    if since is not None and until is not None:
-        return Span(since, until)
-    if since is not None or until is not None:
-        raise BadInput(fields={"quiet_until": "Write both times, or neither."})
-    return None
-
-
-def _time(typed: str, field: str) -> time | None:
-    if not typed:
-        return None
-    try:
-        found = time.fromisoformat(typed)
-    except ValueError:
-        raise BadInput(fields={field: "Write a time like 22:00."}) from None
-    if found.tzinfo is not None:
-        raise BadInput(fields={field: "Write a time like 22:00."})
-    return found.replace(second=0, microsecond=0)
 
 
 def _number(typed: str) -> int | None:
