@@ -22,7 +22,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from app.delivery import counting, moves
-from app.delivery.rules import RESTORED_DOUBT, restored_words
+from app.delivery.rules import LATE, MAY_LEAVE, RESTORED_DOUBT, TOO_LATE, restored_words
 from app.kernel import clock, redis
 from app.kernel.db import release, session, transaction
 
@@ -95,6 +95,8 @@ def may_send() -> bool:
                 _bring_to_rest(found, known)
             elif found.id not in _joined:
                 _joined[found.id] = known
+            if _was_away(found.at):
+                _count(found.id)
             return True
         finally:
             release()
@@ -108,15 +110,43 @@ def beat() -> None:
                 found = _read()
                 if found.id not in _joined:
                     return
-                known = _outside(found.id)
-                held = session().execute(_HOLD, {"id": found.id}).one()
-                if known is not None and held.beat < known.beat:
-                    # Somebody has put an older database in place. Whoever next wants to send brings it to rest.
-                    return
-                mark = _count_up(found.id, held.beat)
-            _keep(found.id, mark)
+            _count(found.id)
         finally:
             release()
+
+
+def _count(installation: UUID) -> None:
+    with transaction():
+        known = _outside(installation)
+        held = session().execute(_HOLD, {"id": installation}).one()
+        if known is not None and held.beat < known.beat:
+            # Somebody has put an older database in place. Whoever next wants to send brings it to rest.
+            return
+        if _was_away(held.at):
+            _hold_late()
+        mark = _count_up(installation, held.beat)
+    _keep(installation, mark)
+
+
+# What begins late waits anyway (``schedule``). This has begun, and goes on as the clocks of its readers come to its time.
+_LATE = text(
+    "UPDATE mailings g SET state = 'paused', pause_reason = :reason WHERE g.kind = 'bulk' AND g.ended_at IS NULL"  # noqa: S608  no input in it
+    " AND g.state = 'running' AND g.timing ->> 'by' IN ('local', 'habit') AND EXISTS (SELECT FROM messages m"
+    f" WHERE m.mailing_no = g.no AND m.state = 'pending' AND m.first_at IS NULL AND m.due_at < :late{MAY_LEAVE})"
+    " RETURNING g.no"
+)
+
+
+def _was_away(beaten_at: datetime) -> bool:
+    """Whether nobody has been at work for hours."""
+    return beaten_at < clock.roughly() - LATE
+
+
+def _hold_late() -> None:
+    """What people should have had meanwhile, by their clocks, waits for a person."""
+    now = clock.now()
+    for number in session().execute(_LATE, {"reason": TOO_LATE, "late": now - LATE, "now": now}).scalars():
+        log.warning("mailing %s is more than two hours late for some of its people and waits for a person", number)
 
 
 def _read() -> Any:

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from app.delivery import highwater, moves, queries, schedule, service
-from app.delivery.rules import RESTORED_DOUBT, Word
+from app.delivery.rules import RESTORED_DOUBT, TOO_LATE, Word
+from app.delivery.rules.hours import By, Timing
 from app.kernel import clock, redis
 from app.kernel.db import session, transaction
 from app.kernel.errors import Conflict
@@ -179,3 +180,23 @@ def test_the_doctor_says_it(place, live):
         finding = doctor.check_restores(connection)
     assert "restored from a backup" in finding.text
     assert "0 mailings were paused" in finding.advice
+
+
+def test_who_should_have_had_it_while_nobody_was_at_work_waits_for_a_person(place):
+    plain, by_clocks = running(place), running(place, timing=Timing(By.LOCAL, at=clock.now()))
+    live_on()
+    with transaction():
+        session().execute(text("UPDATE messages SET due_at = now() - interval '3 hours'"))
+    highwater.beat()
+    assert highwater.may_send()
+    assert state(by_clocks) == "running", "slow is not late: somebody was at work"
+    for wake in (highwater.may_send, highwater.beat):
+        with transaction():
+            session().execute(text("UPDATE installation SET beaten_at = now() - interval '3 hours'"))
+        wake()
+        assert (state(plain), state(by_clocks)) == ("running", "paused")
+        with transaction():
+            assert queries.progress(by_clocks).pause_reason == TOO_LATE
+            service.resume(place.id, by_clocks)
+        live_on(1)
+        assert state(by_clocks) == "running"
