@@ -214,7 +214,8 @@ def _hours(standing: Standing, zone: str) -> dict[str, Any] | None:
     first, last = min(counts), max(counts)
     shown = [first + timedelta(hours=n) for n in range(int((last - first).total_seconds() // 3600) + 1)][:MOST_HOURS]
     local = [moment.astimezone(ZoneInfo(zone)) for moment in shown]
-    labels = [f"{at:%a %H:%M}" if i % 6 == 0 else "" for i, at in enumerate(local)]
+    # The last ones would stand beside the drawing.
+    labels = [f"{at:%a %H:%M}" if i % 6 == 0 and i <= max(len(local) - 4, 0) else "" for i, at in enumerate(local)]
     return {
         "chart": bar_chart([Series([float(counts.get(at, 0)) for at in shown], "info")], labels),
         "sum": sum(counts.values()), "last": last,
