@@ -133,6 +133,43 @@ def test_a_block_that_says_less_than_was_meant_keeps_its_letter_from_being_sent(
     assert not [one for one in service.check(place.id, letter.id).problems if one.severity == "error"]
 
 
+def test_each_reader_gets_the_first_product_that_is_for_them():
+    rules = {
+        "berg": {"name": "contact.last_name", "test": "is", "value": "Berg"},
+        "mara": {"name": "contact.first_name", "test": "is", "value": "Mara"},
+        "named": {"name": "contact.first_name", "test": "has", "value": ""},
+        "all": {},
+    }
+    sample = kinds()["recommendation"].sample["products"][1]
+    products = [{**sample, "name": f"For {name}.", "link": "https://shop.test/", "who": who} for name, who in rules.items()]
+    written = compiled(Block("b1", "recommendation", {"products": products}, {}))
+    assert errors(written) == []
+    prepared = Prepared(written)
+
+    def shown(first_name: str, last_name: str) -> list[str]:
+        contact = {"first_name": first_name, "last_name": last_name, "email": "a@b.test"}
+        seen = prepared.merge({"contact": contact, "links": letters.LINKS, "brand": {}})
+        assert [name for name in rules if f"For {name}." in seen.text] == [name for name in rules if f"For {name}." in seen.html]
+        return [name for name in rules if f"For {name}." in seen.html]
+
+    assert shown("Mara", "Berg") == ["berg"]
+    assert shown("Mara", "Lind") == ["mara"]
+    assert shown("Ben", "") == ["named"]
+    assert shown("", "") == ["all"]
+
+
+def test_a_product_for_nobody_in_particular_is_told_and_one_below_everybodys_too():
+    sample = kinds()["recommendation"].sample["products"]
+    products = [{**sample[1]}, {**sample[1], "who": {"name": "topic.name", "test": "is", "value": ""}}, {**sample[1]}]
+    block = Block("b1", "recommendation", {"products": products}, {})
+    told = [(one.field, one.severity, one.message.partition(":")[0]) for one in writing.find_faults([block]) if "who" in one.field]
+    assert told == [
+        ("products-1-who", "error", "Say who gets this one, or leave it to everybody."),
+        ("products-1-who", "warning", "Nobody gets this one"), ("products-2-who", "warning", "Nobody gets this one"),
+    ]  # fmt: skip
+    assert "{% elif false %}" in writing.write([block]).mjml
+
+
 # --- Writing ----------------------------------------------------------------------------------------------------
 
 

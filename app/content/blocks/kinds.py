@@ -41,7 +41,7 @@ class Field:
     """One thing that may be filled in.
 
     Attributes:
-        type: line, text, rich, code, url, picture, choice, number, check, items, or entries (of the feed at the field
+        type: line, text, rich, code, url, picture, choice, number, check, who (gets one of several items), items, or entries (of the feed at the field
             ``address``, as many as ``count``).
         has_tags: names of readers may be put in.
         choices: value and label of each.

@@ -12,6 +12,7 @@ from app.kernel.errors import BadInput
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 ROOT = "v"
+_BLANKS: Mapping[str, Any] = {"picture": {"src": "", "alt": ""}, "who": {}}
 """Names of inputs: ``v-text``; in items ``v-parts-0-title``, with ``v-parts-0`` saying that the item is there."""
 
 
@@ -26,7 +27,15 @@ def read(fields: Sequence[Field], form: Mapping[str, str], prefix: str = ROOT) -
 
 def blank(field: Field) -> dict[str, Any]:
     """An item of a list before anything is filled in."""
-    return {part.name: {"src": "", "alt": ""} if part.type == "picture" else "" for part in field.fields}
+    return {part.name: _BLANKS.get(part.type, "") for part in field.fields}
+
+
+def read_rule(form: Mapping[str, str], name: str) -> dict[str, str]:
+    """Whom something is for, as three inputs say it (``writing.Block.only``); empty: everybody."""
+    if not form.get(f"{name}-name"):
+        return {}
+    value = " ".join(_words(form, f"{name}-value", 200).split())
+    return {"name": form[f"{name}-name"][:80], "test": form.get(f"{name}-test", "")[:10], "value": value}
 
 
 def _value(field: Field, form: Mapping[str, str], name: str) -> Any:
@@ -47,16 +56,24 @@ def _value(field: Field, form: Mapping[str, str], name: str) -> Any:
             return name in form
         case "entries":
             return {}
+        case "who":
+            return read_rule(form, name)
         case "choice":
             return form.get(name) if form.get(name) in dict(field.choices) else field.choices[0][0]
-        case "rich":
-            return clean(_words(form, name, LONGEST["rich"]))
-        case "url":
-            return _words(form, name, LONGEST["url"]).strip()
-        case "line":
-            return " ".join(_words(form, name, LONGEST["line"]).split())
         case _:
-            return _words(form, name, LONGEST[field.type]).replace("\r\n", "\n").replace("\r", "\n")
+            return _told(field.type, _words(form, name, LONGEST[field.type]))
+
+
+def _told(kind: str, words: str) -> str:
+    match kind:
+        case "rich":
+            return clean(words)
+        case "url":
+            return words.strip()
+        case "line":
+            return " ".join(words.split())
+        case _:
+            return words.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _words(form: Mapping[str, str], name: str, longest: int) -> str:

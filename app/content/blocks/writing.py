@@ -17,12 +17,7 @@ from app.content.merge import LINK
 from app.content.mjml import Problem
 
 _VARIABLE: Final = re.compile(r"[a-z_]+(?:\.[a-z][a-z0-9_]*)+")
-_TESTS: Final = {
-    "has": "{{% if {name} %}}",
-    "lacks": "{{% if not {name} %}}",
-    "is": "{{% if {name} == {value} %}}",
-    "not": "{{% if {name} != {value} %}}",
-}
+_TESTS: Final = {"has": "{name}", "lacks": "not {name}", "is": "{name} == {value}", "not": "{name} != {value}"}
 _KEPT_BREAK: Final = "\x01"
 """Stands for a line break of the author's own HTML, which may hold text that keeps its spaces, while ours is indented."""
 TESTS: Final = (("has", "is known"), ("lacks", "is not known"), ("is", "is"), ("not", "is not"))
@@ -151,7 +146,8 @@ def _one(block: Block, kind: Kind, *, is_first: bool, marked: bool) -> list[str]
     body = kind.template.render(shown | {"first": is_first})
     mark = f"<!-- block {block.id} -->" if marked else ""
     condition = _condition(block.only) if block.only and kind.place == "card" else None
-    inner = [f"<mj-raw>{mark}{condition or ''}</mj-raw>"] if mark or condition else []
+    begin = f"{{% if {condition} %}}" if condition else ""
+    inner = [f"<mj-raw>{mark}{begin}</mj-raw>"] if mark or begin else []
     inner += [line for line in body.split("\n") if line.strip()]
     inner += ["<mj-raw>{% endif %}</mj-raw>"] if condition else []
     indent = "      " if kind.place == "card" else "    "
@@ -165,7 +161,7 @@ def _bleeds(block: Block, kind: Kind) -> bool:
 
 
 def _condition(only: Mapping[str, str]) -> str | None:
-    """The opening tag of a condition; None where it does not say enough."""
+    """What the merge language asks about a reader; None where it does not say enough."""
     name, test, value = only.get("name", ""), only.get("test", ""), only.get("value", "")
     if not _VARIABLE.fullmatch(name) or test not in _TESTS:
         return None
@@ -177,9 +173,7 @@ def _condition(only: Mapping[str, str]) -> str | None:
 def _shown(field: Field, value: Any) -> Any:
     """A value as the template of its kind gets it: ready to stand in MJML."""
     match field.type:
-        case "line":
-            return _escaped(str(value or ""))
-        case "text":
+        case "line" | "text":
             return _escaped(str(value or "")).replace("\n", "<br>")
         case "rich":
             return for_mail(str(value or ""))
@@ -196,6 +190,9 @@ def _shown(field: Field, value: Any) -> Any:
             return min(max(value, field.least), field.most) if isinstance(value, int) else field.least
         case "check":
             return bool(value)
+        case "who":
+            # Who says too little means nobody, until they have said it.
+            return (_condition(value) or "false") if value else "true"
         case _:
             items = value if isinstance(value, list) else []
             return [{part.name: _shown(part, item.get(part.name)) for part in field.fields} for item in items]
@@ -216,11 +213,17 @@ def _wrong(field: Field, values: Mapping[str, Any], within: str) -> list[tuple[s
     if field.type == "items":
         items = value if isinstance(value, list) else []
         return [
-            one
-            for number, item in enumerate(items)
-            for part in field.fields
-            for one in _wrong(part, item, f"{place}-{number}-")
+            *(
+                one
+                for number, item in enumerate(items)
+                for part in field.fields
+                for one in _wrong(part, item, f"{place}-{number}-")
+            ),
+            *_never_reached(field, items, place),
         ]
+    if field.type == "who":
+        is_whole = not value or _condition(value) is not None
+        return [] if is_whole else [(place, "error", "Say who gets this one, or leave it to everybody.")]
     if field.type == "url":
         return _wrong_address(field, str(value or ""), place)
     if field.type == entries.TYPE:
@@ -236,6 +239,16 @@ def _wrong(field: Field, values: Mapping[str, Any], within: str) -> list[tuple[s
     if field.is_required and not str(value or "").strip():
         return [(place, "warning", f"“{field.label}” is empty.")]
     return []
+
+
+def _never_reached(field: Field, items: Sequence[Mapping[str, Any]], place: str) -> list[tuple[str, str, str]]:
+    """Items of which each reader gets the first that is for them: those below one for everybody."""
+    who = next((part.name for part in field.fields if part.type == "who"), "")
+    if not who:
+        return []
+    first = next((number for number, item in enumerate(items) if not item.get(who)), len(items))
+    words = f"Nobody gets this one: {field.label.lower()} {first + 1} is for everybody and stands above it."
+    return [(f"{place}-{number}-{who}", "warning", words) for number in range(first + 1, len(items))]
 
 
 def _wrong_address(field: Field, value: str, place: str) -> list[tuple[str, str, str]]:

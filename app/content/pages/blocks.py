@@ -280,6 +280,8 @@ def flat(fields: Sequence[Field], values: Mapping[str, Any], prefix: str = posti
         elif field.type == "picture":
             told = value or {}
             found |= {f"{name}-src": str(told.get("src", "")), f"{name}-alt": str(told.get("alt", ""))}
+        elif field.type == "who":
+            found |= {f"{name}-{key}": str(told) for key, told in (value or {}).items()}
         elif field.type not in {"check", "entries"} or (field.type == "check" and value):
             found[name] = "" if value is None else str(value)
     return found
@@ -297,7 +299,7 @@ def _filled(before: list[Block], block_id: str) -> list[Block]:
         form = _with_picture(form, name, url, _alt_of(url))
     values = posting.read(kind.fields, form)
     _change_items(kind.fields, values, form.get("act", ""))
-    return acts.change(before, block_id, values, _asked(form))
+    return acts.change(before, block_id, values, posting.read_rule(form, "only"))
 
 
 def _with_picture(form: Mapping[str, str], name: str, url: str, alt: str) -> dict[str, str]:
@@ -327,14 +329,6 @@ def _change_items(fields: Sequence[Field], values: dict[str, Any], act: str) -> 
         del items[place]
     elif verb in {"before", "after"} and 0 <= place < len(items):
         items.insert(max(place + (-1 if verb == "before" else 1), 0), items.pop(place))
-
-
-def _asked(form: Mapping[str, str]) -> dict[str, str]:
-    """Who sees it, as the form says; empty: everybody."""
-    if not form.get("only-name"):
-        return {}
-    value = " ".join(form.get("only-value", "").split())[:200]
-    return {"name": form["only-name"][:80], "test": form.get("only-test", "")[:10], "value": value}
 
 
 def _neighbour(before: Sequence[Block], block_id: str) -> str:
