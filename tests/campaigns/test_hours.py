@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from app.campaigns import queries, service, timing
+from app.campaigns import queries, service, timing, trials
+from app.campaigns.rules import State
+from app.campaigns.trials import Wanted
 from app.delivery import schedule
 from app.delivery import service as delivery
 from app.delivery.rules.hours import By, Past, Span, Timing, Window
@@ -89,6 +91,18 @@ def test_hours_that_quiet_hours_leave_nothing_of_are_refused(staff, zoned):
     answer = sent(staff, zoned, since="22:00", until="23:00")
     assert answer.status_code == 422
     assert "leave no hour of the week" in answer.text
+    with transaction():
+        trials.keep(
+            zoned.where.id, zoned.campaign.id, sample=100, wait_hours=1, holdout=0, wanted=[Wanted(), Wanted(subject="Other words")]
+        )
+    page = staff.get(f"{zoned.path}/review").text
+    seen = re.search(r'name="variants" value="(\w+)"', page)[1]
+    answer = sent(staff, zoned, since="22:00", until="23:00", variants=seen)
+    assert answer.status_code == 422, answer.text
+    assert "leave no hour of the week" in answer.text
+    session().expire_all()
+    assert queries.get_standing(zoned.where.id, zoned.campaign.id).state is State.DRAFT
+    assert queries.list_parts(zoned.where.id, zoned.campaign.id) == []
 
 
 def test_who_waits_for_an_hour_is_drawn_while_it_leaves(staff, zoned):

@@ -188,6 +188,17 @@ def test_tests_go_out_in_each_language_or_in_one(made):
         send(language="fr")
 
 
+def test_of_a_refused_test_no_language_leaves(staff, made):
+    translate(made, inner="<mj-text>{{ nobody }}</mj-text>")
+    before = _tests()
+    refused = staff.post(f"{made.path}/test", page=f"{made.path}/review", mark="1")
+    assert refused.status_code == 422
+    assert "Deutsch, line 8: " in refused.text
+    assert _tests() == before
+    session().expire_all()
+    assert campaign_of(made).tested_revision is None
+
+
 def _tests() -> list[UUID]:
     """The versions of all test mails so far, in their order."""
     query = select(Message.data).where(Message.data["version_id"].is_not(None)).order_by(Message.n)

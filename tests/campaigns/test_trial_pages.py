@@ -113,6 +113,15 @@ def test_a_person_decides_once_or_cancels(staff, made, session):
     hand_over(session, made)
     path = f"{made.path}/trial"
     assert "Choose one of the variants" in staff.post(path, page=path, label="E").text
+    postal = {"id": made.where.id, "postal": session.execute(text("SELECT postal_address FROM workspaces")).scalars().first()}
+    session.execute(text("UPDATE workspaces SET postal_address = '' WHERE id = :id"), postal)
+    session.expire_all()
+    refused = staff.post(path, page=path, label="B")
+    assert refused.status_code == 422
+    assert "postal address" in refused.text
+    assert row_of(made).decided_at is None, "the rest has got nothing"
+    session.execute(text("UPDATE workspaces SET postal_address = :postal WHERE id = :id"), postal)
+    session.expire_all()
     assert staff.post(path, page=path, label="B").status_code == 303
     answer = staff.post(path, page=path, label="A")
     assert answer.status_code == 409

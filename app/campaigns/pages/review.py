@@ -27,7 +27,7 @@ from app.content import service as content
 from app.delivery import queries as outbox
 from app.kernel import clock, languages, shared
 from app.kernel.charts import share_bar
-from app.kernel.db import transaction
+from app.kernel.db import session, transaction
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
@@ -56,14 +56,15 @@ def test(campaign_id: UUID) -> Response:
     values = posted(Tested())
     actor = current_actor()
     try:
-        service.send_test(
-            actor.workspace_id,
-            campaign_id,
-            user_id=actor.id,
-            mark=values["mark"],
-            label=values["label"],
-            language=values["language"],
-        )
+        with session().begin_nested():  # refused for one language, no other one has gone
+            service.send_test(
+                actor.workspace_id,
+                campaign_id,
+                user_id=actor.id,
+                mark=values["mark"],
+                label=values["label"],
+                language=values["language"],
+            )
     except BadInput as fault:
         return make_response(review_page(standing_of(campaign_id), notice=fault.detail), fault.status)
     return to("review", campaign_id, tested="1")
@@ -83,17 +84,18 @@ def send(campaign_id: UUID) -> Response:
         if values["when"] == "at":
             at = rules.due_at(values["day"], values["time"], zone_of(), clock.now())
         when = timing.read(values, at)
-        service.launch(
-            actor.workspace_id,
-            campaign_id,
-            revision=values["revision"],
-            send_at=at,
-            delay_seconds=values["delay"],
-            by=actor.id,
-            variants=values["variants"],
-            timing=when,
-            languages=values["languages"],
-        )
+        with session().begin_nested():  # what refuses it may come late, and then nothing of it has left
+            service.launch(
+                actor.workspace_id,
+                campaign_id,
+                revision=values["revision"],
+                send_at=at,
+                delay_seconds=values["delay"],
+                by=actor.id,
+                variants=values["variants"],
+                timing=when,
+                languages=values["languages"],
+            )
     except (BadInput, Conflict) as fault:
         page = review_page(standing_of(campaign_id), notice=fault.detail, errors=fault.fields)
         return make_response(page, fault.status)

@@ -20,6 +20,7 @@ from app.campaigns.trial import REST, Counted, Verdict
 from app.campaigns.variants import Trial
 from app.kernel import clock
 from app.kernel.charts import Part
+from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
@@ -43,7 +44,9 @@ def decide(campaign_id: UUID) -> Response:
     standing = standing_of(campaign_id)
     actor = current_actor()
     try:
-        deciding.decide_by_hand(actor.workspace_id, campaign_id, posted(Decided())["label"], by=actor.id)
+        label = posted(Decided())["label"]
+        with session().begin_nested():  # where the rest cannot be launched it is not decided
+            deciding.decide_by_hand(actor.workspace_id, campaign_id, label, by=actor.id)
     except (BadInput, Conflict) as fault:
         return _refused(standing, fault)
     return to("trial", campaign_id)
