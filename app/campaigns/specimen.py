@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.accounts import queries as accounts
@@ -15,6 +16,9 @@ from app.delivery import queries as outbox
 from app.delivery import service as delivery
 from app.delivery.rules import Content, Sender
 from app.kernel.errors import BadInput
+
+if TYPE_CHECKING:
+    from app.content.models import Letter
 
 READER = "reader@example.org"
 
@@ -29,7 +33,7 @@ class Specimen:
     sender: Sender | None
     base: str
     drafts: tuple[tuple[str, content.Draft], ...]
-    """Each letter that it sends, with the variants that send it, in words; empty words: it goes out as one."""
+    """Each letter that it sends, in each language, with the variants that send it, in words; empty words: it goes out as one."""
     translations: tuple[content.Draft, ...] = ()
     languages: str = ""
     """The signature of its translations."""
@@ -42,7 +46,7 @@ class Specimen:
         Those that are each reader's own keep their merge tags.
         """
         found: dict[str, list[str]] = {}
-        for labels, draft in (*self.drafts, *(("", draft) for draft in self.translations)):
+        for labels, draft in self.drafts:
             for url in content.links_of_draft(draft, self.brand):
                 found.setdefault(url, []).extend([labels] if labels else [])
         return {url: ", ".join(dict.fromkeys(labels)) for url, labels in found.items()}
@@ -81,14 +85,15 @@ def specimen_of(workspace_id: UUID, campaign_id: UUID) -> Specimen:
     """
     letter = letters.get_letter(workspace_id, queries.get_campaign(workspace_id, campaign_id).letter_id)
     draft, trial = content.draft_of(letter), variants.find_trial(workspace_id, campaign_id)
+    translations = _translations_of(letter)
     return Specimen(
         draft,
         letter.edition,
         accounts.brand(workspace_id),
         outbox.sender_of(workspace_id),
         content.base_url(),
-        (("", draft),) if trial is None else _drafts_of(trial),
-        tuple(content.draft_of(one) for one in content.list_translations(workspace_id, letter.id)),
+        tuple(("", one) for one in (draft, *translations)) if trial is None else _drafts_of(trial),
+        translations,
         content.languages_of(workspace_id, letter.id),
         variants.signature(trial) if trial is not None else "",
     )
@@ -98,7 +103,9 @@ def _drafts_of(trial: Trial) -> tuple[tuple[str, content.Draft], ...]:
     labels: dict[UUID, list[str]] = {}
     for one in trial.variants:
         labels.setdefault(one.letter_id, []).append(one.label)
-    return tuple(
-        (", ".join(names), content.draft_of(letters.get_letter(trial.row.workspace_id, letter_id)))
-        for letter_id, names in labels.items()
-    )
+    found = [(", ".join(names), letters.get_letter(trial.row.workspace_id, letter_id)) for letter_id, names in labels.items()]
+    return tuple((names, draft) for names, letter in found for draft in (content.draft_of(letter), *_translations_of(letter)))
+
+
+def _translations_of(letter: Letter) -> tuple[content.Draft, ...]:
+    return tuple(content.draft_of(one) for one in content.list_translations(letter.workspace_id, letter.id))

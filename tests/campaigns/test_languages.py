@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
-from app.campaigns import approval, closer, queries, service, shares, specimen, trials
+from app.campaigns import approval, closer, queries, service, shares, specimen, trials, variants
 from app.campaigns.trials import Wanted
 from app.consent.rules import Level
 from app.content import queries as letters
@@ -164,6 +164,22 @@ def test_a_closer_look_is_at_every_language_and_over_when_one_changes(made):
     assert "Links not tried yet" not in titles(made, "warn")
     translate(made, subject="Vier neue Kaffees")
     assert "Links not tried yet" in titles(made, "warn")
+
+
+def test_a_closer_look_is_at_every_language_of_each_variant(made):
+    where, new = made.where, "https://ostkai.coffee/neu"
+    translate(made)
+    with transaction():
+        trials.keep(
+            where.id, made.campaign.id, sample=100, wait_hours=1, holdout=0,
+            wanted=[Wanted(), Wanted(subject="Other words"), Wanted(has_own_letter=True)], by=where.owner_id,
+        )  # fmt: skip
+    own = next(one for one in variants.find_trial(where.id, made.campaign.id).variants if one.label == "C").letter_id
+    (german,) = content.list_translations(where.id, own)
+    with transaction():
+        content.save_draft(where.id, german.id, "Nur in C", "P", source(f'<mj-text><a href="{new}/c">C</a></mj-text>'))
+    found = specimen.specimen_of(where.id, made.campaign.id).links()
+    assert found == {"https://ostkai.example/guji": "A, B, C", new: "A, B", f"{new}/c": "C"}
 
 
 def test_tests_go_out_in_each_language_or_in_one(made):
