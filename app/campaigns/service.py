@@ -351,7 +351,7 @@ def launch(
     if serial.find_series_of(campaign) is not None:
         raise Conflict("It is the letter of a series. Its issues are sent, never it.")
     # What is looked at is what is frozen: nobody changes a word between the two.
-    content.hold_languages(workspace_id, campaign.letter_id)
+    content.hold_languages(workspace_id, trials.letters_of(campaign))
     seen = look(workspace_id, campaign, by)
     if seen.letter.edition != revision:
         raise Conflict("The letter has changed since you reviewed it. Look at it once more.")
@@ -368,8 +368,6 @@ def launch(
         content.mark_entries(workspace_id, [campaign.letter_id])
         return number
     version = content.freeze_languages(workspace_id, campaign.letter_id, by)
-    if seen.letter.edition != revision:  # read anew by freezing: somebody saved it, or a snippet in it, meanwhile
-        raise Conflict("The letter has changed since you reviewed it. Look at it once more.")
     campaign.mailing_no = delivery.launch(
         workspace_id,
         dedupe=campaign.id,

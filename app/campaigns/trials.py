@@ -252,6 +252,12 @@ def look(campaign: Campaign, reckoned: Reckoning) -> Seen | None:
     return Seen(trial, people, variants.signature(trial), tuple(found))
 
 
+def letters_of(campaign: Campaign) -> set[UUID]:
+    """The letters that a draft sends: its own, and those of its variants."""
+    trial = variants.find_trial(campaign.workspace_id, campaign.id)
+    return {campaign.letter_id, *(one.letter_id for one in (trial.variants if trial else ()))}
+
+
 def words_of(campaign: Campaign, label: str) -> tuple[UUID, str]:
     """The letter of a variant, and the subject in place of that letter's; of the campaign where there is no such one."""
     trial = variants.find_trial(campaign.workspace_id, campaign.id)

@@ -88,6 +88,32 @@ def test_the_mailing_has_all_languages_as_they_were_reviewed(made):
     assert (sent.subject, sent.letter_id) == ("Vier neue Kaffees", german.id)
 
 
+def test_what_is_looked_at_is_held_until_it_is_frozen_in_all_languages_of_all_variants(made, monkeypatch):
+    german, where = translate(made), made.where
+    crowd(Setting(where, made.campaign.letter_id), 10)
+    with transaction():
+        trials.keep(
+            where.id, made.campaign.id, sample=100, wait_hours=1, holdout=0, wanted=[Wanted(), Wanted(has_own_letter=True)],
+            by=where.owner_id,
+        )  # fmt: skip
+    trial = variants.find_trial(where.id, made.campaign.id)
+    own = trial.variants[1].letter_id
+    (other,) = content.list_translations(where.id, own)
+    with transaction():
+        content.save_draft(where.id, own, "Three more", "P", source(LETTER))
+    sent, held, look = {made.campaign.letter_id, german.id, own, other.id}, list[set[UUID]](), service.look
+
+    def watched(*args, **more):
+        # In this transaction alone, so whoever has a row's mark holds it.
+        rows = session().execute(text("SELECT id FROM letters WHERE xmax::text <> '0' AND id = ANY(:ids)"), {"ids": list(sent)})
+        held.append(set(rows.scalars()))
+        return look(*args, **more)
+
+    monkeypatch.setattr(service, "look", watched)
+    launch(made, variants=variants.signature(trial))
+    assert held == [sent]
+
+
 def test_the_second_persons_yes_is_to_every_language(made):
     german = translate(made)
     colleague = accounts.make_member(made.where.id, Role.EDITOR, "jo@oxbow.example")

@@ -205,7 +205,7 @@ def test_another_workspace_reaches_no_language(place, main):
         lambda: service.add_translation(other.id, main.id, "fr"),
         lambda: service.remove_translation(other.id, made.id),
         lambda: service.freeze_languages(other.id, main.id),
-        lambda: service.hold_languages(other.id, main.id),
+        lambda: service.hold_languages(other.id, [main.id]),
         lambda: queries.get_version_for(other.id, frozen_one.id, "de"),
     ):
         with pytest.raises(NotFound):

@@ -34,7 +34,14 @@ from app.content.readers import (
     transactional_values,
 )
 from app.content.service.blocks import place_of, refill_feeds
-from app.content.service.drafts import declare_data, draft_of, lines_of, samples_of, save_draft
+from app.content.service.drafts import (
+    declare_data,
+    draft_of,
+    hold_languages,
+    lines_of,
+    samples_of,
+    save_draft,
+)
 from app.content.service.feeds import (
     count_entries,
     feed_addresses,
@@ -52,10 +59,7 @@ from app.content.service.languages import (
     Stage,
     add_translation,
     choose,
-    hold_languages,
-    letter_for,
     list_languages,
-    main_of,
     remove_translation,
 )
 from app.content.service.letters import (
@@ -153,7 +157,6 @@ __all__ = [
     "join_series",
     "keep_feed",
     "languages_of",
-    "letter_for",
     "lines_of",
     "link_places",
     "link_targets",
@@ -163,7 +166,6 @@ __all__ = [
     "list_pictures",
     "list_translated",
     "list_translations",
-    "main_of",
     "mark_entries",
     "one_line",
     "place_of",

@@ -15,7 +15,7 @@ from app.content.blocks.kinds import find_kind
 from app.content.blocks.writing import Block, find_faults, problems_of, write
 from app.content.letters import Problem
 from app.content.models import KeptBlock, Letter, LetterStep
-from app.content.service.drafts import MAX_SOURCE, hold_letter, one_line, plain_name
+from app.content.service.drafts import MAX_SOURCE, hold_languages, hold_letter, one_line, plain_name
 from app.content.service.feeds import feed_addresses, refilled
 from app.kernel import clock
 from app.kernel.db import session
@@ -119,6 +119,7 @@ def refill_feeds(
     Raises:
         NotFound: no letter of this workspace.
     """
+    hold_languages(workspace_id, [letter_id])
     for one in queries.list_translations(workspace_id, letter_id):
         if feed_addresses(one):
             edit(workspace_id, one.id, by=by, faults=faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import select
@@ -104,6 +105,20 @@ def hold_letter(workspace_id: UUID, letter_id: UUID, revision: int | None = None
             "Somebody else has saved this letter since you opened it. Load it again to see theirs."
         )
     return letter
+
+
+def hold_languages(workspace_id: UUID, letter_ids: Collection[UUID]) -> None:
+    """Keep letters and their translations from being changed by anybody else until the transaction ends.
+
+    Raises:
+        NotFound: no letter of this workspace.
+    """
+    for letter_id in letter_ids:
+        queries.get_letter(workspace_id, letter_id)
+    translations = Letter.translation_of.in_(letter_ids) & Letter.archived_at.is_(None)
+    # By their ids, as whoever else holds several at once: so two never wait for each other.
+    query = select(Letter).where(Letter.workspace_id == workspace_id, Letter.id.in_(letter_ids) | translations)
+    session().execute(query.order_by(Letter.id).with_for_update().execution_options(populate_existing=True)).all()
 
 
 def draft_of(letter: Letter, brand: Brand | None = None, *, with_all_snippets: bool = False) -> Draft:

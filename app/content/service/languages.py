@@ -64,17 +64,6 @@ def list_languages(letter: Letter) -> list[InLanguage]:
     return [InLanguage(main, Stage.WRITTEN), *(InLanguage(one, stage_of(main, one)) for one in found)]
 
 
-def hold_languages(workspace_id: UUID, letter_id: UUID) -> None:
-    """Keep a main letter and its translations from being changed by anybody else until the transaction ends.
-
-    Raises:
-        NotFound: no letter of this workspace.
-    """
-    hold_letter(workspace_id, letter_id)
-    for one in queries.list_translations(workspace_id, letter_id):
-        hold_letter(workspace_id, one.id)
-
-
 def stage_of(main: Letter, translation: Letter) -> Stage:
     """How far a translation is."""
     if _words_of(translation) == _words_of(main):
@@ -86,13 +75,8 @@ def _words_of(letter: Letter) -> tuple[str, ...]:
     return letter.subject, letter.preheader, letter.source, letter.own_text
 
 
-def letter_for(letter: Letter, language: str) -> Letter:
-    """What somebody gets who reads this language: of a main letter, or of one that is a translation of it."""
-    return choose(list_languages(letter), language).letter
-
-
 def choose(found: Sequence[InLanguage], language: str) -> InLanguage:
-    """As ``letter_for``, of what ``list_languages`` gives."""
+    """What somebody gets who reads this language, of what ``list_languages`` gives."""
     others = {one.letter.language: one for one in found[1:]}
     return others.get(languages.pick(language, others, ""), found[0])
 
@@ -113,7 +97,8 @@ def add_translation(workspace_id: UUID, letter_id: UUID, language: str, *, by: U
         BadInput: no such language, or the letter has it already.
         Conflict: a transactional letter's languages are templates of one name.
     """
-    main = hold_letter(workspace_id, main_of(queries.get_letter(workspace_id, letter_id)))
+    asked = queries.get_letter(workspace_id, letter_id)
+    main = hold_letter(workspace_id, asked.translation_of or asked.id)
     if main.data_samples is not None:
         raise Conflict("A transactional mail has a template of the same name for each language.")
     if language not in NAMES:
@@ -141,8 +126,3 @@ def remove_translation(workspace_id: UUID, letter_id: UUID) -> UUID:
     letter.archived_at = letter.archived_at or clock.now()
     session().flush()
     return letter.translation_of
-
-
-def main_of(letter: Letter) -> UUID:
-    """The main letter of this one; itself where it is no translation."""
-    return letter.translation_of or letter.id

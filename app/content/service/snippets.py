@@ -61,9 +61,11 @@ _USES: Final = text(
     " WHERE l.workspace_id = :workspace_id AND w.whole LIKE '%snippet%'"
     " ORDER BY is_archived, l.updated_at DESC, l.id"
 )
+# Held in the order in which a launch holds a letter and its translations, so that neither waits for the other for ever.
 _CHANGED: Final = text(
-    "UPDATE letters SET snippet_changes = snippet_changes + 1 WHERE workspace_id = :workspace_id"
-    " AND concat_ws(chr(10), subject, preheader, source, own_text) ~ :pattern"
+    "WITH held AS (SELECT id FROM letters WHERE workspace_id = :workspace_id"
+    " AND concat_ws(chr(10), subject, preheader, source, own_text) ~ :pattern ORDER BY id FOR UPDATE)"
+    " UPDATE letters l SET snippet_changes = l.snippet_changes + 1 FROM held WHERE l.id = held.id"
 )
 _VERSIONS: Final = text(
     "SELECT count(*) FROM letter_versions WHERE workspace_id = :workspace_id AND jsonb_exists(needs -> 'snippets', :key)"
