@@ -275,6 +275,22 @@ def test_a_language_is_added_seen_as_a_tab_and_removed_on_the_editors_page(staff
     assert queries.list_translations(place.id, main.id) == []
 
 
+def test_what_is_written_in_a_language_that_was_removed_meanwhile_is_refused_and_not_lost(staff, place, main):
+    made = german(place, main)
+    path = f"/letters/{made.id}"
+    page = staff.get(path).text
+    assert "Nothing is sent of this text any more" not in page
+    with transaction():
+        service.remove_translation(place.id, made.id)
+    typed = {"subject": "Vier neue Kaffees", "preheader": "P", "source": main.source, "own_text": "", "revision": "2", "reader": "", "back": ""}
+    refused = staff.post(path, page=path, **typed)
+    assert refused.status_code == 409
+    assert "Nothing is sent of this text any more" in refused.text
+    assert 'value="Vier neue Kaffees"' in refused.text
+    assert queries.get_letter(place.id, made.id).subject == "Drei neue Kaffees"
+    assert "Nothing is sent of this text any more" in staff.get(path).text
+
+
 def test_languages_of_another_workspace_are_not_there(staff, main):
     other = letters.letter(make.place("Other").id)
     for path in ("languages", "languages/remove"):

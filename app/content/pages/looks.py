@@ -18,6 +18,7 @@ from app.content.lint import GMAIL_CLIPS_OCTETS
 from app.content.models import Letter, LetterVersion
 from app.content.pages import people
 from app.content.service import STAGES, draft_of, freeze_version, list_languages
+from app.content.service.drafts import PUT_AWAY
 from app.content.service.versions import NotReady
 from app.kernel.errors import BadInput
 from app.kernel.http.actor import current_actor
@@ -94,7 +95,7 @@ def shared(
         "saved_at": letter.updated_at,
         "zone": accounts.brand(letter.workspace_id).time_zone,
         "errors": errors or {},
-        "notice": notice,
+        "notice": notice or (PUT_AWAY if letter.archived_at else ""),
         "reader": look.reader,
         "readers": _readers(look.reader),
         "found": [{**one, "url": url(letter.id, back, one["key"])} for one in found],

@@ -23,6 +23,7 @@ from app.kernel.errors import BadInput, Conflict
 MAX_NAME = 80
 MAX_LINE = 400
 MAX_SOURCE = 512 * 1024
+PUT_AWAY = "Nothing is sent of this text any more: its language, or its variant, was taken out. Copy what you wrote to go on elsewhere."
 
 
 def save_draft(
@@ -95,11 +96,13 @@ def hold_letter(workspace_id: UUID, letter_id: UUID, revision: int | None = None
 
     Raises:
         NotFound: no letter of this workspace.
-        Conflict: somebody else has saved since this revision.
+        Conflict: somebody else has saved since this revision, or has put it away.
     """
     query = select(Letter).where(Letter.workspace_id == workspace_id, Letter.id == letter_id)
     queries.get_letter(workspace_id, letter_id)
     letter = session().execute(query.with_for_update().execution_options(populate_existing=True)).scalar_one()
+    if letter.archived_at is not None:
+        raise Conflict(PUT_AWAY)
     if revision is not None and letter.revision != revision:
         raise Conflict(
             "Somebody else has saved this letter since you opened it. Load it again to see theirs."
