@@ -6,6 +6,7 @@ import email
 import stat
 from datetime import timedelta
 from email import policy
+from threading import Barrier
 
 import pytest
 
@@ -103,6 +104,19 @@ def test_the_spam_filter_of_the_machine_is_asked_with_the_mail(tmp_path, monkeyp
     assert (tmp_path / "asked").read_bytes().startswith(b"From: a@b.test")
     monkeypatch.setattr(closer.shutil, "which", lambda _name: None)
     assert closer.look_for_spam(b"x") is None
+
+
+def test_mails_of_several_languages_are_asked_about_beside_each_other_and_the_worst_counts(monkeypatch):
+    both = Barrier(2, timeout=20)  # whoever asks about one after the other waits here in vain
+
+    def points(mail):
+        both.wait()
+        return {"score": float(mail), "limit": 5.0}
+
+    monkeypatch.setattr(closer, "look_for_spam", points)
+    assert closer.look_for_spam_in([b"1", b"3"]) == {"score": 3.0, "limit": 5.0}
+    monkeypatch.setattr(closer, "look_for_spam", lambda _: None)
+    assert closer.look_for_spam_in([b"1", b"3"]) is None
 
 
 def test_the_source_is_the_mail_as_it_goes_over_the_wire(staff, where, readers):
