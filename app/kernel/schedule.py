@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Boolean, DateTime, Text, TextClause, text
+from sqlalchemy import Boolean, DateTime, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel import jobs, presence
@@ -45,22 +43,25 @@ class JobRun(Base):
 _DUE = text("SELECT name, extract(epoch FROM clock_timestamp() - started_at) FROM job_runs")
 # A job that is still running is not started a second time, unless nobody is at it any more: its process has died, or
 # the database was away when it came to its end.
-_CLAIM = text(
-    "INSERT INTO job_runs (name, started_at) VALUES (:name, clock_timestamp()) "
-    "ON CONFLICT (name) DO UPDATE SET started_at = clock_timestamp(), finished_at = NULL, error = NULL "
-    "WHERE (job_runs.finished_at IS NOT NULL AND job_runs.started_at <= clock_timestamp() - make_interval(secs => :every)) "
-    "OR (job_runs.finished_at IS NULL AND job_runs.started_at < clock_timestamp() - make_interval(secs => :gone)) "
-    "OR job_runs.started_at < clock_timestamp() - make_interval(secs => :stuck) RETURNING name"
+_FREE = (
+    "(j.finished_at IS NOT NULL OR j.started_at < clock_timestamp() - make_interval(secs => :stuck)"
+    f" OR (j.started_at < clock_timestamp() - make_interval(secs => :gone) AND {presence.IS_ALONE}))"
 )
-_FREE = "(j.finished_at IS NOT NULL OR j.started_at < clock_timestamp() - make_interval(secs => :gone))"
+_CLAIM = text(
+    f"{presence.WITH_ALONE} INSERT INTO job_runs AS j (name, started_at) VALUES (:name, clock_timestamp())"  # noqa: S608  no input in it
+    " ON CONFLICT (name) DO UPDATE SET started_at = clock_timestamp(), finished_at = NULL, error = NULL"
+    f" WHERE {_FREE} AND (j.finished_at IS NULL OR j.started_at <= clock_timestamp() - make_interval(secs => :every))"
+    f" RETURNING name, {presence.ENTER}"
+)
 _NEXT = "greatest(clock_timestamp(), j.started_at + make_interval(secs => :pause))"
 _WAIT = "extract(epoch FROM started_at - clock_timestamp())"
 # Whoever rings a job that is free starts it; else the ring stays until whoever runs it has come to its end.
 _CLAIM_OR_RING = text(
-    f"INSERT INTO job_runs AS j (name, started_at) VALUES (:name, clock_timestamp()) ON CONFLICT (name) DO UPDATE SET"  # noqa: S608  no input in it
-    f" is_rung = NOT {_FREE}, started_at = CASE WHEN {_FREE} THEN {_NEXT} ELSE j.started_at END,"
+    f"{presence.WITH_ALONE} INSERT INTO job_runs AS j (name, started_at) VALUES (:name, clock_timestamp())"  # noqa: S608  no input in it
+    f" ON CONFLICT (name) DO UPDATE SET is_rung = NOT {_FREE}, started_at = CASE WHEN {_FREE} THEN {_NEXT} ELSE j.started_at END,"
     f" finished_at = CASE WHEN {_FREE} THEN NULL ELSE j.finished_at END,"
-    f" error = CASE WHEN {_FREE} THEN NULL ELSE j.error END RETURNING CASE WHEN NOT is_rung THEN {_WAIT} END"
+    f" error = CASE WHEN {_FREE} THEN NULL ELSE j.error END"
+    f" RETURNING CASE WHEN NOT is_rung THEN {_WAIT} END, CASE WHEN NOT is_rung THEN {presence.ENTER} END"
 )
 _FINISH_OR_GO_ON = text(
     f"UPDATE job_runs j SET error = :error, is_rung = false, started_at = CASE WHEN is_rung THEN {_NEXT}"  # noqa: S608  no input in it
@@ -98,39 +99,23 @@ def run(name: str, *, forced: bool = False) -> bool:
     if job is None:
         log.warning("no job is named %s", name)
         return False
-    with presence.at(name) as is_alone:
-        if job.is_rung:
-            return _run_rung(job, is_alone)
-        return _run_timed(job, 0.0 if forced else job.every_seconds or 0.0, is_alone)
+    every = 0.0 if forced else job.every_seconds or 0.0
+    values = {"name": name, "every": every, "pause": RUNG_SECONDS, "stuck": STUCK_SECONDS, "gone": GONE_SECONDS}
+    with presence.at(_CLAIM_OR_RING if job.is_rung else _CLAIM, values) as claimed:
+        if claimed is None:
+            return False
+        return _run_rung(job, claimed) if job.is_rung else _run_timed(job)
 
 
-def _claim(statement: TextClause, values: dict[str, object], is_alone: Callable[[], bool]) -> Any:
-    """What the statement gives, asked once more where it gives nothing and whoever is at the job is gone."""
-    with transaction():
-        found = session().execute(statement, {**values, "gone": STUCK_SECONDS}).scalar_one_or_none()
-    if found is None and is_alone():
-        with transaction():
-            found = session().execute(statement, {**values, "gone": GONE_SECONDS}).scalar_one_or_none()
-    return found
-
-
-def _run_timed(job: jobs.Job, every: float, is_alone: Callable[[], bool]) -> bool:
-    """Run it when its interval has passed."""
-    values = {"name": job.name, "every": every, "stuck": STUCK_SECONDS}
-    if _claim(_CLAIM, values, is_alone) is None:
-        return False
+def _run_timed(job: jobs.Job) -> bool:
     error = _call(job)
     with transaction():
         session().execute(_FINISH, {"name": job.name, "error": error})
     return error is None
 
 
-def _run_rung(job: jobs.Job, is_alone: Callable[[], bool]) -> bool:
-    """Run it, and once more for all that rang meanwhile."""
-    values = {"name": job.name, "pause": RUNG_SECONDS}
-    wait: float | None = _claim(_CLAIM_OR_RING, values, is_alone)
-    if wait is None:
-        return False
+def _run_rung(job: jobs.Job, wait: float) -> bool:
+    """Run it after so many seconds, and once more for all that rang meanwhile."""
     until = time.monotonic() + AT_ONCE_SECONDS
     while True:
         time.sleep(max(0.0, float(wait)))
@@ -138,9 +123,10 @@ def _run_rung(job: jobs.Job, is_alone: Callable[[], bool]) -> bool:
         is_late = time.monotonic() > until
         values = {"name": job.name, "error": error, "pause": RUNG_SECONDS}
         with transaction():
-            wait = session().execute(_FINISH if is_late else _FINISH_OR_GO_ON, values).scalar()
-        if wait is None:
+            further: float | None = session().execute(_FINISH if is_late else _FINISH_OR_GO_ON, values).scalar()
+        if further is None:
             break
+        wait = further
     if is_late:
         jobs.ring_now(jobs.JOBS_QUEUE, jobs.RUN_JOB, job.name)
     return error is None

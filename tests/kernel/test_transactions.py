@@ -230,6 +230,44 @@ def test_a_job_that_ended_its_process_is_given_some_seconds(live):
         jobs._jobs.pop("tests.poison")
 
 
+def explained(statement: str, values: dict[str, object]) -> str:
+    return "\n".join(session().execute(text(f"EXPLAIN (ANALYZE) {statement}"), values).scalars())
+
+
+@pytest.mark.parametrize("is_rung", [True, False])
+def test_where_nothing_is_wrong_nobody_looks_for_who_is_at_a_job(live, count_statements, is_rung):
+    jobs.register(jobs.Job("tests.often", lambda: None, every_seconds=3600, is_rung=is_rung))
+    claim = (schedule._CLAIM_OR_RING if is_rung else schedule._CLAIM).text
+    values = {"name": "tests.often", "every": 0, "pause": 0, "stuck": 120, "gone": 10}
+    try:
+        assert schedule.run("tests.often")
+        with count_statements() as statements:
+            assert schedule.run("tests.often", forced=True)
+        assert len(statements) == 3, "claimed, finished, left"
+        with transaction() as current:
+            plan = explained(claim, values)
+            assert "pg_lock_status" in plan
+            assert "never executed" in plan
+            assert "never executed" in explained(claim, values), "it is at work since now"
+            current.execute(text("UPDATE job_runs SET started_at = now() - interval '1 minute'"))
+            assert "never executed" not in explained(claim, values)
+    finally:
+        jobs._jobs.pop("tests.often")
+
+
+def test_a_job_is_not_run_before_its_time_because_it_ran_long_ago(live):
+    ran = []
+    jobs.register(jobs.Job("tests.hourly", lambda: ran.append(1), every_seconds=3600))
+    try:
+        assert schedule.run("tests.hourly")
+        with transaction() as current:
+            current.execute(text("UPDATE job_runs SET started_at = started_at - interval '10 minutes'"))
+        assert not schedule.run("tests.hourly"), "a ring that lay in the queue"
+    finally:
+        jobs._jobs.pop("tests.hourly")
+    assert ran == [1]
+
+
 def test_a_failing_job_is_written_down_and_runs_again(live):
     def fail():
         raise ValueError("full disk")
