@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from flask import Response, jsonify, make_response, render_template, request
@@ -28,6 +28,8 @@ from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import Input, Line, posted
 from app.kernel.http.problems import wants_json
 from app.kernel.i18n import minute
+
+_FIELDS: Final = ("subject", "preheader", "source", "own_text", "revision")
 
 
 class Edited(Input):
@@ -204,8 +206,7 @@ def page_of(look: Look, *, given: Mapping[str, str] | None = None, **more: Any) 
     letter = look.letter
     return render_template(
         "content/editor.html",
-        draft=given
-        or {name: getattr(letter, name) for name in ("subject", "preheader", "source", "own_text")},
+        draft=given or {name: getattr(letter, name) for name in _FIELDS},
         problems=look.written.problems,
         told=[looks.told(problem) for problem in look.written.problems],
         picture=_picture(letter.workspace_id),
@@ -235,7 +236,7 @@ def _again(letter_id: UUID, fault: BadInput | Conflict) -> Response:
     with transaction():
         letter, draft, reader = looks.read(letter_id, "")
     look = looks.look_at(letter, draft, reader)
-    given = {name: request.form.get(name, "") for name in ("subject", "preheader", "source", "own_text")}
+    given = {name: request.form.get(name, "") for name in _FIELDS}
     with transaction():
         page = page_of(look, notice=fault.detail or fault.title, errors=fault.fields, given=given)
     return make_response(page, fault.status)

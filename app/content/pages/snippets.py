@@ -24,6 +24,7 @@ from app.kernel.http.posted import Input, Line, posted
 
 NAMED: Final = 3
 """Letters of each snippet in the list."""
+_FIELDS: Final = ("name", "key", "body", "revision")
 _POSTED: Final = 60_000
 """Characters of what is posted; how long a snippet may be is told in words."""
 
@@ -162,12 +163,12 @@ def _page(
     snippet: Snippet | None, fault: BadInput | Conflict | None = None, given: Mapping[str, str] | None = None
 ) -> str:
     actor = current_actor()
-    kept = {"name": snippet.name, "body": snippet.body, "key": snippet.key} if snippet else {}
+    kept = {name: getattr(snippet, name) for name in _FIELDS} if snippet else {}
     errors = fault.fields if isinstance(fault, BadInput) else {}
     return render_template(
         "content/snippet.html",
         snippet=snippet,
-        draft={name: (given or kept).get(name, "") for name in ("name", "key", "body")},
+        draft={name: (given or kept).get(name, "") for name in _FIELDS},
         tag=_tag(snippet.key) if snippet else "",
         uses=service.uses_of_snippets(actor.workspace_id).get(snippet.key, []) if snippet else [],
         versions=service.count_versions(actor.workspace_id, snippet.key) if snippet else 0,
