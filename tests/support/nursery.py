@@ -101,6 +101,8 @@ class Nursery:
         said: dict[str, int] = json.loads(raw)
         if "ended" in said:
             self._statuses[said["ended"]] = os.waitstatus_to_exitcode(said["status"])
+        else:
+            self._statuses.pop(said["begun"], None)  # numbers of processes come again
         return said
 
 
