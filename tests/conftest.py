@@ -52,10 +52,12 @@ KEYS = {"secret_key": b"s" * 32, "hash_key": b"h" * 32, "seal_key": b"e" * 32}
 # Rooms whose tests wait for processes, browsers and clocks more than they compute.
 WAITING = frozenset({"bench", "browser", "faults", "journeys", "local", "workers"})
 ROOT = Path(__file__).parents[1]
-# Each application, in each worker of the run, would compile its templates anew.
-_compiled = ROOT / ".pytest_cache" / "templates"
-_compiled.mkdir(parents=True, exist_ok=True)
-_templates = FileSystemBytecodeCache(str(_compiled))
+# Each application, in each worker of the run, would compile its templates anew. Another run does: what is compiled does
+# not tell by which options it was.
+if "NOD_TESTS_TEMPLATES" not in os.environ:
+    _compiled = tempfile.TemporaryDirectory(prefix="nod-tests-templates-")
+    os.environ["NOD_TESTS_TEMPLATES"] = _compiled.name
+_templates = FileSystemBytecodeCache(os.environ["NOD_TESTS_TEMPLATES"])
 
 
 def _roomy() -> str | None:
