@@ -61,7 +61,8 @@ class Tally:
         self.made[label] = self.made.get(label, 0) + people
         if any(kind in FAILING for kind, _ in found):
             self.failing[label] = self.failing.get(label, 0) + people
-        places = [self._place(label, kind, about[:_WORDS]) for kind, about in found]
+        # Each once: what is counted together is one finding of these people, however much of it there is.
+        places = list(dict.fromkeys(self._place(label, kind, about[:_WORDS]) for kind, about in found))
         for place in places:
             self.findings[place].people += people
         return places
@@ -88,7 +89,10 @@ def read(told: Mapping[str, Any]) -> Tally:
 
 
 def checks(tally: Tally) -> list[Check]:
-    """What it means for the campaign: copies that fail warn with their number, and block where no copy can be sent."""
+    """What it means for the campaign: copies that fail warn with their number.
+
+    They block where a letter is at fault and no copy of it can be sent, or where nobody could get anything.
+    """
     found = [_check_failing(tally, label) for label in tally.made if tally.failing.get(label)]
     others = [one for one in tally.findings if one.kind not in FAILING]
     if others:
@@ -105,7 +109,9 @@ def _check_failing(tally: Tally, label: str) -> Check:
     failing, made = tally.failing[label], tally.made[label]
     whys = "; ".join(one.about for one in tally.findings if one.label == label and one.kind in FAILING and one.about)
     says = f"These messages would end as failed. {whys}"[:_WORDS]
-    if failing >= made:
+    is_at_fault = any((one.label, one.kind) == (label, Kind.FAULT) for one in tally.findings)
+    # A text that few read is not at fault for their addresses, and keeps nobody else's mail back.
+    if failing >= made and (is_at_fault or sum(tally.failing.values()) >= sum(tally.made.values())):
         return Check("stop", _begun(f"{_of(label)}no copy of it could be sent"), says, "rehearsal")
     return Check("warn", _begun(f"{_of(label)}{failing:,} of {made:,} copies could not be sent"), says, "rehearsal")
 

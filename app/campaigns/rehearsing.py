@@ -6,9 +6,9 @@ database; the language can reach nothing else). So PostgreSQL counts the people 
 group's copy is made once, and what was found of it holds for all of the group. A letter with a first name is made once for
 each first name; one with the reader's address has a group for each reader, so that it is tried one by one, by the same
 code. Where it has translations, people are counted by their language, too. What is decided beyond the tags, whether a
-name and an address can stand in an envelope, is asked for each person (``delivery.envelope_fault``) but for those whom a pattern in SQL knows to be harmless. The one value that is not taken as
-it is, is the day and time of the yes: we write it ourselves, it is never empty, and where a letter only shows it, its
-copies differ in how long it is and in nothing else.
+name and an address can stand in an envelope, is asked for each person (``delivery.envelope_fault``) but for those whom a
+pattern in SQL knows to be harmless. The one value that is not taken as it is, is the day and time of the yes: we write it
+ourselves, it is never empty, and where a letter only shows it, its copies differ in how long it is and in nothing else.
 
 A worker that is killed loses the slice's transaction; the next one goes on behind the last person who was noted.
 """
@@ -158,7 +158,7 @@ _WHO: Final = (
     "SELECT * FROM addresses WHERE contact_id = w.contact_id AND channel = 'email' OFFSET 0",
 )
 _UNUSUAL = text(
-    "SELECT c.id, a.address, trim(c.first_name || ' ' || c.last_name)"  # noqa: S608  no input in it
+    "SELECT c.id, c.language, a.address, trim(c.first_name || ' ' || c.last_name)"  # noqa: S608  no input in it
     " FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS w (contact_id)"
     f" CROSS JOIN LATERAL ({_WHO[0]}) AS c CROSS JOIN LATERAL ({_WHO[1]}) AS a"
     " WHERE NOT (a.address COLLATE \"C\" ~ :address AND (c.first_name || ' ' || c.last_name) COLLATE \"C\" ~ :name)"
@@ -185,8 +185,8 @@ def _try_next(row: CampaignRehearsal, stage: _Stage) -> None:
     ids = list(people)
     tally, cases = findings.read(row.found), list[tuple[int, UUID]]()
     refused = _refused(row.workspace_id, ids)
-    for contact_id, words in refused.items():
-        for label in stage.labels:
+    for contact_id, (language, words) in refused.items():
+        for label in stage.labels(language):
             cases += [(place, contact_id) for place in tally.add(label, [(Kind.ADDRESS, words)], 1)]
     left = [one for one in ids if one not in refused]
     if left:
@@ -201,13 +201,13 @@ def _try_next(row: CampaignRehearsal, stage: _Stage) -> None:
         _end(row)
 
 
-def _refused(workspace_id: UUID, ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Those of these people whom our own rules never write to, with the reason."""
+def _refused(workspace_id: UUID, ids: Sequence[UUID]) -> dict[UUID, tuple[str, str]]:
+    """Those of these people whom our own rules never write to, with the language that they read and the reason."""
     values = {
         "workspace_id": workspace_id, "ids": array_of(ids), "address": delivery.USUAL_ADDRESS, "name": delivery.USUAL_NAME
     }
-    asked = [(row[0], delivery.envelope_fault(row[1], row[2])) for row in session().execute(_UNUSUAL, values)]
-    return {contact_id: words for contact_id, words in asked if words}
+    asked = [(row[0], row[1], delivery.envelope_fault(row[2], row[3])) for row in session().execute(_UNUSUAL, values)]
+    return {contact_id: (language, words) for contact_id, language, words in asked if words}
 
 
 # --- The copies ---------------------------------------------------------------------------------------------------
@@ -250,10 +250,9 @@ class _Stage:
         }
         self.sql = _groups_sql(self._names, self._keys, brand.time_zone, with_language=any(self._others.values()))
 
-    @property
-    def labels(self) -> list[str]:
-        """Of the letters that whoever reads no other language gets."""
-        return [play.script.label for play in self._mains]
+    def labels(self, language: str) -> list[str]:
+        """Of what somebody would get who reads this language, of each variant."""
+        return [play.script.label for play in self._for_reader(language)]
 
     def _for_reader(self, language: str) -> list[_Play]:
         """What somebody gets who reads this language, of each variant."""

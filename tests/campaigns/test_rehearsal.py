@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app.accounts import queries as accounts
 from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
-from app.campaigns import queries, rehearsal, rehearsing, service, trials
+from app.campaigns import findings, queries, rehearsal, rehearsing, service, trials
 from app.campaigns.trials import Wanted
 from app.consent import queries as consent
 from app.consent.rules import By, Level
@@ -122,8 +122,7 @@ def test_a_default_and_an_if_say_what_stands_there(where):
 
 
 def test_everybody_is_tried_with_the_text_of_their_language(where, staff):
-    for who, language in zip(called(where, "", "", "", "Ben"), ("de", "de-AT", "fr", "de"), strict=True):
-        session().execute(text("UPDATE contacts SET language = :language WHERE id = :id"), {"language": language, "id": who.id})
+    read_in(called(where, "", "", "", "Ben"), "de", "de-AT", "fr", "de")
     made = draft(where, inner="<mj-text>Hello</mj-text>")
     with transaction():
         german = content.add_translation(where.id, made.campaign.letter_id, "de")
@@ -135,6 +134,31 @@ def test_everybody_is_tried_with_the_text_of_their_language(where, staff):
     with transaction():
         content.save_draft(where.id, german.id, "Drei neue Kaffees", "Pflaume", source("<mj-text>Hallo</mj-text>"))
     assert seen(made).is_stale
+
+
+def read_in(people, *languages: str) -> None:
+    for who, language in zip(people, languages, strict=True):
+        session().execute(text("UPDATE contacts SET language = :language WHERE id = :id"), {"language": language, "id": who.id})
+
+
+def test_whoever_no_mail_may_be_written_to_counts_for_the_text_that_they_read_and_keeps_nobody_else_waiting(where):
+    people = called(where, "Mara", "Ben", ENCODED, ENCODED)
+    read_in(people, "de", "de-AT", "de", "fr")
+    made = draft(where, inner=HELLO)
+    with transaction():
+        for language in ("de", "fr"):
+            content.add_translation(where.id, made.campaign.letter_id, language)
+    tally = tried(made).tally
+    # Nobody reads the main letter, and the one who reads French could get none: neither keeps the others' mail back.
+    assert (tally.made, tally.failing) == ({"Deutsch": 3, "Français": 1}, {"Deutsch": 1, "Français": 1})
+    assert [severity for severity, _ in titles(made)] == ["warn", "warn"]
+    # A text of which no copy can be made does.
+    with transaction():
+        french = letters.find_translation(where.id, made.campaign.letter_id, "fr")
+        content.save_draft(where.id, french.id, "Bonjour", "Prune", source("<mj-text>Bonjour</mj-text>", footer=NOT_BO))
+        session().execute(text("UPDATE contacts SET first_name = 'Bo' WHERE id = :id"), {"id": people[3].id})
+    tried(made)
+    assert sorted(titles(made)) == [("stop", "Français: no copy of it could be sent"), ("warn", "Deutsch: 1 of 3 copies could not be sent")]
 
 
 def test_links_that_lack_a_value_and_mails_that_are_clipped_are_counted(where):
@@ -341,6 +365,15 @@ def holes_of(which: int, person) -> list[str]:
         said = [("contact.last_name", person.last_name), shown]
         return [name for name, value in said if not str(value).strip()]
     return ["link"] if which == 2 and not str(town).strip() else []
+
+
+def test_a_finding_that_is_many_in_one_counts_each_person_once():
+    tally = findings.Tally()
+    for n in range(findings.MOST):
+        tally.add("", [(findings.Kind.BLANK, f"contact.fields.f{n}")], 1)
+    places = tally.add("", [(findings.Kind.LINK, "https://a.test/{{ a }}"), (findings.Kind.LINK, "https://b.test/{{ b }}")], 1)
+    assert len(places) == 1
+    assert findings.title_of(tally.findings[places[0]], tally) == "A link lacks a value for 1 of 61: others"
 
 
 # --- The job -------------------------------------------------------------------------------------------------------
