@@ -40,7 +40,7 @@ from app.segments import service as segments
 from app.tracking import service as tracking
 from tests.campaigns.conftest import draft, launched
 from tests.people.conftest import Staff, owner_of
-from tests.support import make
+from tests.support import make, reading
 from tests.support.accounts import make_member
 from tests.support.letters import source
 from tests.support.mailing import Setting, crowd
@@ -240,24 +240,59 @@ def test_a_letter_is_made_once_for_each_value_of_its_tags(where, monkeypatch):
     assert len(asked) == 120
 
 
-def test_the_day_of_the_yes_is_told_apart_where_the_letter_asks_for_it_and_counts_as_long_as_it_is(where, monkeypatch):
+@pytest.mark.parametrize(("tag", "later"), [("date", timedelta(days=40)), ("time", timedelta(minutes=5))])
+def test_the_moment_of_the_yes_is_told_apart_where_the_letter_asks_for_it_and_counts_as_long_as_it_is(where, monkeypatch, tag, later):
     early, late = called(where, "Mara", "Mara")
-    # Nothing that was said is ever changed: the other day is that of another event.
+    # Nothing that was said is ever changed: the other moment is that of another event.
     now = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=40))
+    monkeypatch.setattr(clock, "now", lambda: now + later)
     make.confirmed(where, late)
-    days = {
+    said = {
         who.id: content.reader_values(
             content.Reader(), accounts.brand(where.id), topic="", permission_at=said_at(who), links={}
-        )["permission"]["date"]
+        )["permission"][tag]
         for who in (early, late)
     }  # fmt: skip
-    assert len(set(days.values())) == 2
+    assert len(set(said.values())) == 2
     made = draft(where)
-    rewrite(made, "<mj-text>Hello</mj-text>", footer=NOT_BO.replace('contact.first_name != "Bo"', f'permission.date != "{days[late.id]}"'))
+    rewrite(made, "<mj-text>Hello</mj-text>", footer=NOT_BO.replace('contact.first_name != "Bo"', f'permission.{tag} != "{said[late.id]}"'))
     tried(made)
     assert seen(made).tally.failing == {"": 1}
     assert rehearsal.cases_of(where.id, made.campaign.id) == {0: [late.id]}
+
+
+def test_copies_are_told_apart_by_how_far_each_reader_lets_us_see(where):
+    """Links that tell of clicks are longer: a letter just below what Gmail shows is above it with them."""
+    people = called(where, *["Mara"] * 5)
+    for who, level in zip(people[1:], (Level.INDIVIDUAL, Level.AGGREGATE, Level.DATE, Level.INDIVIDUAL), strict=True):
+        reading.allow(where, who, level)
+    session().execute(text("UPDATE permissions SET state = 'no' WHERE purpose = 'tracking' AND contact_id = :id"), {"id": people[4].id})
+    links = "".join(f'<a href="https://s.test/{n}">{n}</a> ' for n in range(60))
+    made = draft(where, inner=f"<mj-text>{links}</mj-text>")
+    rewrite(made, f"<mj-text>{links}{'x' * (102 * 1024 - 1_000 - octets_of(made))}</mj-text>")
+    tried(made)
+    assert found(made) == {("", "clipped", ""): 2}
+    assert rehearsal.cases_of(where.id, made.campaign.id) == {0: sorted(one.id for one in people[1:3])}
+
+
+def octets_of(made) -> int:
+    """Of the copy of somebody who lets us see nothing."""
+    version = content.draft_version(letters.get_letter(made.where.id, made.campaign.letter_id))
+    play = delivery_service.Rehearsal(made.where.id, version, accounts.brand(made.where.id), delivery.sender_of(made.where.id))
+    ground = consent.Ground(made.where.interests[0].id, "News", clock.now(), Level.NONE)
+    return play.copy(content.Reader(), ground).octets
+
+
+def test_copies_are_told_apart_by_the_interest_that_they_are_about(where):
+    first = where.interests[0]
+    *_, other = called(where, "Mara", "Mara", "Mara")
+    left = {"id": other.id, "interest": first.id}
+    session().execute(text("UPDATE permissions SET state = 'no' WHERE contact_id = :id AND interest_id = :interest"), left)
+    made = draft(where, interests=2)
+    rewrite(made, "<mj-text>Hello</mj-text>", footer=NOT_BO.replace('contact.first_name != "Bo"', f'topic.name == "{first.name}"'))
+    tried(made)
+    assert seen(made).tally.failing == {"": 1}
+    assert rehearsal.cases_of(where.id, made.campaign.id) == {0: [other.id]}
 
 
 def said_at(who):
