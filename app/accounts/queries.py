@@ -12,7 +12,7 @@ from sqlalchemy import and_, exists, select
 from app.accounts.models import ApiKey, AuditEntry, KnownDevice, Membership, User, UserSession, Workspace
 from app.accounts.rules.brand import Brand
 from app.accounts.rules.roles import Role
-from app.kernel.db import session
+from app.kernel.db import once, session
 from app.kernel.errors import NotFound
 
 
@@ -81,12 +81,17 @@ def list_workspaces() -> Sequence[Workspace]:
 
 
 def brand(workspace_id: UUID) -> Brand:
-    """The workspace as readers see it.
+    """The workspace as readers see it; read once in a transaction.
 
     Raises:
         NotFound: none has this id.
     """
-    return brand_of(get_workspace(workspace_id))
+    return once(brand_key(workspace_id), lambda: brand_of(get_workspace(workspace_id)))
+
+
+def brand_key(workspace_id: UUID) -> tuple[str, UUID]:
+    """Under which ``brand`` is remembered, for whoever changes it."""
+    return ("accounts.brand", workspace_id)
 
 
 def brand_of(workspace: Workspace) -> Brand:

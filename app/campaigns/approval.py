@@ -46,12 +46,15 @@ def set_rule(workspace_id: UUID, *, needs: bool, by: acts.By) -> None:
 
 def subject_of(campaign: Campaign, revision: int) -> str:
     """What a yes is about: this edition of the letter, in all its languages, for this audience. Whatever changes makes another one."""
-    parts = [str(campaign.letter_id), str(revision), str(campaign.segment_id or ""), *campaign.interests]
-    if languages := content.languages_of(campaign.workspace_id, campaign.letter_id):
-        parts.append(languages)
     trial = variants.find_trial(campaign.workspace_id, campaign.id)
-    if trial is not None:
-        parts.append(variants.signature(trial))
+    signature = variants.signature(trial) if trial is not None else ""
+    return subject_with(campaign, revision, content.languages_of(campaign.workspace_id, campaign.letter_id), signature)
+
+
+def subject_with(campaign: Campaign, revision: int, languages: str, signature: str) -> str:
+    """As ``subject_of``, for who has looked up the signatures of its translations and its variants anyway."""
+    parts = [str(campaign.letter_id), str(revision), str(campaign.segment_id or ""), *campaign.interests]
+    parts += filter(None, (languages, signature))
     return sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
@@ -78,12 +81,12 @@ def approve(workspace_id: UUID, campaign_id: UUID, seen: str, *, by: UUID) -> No
     )  # fmt: skip
 
 
-def check(campaign: Campaign, revision: int, by: UUID | None) -> list[Check]:
-    """What a second person's yes, which is asked for, means for whoever would launch it now."""
+def check(campaign: Campaign, about: str, by: UUID | None) -> list[Check]:
+    """What a second person's yes, which is asked for, means for whoever would launch it now; ``about``: ``subject_of`` it."""
     if campaign.approved_by is None:
         says = "Ask a colleague to look at this page and say yes."
         return [Check("stop", "A second person has not said yes yet", says, "approval")]
-    if campaign.approved_of != subject_of(campaign, revision):
+    if campaign.approved_of != about:
         says = "The letter or its audience is not what they looked at."
         return [Check("stop", "Changed since the second person’s yes", says, "approval")]
     if campaign.approved_by == by:

@@ -283,12 +283,6 @@ _LEFT_OUT = (
 )
 
 
-_SPOKEN = (
-    f"SELECT c.language, count(*) FROM ({_RECKONED}) AS people JOIN contacts c ON c.id = people.contact_id"  # noqa: S608
-    " WHERE people.reason = 'reached' GROUP BY c.language"
-)
-
-
 def _execute(sql: str, workspace_id: UUID, segment_id: UUID | None, values: dict[str, Any]) -> list[tuple[Any, ...]]:
     """One of the two, for all people of the interests or for those of a segment."""
     if segment_id is None:
@@ -310,15 +304,6 @@ def reckon(workspace_id: UUID, interests: Sequence[UUID], segment_id: UUID | Non
     except (Conflict, Unavailable) as problem:
         return Reckoning(0, dict.fromkeys(LEFT_OUT, 0), problem.detail)
     return Reckoning(counts.get("reached", 0), {key: counts.get(key, 0) for key in LEFT_OUT})
-
-
-def count_languages(workspace_id: UUID, interests: Sequence[UUID], segment_id: UUID | None = None) -> dict[str, int]:
-    """How many of those whom ``reckon`` reaches read which language; empty where they cannot be counted."""
-    values = {"workspace_id": workspace_id, "interests": list(interests), "now": clock.now()}
-    try:
-        return dict(_execute(_SPOKEN, workspace_id, segment_id, values))
-    except (Conflict, Unavailable):
-        return {}
 
 
 _reckonings: Shared[Reckoning] = Shared()

@@ -64,20 +64,18 @@ def scripts_of(campaign: Campaign) -> list[Script]:
     """What it sends: its letter, or that of each variant. Any of them may go to anybody, as the rest gets one of them."""
     trial = variants.find_trial(campaign.workspace_id, campaign.id)
     if trial is None:
-        return _in_languages(Script("", letters.get_letter(campaign.workspace_id, campaign.letter_id), "", ""))
+        main, *translations = letters.get_in_languages(campaign.workspace_id, [campaign.letter_id])[campaign.letter_id]
+        return _in_languages(Script("", main, "", ""), translations)
+    texts = variants.texts_of(trial)
     found = [
-        Script(
-            one.label, letters.get_letter(campaign.workspace_id, one.letter_id), one.row.subject, one.row.sender_name,
-            variant=one.label,
-        )
+        Script(one.label, texts[one.letter_id][0], one.row.subject, one.row.sender_name, variant=one.label)
         for one in trial.variants
-    ]  # fmt: skip
-    return [script for one in found for script in _in_languages(one)]
+    ]
+    return [script for one in found for script in _in_languages(one, texts[one.letter.id][1:])]
 
 
-def _in_languages(main: Script) -> list[Script]:
+def _in_languages(main: Script, translations: Sequence[Letter]) -> list[Script]:
     """A script, and its letter's translations, which have subjects of their own."""
-    translations = letters.list_translations(main.letter.workspace_id, main.letter.id)
     return [
         main,
         *(

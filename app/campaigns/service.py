@@ -135,6 +135,8 @@ class Look:
     reckoned: Reckoning
     checks: list[Check]
     needs_approval: bool
+    approval_of: str
+    """What a second person's yes would be about; empty: none is asked for."""
     seen: trials.Seen | None = None
     """Its variants, where it goes out in some."""
     tried: Rehearsed | None = None
@@ -143,15 +145,16 @@ class Look:
 
 def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look:
     """Look at a draft as it is now: whom it reaches, and what keeps it from leaving by this user's hand."""
-    letter, needs = letters.get_letter(workspace_id, campaign.letter_id), approval.needs_approval(workspace_id)
+    main, *others = content.get_languages(workspace_id, campaign.letter_id)
+    letter, needs = main.letter, approval.needs_approval(workspace_id)
     brand = accounts.brand(workspace_id)
     sender = outbox.sender_of(workspace_id)
     reckoned = queries.reckon(workspace_id, [UUID(found) for found in campaign.interests], campaign.segment_id)
     written = content.written_of(letter, brand)
-    _main, *others = content.list_languages(letter)
     translations = [Translated(one, content.written_of(one.letter, brand)) for one in others]
-    languages = content.languages_of(workspace_id, letter.id) if others else ""
+    languages = content.signature_of([one.letter for one in others])
     seen = trials.look(campaign, reckoned)
+    about = approval.subject_with(campaign, letter.edition, languages, seen.signature if seen else "") if needs else ""
     tried = rehearsal.look(campaign)
     found = [
         *_check_letter(letter, written),
@@ -165,11 +168,11 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
         *(_check_links(campaign, letter, languages, seen) if written.is_usable else []),
         *(rehearsal.checks_of(tried) if written.is_usable else []),
         *(seen.checks if seen else []),
-        *(approval.check(campaign, letter.edition, by) if needs else []),
+        *(approval.check(campaign, about, by) if needs else []),
     ]
     order = {"stop": 0, "warn": 1, "pass": 2}
     found.sort(key=lambda check: order[check.severity])
-    return Look(letter, written, translations, languages, brand, sender, reckoned, found, needs, seen, tried)
+    return Look(letter, written, translations, languages, brand, sender, reckoned, found, needs, about, seen, tried)
 
 
 def _check_links(campaign: Campaign, letter: Letter, languages: str, seen: trials.Seen | None) -> list[Check]:

@@ -143,7 +143,7 @@ def find(workspace_id: UUID, mailing_no: int, audience: int, frozen_at: datetime
 
 def country_field(workspace_id: UUID) -> str | None:
     """The key of the workspace's own field that holds a person's country; None: it has none."""
-    kinds = {found.key: found.kind for found in contacts.list_fields(workspace_id)}
+    kinds = contacts.field_kinds(workspace_id)
     return next((key for key, kind in kinds.items() if kind == FieldKind.COUNTRY), None)
 
 

@@ -15,8 +15,7 @@ from app.campaigns import trial as rules
 from app.campaigns.models import Campaign, CampaignTrial, CampaignVariant
 from app.campaigns.rules import MAX_NAME, Check, Reckoning
 from app.campaigns.trial import LABELS, REST, Part
-from app.campaigns.variants import Trial, Variant
-from app.content import queries as letters
+from app.campaigns.variants import Texts, Trial, Variant
 from app.content import service as content
 from app.delivery import service as delivery
 from app.delivery.rules.hours import PLAIN, Timing
@@ -244,12 +243,13 @@ def look(campaign: Campaign, reckoned: Reckoning) -> Seen | None:
             people = variants.count_people(campaign, trial)
         except (Conflict, Unavailable):
             people = {}
-    found = [check for place in range(len(trial.variants)) for check in _check_variant(trial, place, people)]
+    texts = variants.texts_of(trial)
+    found = [check for place in range(len(trial.variants)) for check in _check_variant(trial, texts, place, people)]
     if not any(check.severity == "stop" for check in found):
         names = ", ".join(one.label for one in trial.variants)
         found.append(Check("pass", f"Variants {names} differ and are fit to send"))
     found += _check_size(trial, people)
-    return Seen(trial, people, variants.signature(trial), tuple(found))
+    return Seen(trial, people, variants.signature(trial, texts), tuple(found))
 
 
 def letters_of(campaign: Campaign) -> set[UUID]:
@@ -265,10 +265,10 @@ def words_of(campaign: Campaign, label: str) -> tuple[UUID, str]:
     return (found[0].letter_id, found[0].row.subject) if found else (campaign.letter_id, "")
 
 
-def _check_variant(trial: Trial, place: int, people: dict[str, int]) -> list[Check]:
+def _check_variant(trial: Trial, texts: Texts, place: int, people: dict[str, int]) -> list[Check]:
     one = trial.variants[place]
     found = []
-    twin = next((other for other in trial.variants[:place] if _looks(trial, other) == _looks(trial, one)), None)
+    twin = next((other for other in trial.variants[:place] if _looks(texts, other) == _looks(texts, one)), None)
     if twin is not None:
         says = "Change its subject, its sender’s name, its content or its time."
         found.append(Check("stop", f"{one.label} is the same as {twin.label}", says, "variants"))
@@ -276,32 +276,31 @@ def _check_variant(trial: Trial, place: int, people: dict[str, int]) -> list[Che
         found.append(Check("stop", f"The time of {one.label} is over", "Choose one to come.", "variants"))
     if people and not people[one.label]:
         found.append(Check("stop", f"Nobody would get {one.label}", "Take a larger sample.", "variants"))
-    return found + _check_words(trial, one)
+    return found + _check_words(texts, one)
 
 
-def _looks(trial: Trial, one: Variant) -> tuple[Any, ...]:
+def _looks(texts: Texts, one: Variant) -> tuple[Any, ...]:
     """What a reader sees of it; a subject that its letter has anyway is none of its own."""
-    letter = letters.get_letter(trial.row.workspace_id, one.letter_id)
-    return one.row.subject or letter.subject, *one.key[1:]
+    return one.row.subject or texts[one.letter_id][0].subject, *one.key[1:]
 
 
-def _check_words(trial: Trial, one: Variant) -> list[Check]:
+def _check_words(texts: Texts, one: Variant) -> list[Check]:
     """Its letter and its subject, where they are its own: the campaign's are looked at anyway."""
     if not one.has_own_letter and not one.row.subject:
         return []
-    problems = content.check(trial.row.workspace_id, one.letter_id, subject=one.row.subject).problems
+    problems = content.written_of(texts[one.letter_id][0], subject=one.row.subject).problems
     found = [
         Check("stop" if found.severity == "error" else "warn", f"{one.label}: {found.message}", "", "variants")
         for found in problems
         if one.has_own_letter or found.place == "subject"
     ]
-    return found + _check_languages(trial, one)
+    return found + _check_languages(texts, one)
 
 
-def _check_languages(trial: Trial, one: Variant) -> list[Check]:
+def _check_languages(texts: Texts, one: Variant) -> list[Check]:
     """The translations of its letter: those of its own are looked at, and none of them has its subject."""
-    workspace_id = trial.row.workspace_id
-    _main, *others = content.list_languages(letters.get_letter(workspace_id, one.letter_id))
+    main, *translations = texts[one.letter_id]
+    _main, *others = content.staged(main, translations)
     found = [
         Check("stop", f"{one.label}, {other.name}: {problem.message}", "", "variants")
         for other in (others if one.has_own_letter else ())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -21,6 +21,9 @@ from app.delivery import service as delivery
 from app.kernel import clock
 from app.kernel.db import session
 from app.segments import queries as segments
+
+if TYPE_CHECKING:
+    from app.content.models import Letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +98,27 @@ def hold_trial(workspace_id: UUID, campaign_id: UUID) -> Trial | None:
     return None if found is None else _whole(found)
 
 
-def signature(trial: Trial) -> str:
-    """Of what was looked at: whatever of it changes makes another one."""
-    row = trial.row
+Texts = Mapping[UUID, tuple["Letter", ...]]
+"""Letters by their id, each followed by its translations."""
+
+
+def texts_of(trial: Trial) -> Texts:
+    """What its variants say, in all languages; read together."""
+    return letters.get_in_languages(trial.row.workspace_id, {one.letter_id for one in trial.variants})
+
+
+def signature(trial: Trial, texts: Texts | None = None) -> str:
+    """Of what was looked at: whatever of it changes makes another one; ``texts``: from who has read them anyway."""
+    row, texts = trial.row, texts or texts_of(trial)
     parts: list[object] = [row.sample, row.wait_hours, row.holdout]
     for one in trial.variants:
-        parts += [*one.key, one.row.share, *(_words_of(row.workspace_id, one.letter_id) if one.has_own_letter else [0])]
+        parts += [*one.key, one.row.share, *(_words_of(*texts[one.letter_id]) if one.has_own_letter else [0])]
     return sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-def _words_of(workspace_id: UUID, letter_id: UUID) -> list[object]:
-    revision = letters.get_letter(workspace_id, letter_id).edition
-    languages = content.languages_of(workspace_id, letter_id)
-    return [revision, languages] if languages else [revision]
+def _words_of(main: Letter, *translations: Letter) -> list[object]:
+    languages = content.signature_of(translations)
+    return [main.edition, languages] if languages else [main.edition]
 
 
 def count_people(campaign: Campaign, trial: Trial) -> dict[str, int]:

@@ -11,7 +11,7 @@ from sqlalchemy import CompoundSelect, Uuid, literal, select, text, union_all
 
 from app.contacts.models import Contact, ContactAddress, CustomField
 from app.contacts.rules import FORMER, ZONE_KEYS, FieldKind, country_among
-from app.kernel.db import array_of, session
+from app.kernel.db import array_of, once, session
 from app.kernel.errors import Conflict, NotFound
 
 
@@ -239,6 +239,16 @@ def list_fields(workspace_id: UUID, *, include_archived: bool = False) -> list[C
     if not include_archived:
         query = query.where(CustomField.archived_at.is_(None))
     return list(session().execute(query.order_by(CustomField.position, CustomField.key)).scalars())
+
+
+def field_kinds(workspace_id: UUID) -> dict[str, str]:
+    """The kind of each of these fields, by key; read once in a transaction."""
+    return once(kinds_key(workspace_id), lambda: {field.key: field.kind for field in list_fields(workspace_id)})
+
+
+def kinds_key(workspace_id: UUID) -> tuple[str, UUID]:
+    """Under which ``field_kinds`` are remembered, for whoever changes them."""
+    return ("contacts.field_kinds", workspace_id)
 
 
 def country_in(workspace_id: UUID, told: Mapping[str, Sequence[str]]) -> str:

@@ -18,7 +18,7 @@ from app.contacts.addresses import Address
 from app.contacts.models import Contact, ContactAddress, CustomField
 from app.contacts.rules import KEY, FieldKind, FieldValue, clean_name, fold_name, read_field
 from app.kernel import clock
-from app.kernel.db import session
+from app.kernel.db import forget_once, session
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.ids import uuid7
 
@@ -233,6 +233,7 @@ def define_field(
     ).scalar_one_or_none()  # fmt: skip
     if made is None:
         raise Conflict(f"There is a field with the key {key} already. Choose another one.")
+    forget_once(queries.kinds_key(workspace_id))
     return made
 
 
@@ -267,6 +268,7 @@ def archive_field(workspace_id: UUID, field_id: UUID) -> None:
     """
     field = queries.get_field(workspace_id, field_id)
     field.archived_at = field.archived_at or clock.now()
+    forget_once(queries.kinds_key(workspace_id))
 
 
 def restore_field(workspace_id: UUID, field_id: UUID) -> None:
@@ -276,6 +278,7 @@ def restore_field(workspace_id: UUID, field_id: UUID) -> None:
         NotFound: none of this workspace.
     """
     queries.get_field(workspace_id, field_id).archived_at = None
+    forget_once(queries.kinds_key(workspace_id))
 
 
 def _choices(raw: Sequence[str]) -> list[str]:

@@ -60,7 +60,7 @@ def get_reader(workspace_id: UUID, contact_id: UUID) -> Reader:
     return Reader(
         workspace_id,
         contact_id,
-        once(("brand", workspace_id), lambda: accounts.brand(workspace_id)),
+        accounts.brand(workspace_id),
         address.address if address else "",
         contact.first_name,
         contact.language,

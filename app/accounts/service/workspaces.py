@@ -17,7 +17,7 @@ from app.accounts.rules.brand import Details, Look, time_zone_of
 from app.accounts.rules.roles import Role
 from app.accounts.service.audit import record
 from app.kernel import clock, events, ids
-from app.kernel.db import session
+from app.kernel.db import forget_once, session
 from app.kernel.errors import BadInput
 
 
@@ -82,6 +82,7 @@ def _change(workspace_id: UUID, values: Mapping[str, str], by: By) -> Workspace:
             detail=changed,
         )
         session().flush()
+        forget_once(queries.brand_key(workspace_id))
     return workspace
 
 

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from app.accounts import queries as accounts
 from app.campaigns import approval, closer, measuring, queries, rules, service, timing
+from app.campaigns.measuring import Measured
 from app.campaigns.models import Campaign
 from app.campaigns.pages import STEPS, blueprint, standing_of, to, topics_of, zone_of
 from app.campaigns.pages.drafts import reckoned_values
@@ -143,6 +144,9 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
     seen = service.look(actor.workspace_id, campaign, actor.id)
     subject, preheader = content.header_lines(seen.written, content.sample_values(seen.brand, {}))
     names = [found.name for found in consent.get_interests(actor.workspace_id, standing.interests)]
+    # Of many people it is not counted what they read: a page should not wait for it.
+    few = seen.reckoned.reached <= shared.ALWAYS
+    measured = measuring.measure(actor.workspace_id, standing.interests, standing.segment_id, with_languages=few)
     local = clock.now().astimezone(ZoneInfo(seen.brand.time_zone))
     return render_template(
         "campaigns/review.html",
@@ -168,16 +172,16 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
         zone=seen.brand.time_zone,
         may_write=actor.may("campaigns.write"),
         steps=STEPS,
-        **_languages(standing, seen),
+        **_languages(standing, seen, measured),
         **checks_values(standing, seen),
         **tried_values(standing, seen.tried),
-        **_measured_values(standing),
+        **_measured_values(measured),
         **_talk(campaign, seen),
         **reckoned_values(standing.id, seen.reckoned, linked=True),
     )
 
 
-def _languages(standing: Standing, seen: service.Look) -> dict[str, Any]:
+def _languages(standing: Standing, seen: service.Look, measured: Measured | None) -> dict[str, Any]:
     """The letter's languages with what they say, and which of them stands in the preview's frame (``language``)."""
     texts = [(content.InLanguage(seen.letter, content.Stage.WRITTEN), seen.written)]
     texts += [(found.one, found.written) for found in seen.translations]
@@ -185,7 +189,7 @@ def _languages(standing: Standing, seen: service.Look) -> dict[str, Any]:
     asked = request.args.get("language", "")
     shown = texts[codes.index(asked)][0] if asked in codes else texts[0][0]
     values = content.sample_values(seen.brand, {})
-    people, others = _readers(standing, seen, codes)
+    people, others = _readers(measured.languages if measured else {}, codes)
     rows = [
         {
             "name": one.name,
@@ -212,14 +216,10 @@ def _languages(standing: Standing, seen: service.Look) -> dict[str, Any]:
     }
 
 
-def _readers(standing: Standing, seen: service.Look, codes: Sequence[str]) -> tuple[dict[str, int], list[tuple[str, int]]]:
-    """How many get which text, and which languages those read who get the main one for want of theirs, the most first.
-
-    Of many people it is not counted: a page should not wait for it.
-    """
-    if not 0 < seen.reckoned.reached <= shared.ALWAYS:
+def _readers(spoken: Mapping[str, int], codes: Sequence[str]) -> tuple[dict[str, int], list[tuple[str, int]]]:
+    """How many get which text, and which languages those read who get the main one for want of theirs, the most first."""
+    if not spoken:
         return {}, []
-    spoken = queries.count_languages(current_actor().workspace_id, standing.interests, standing.segment_id)
     people, others = dict.fromkeys(codes, 0), dict[str, int]()
     for language, count in spoken.items():
         people[languages.pick(language, codes, codes[0])] += count
@@ -265,10 +265,8 @@ def checks_values(standing: Standing, seen: service.Look) -> dict[str, Any]:
     }
 
 
-def _measured_values(standing: Standing) -> dict[str, Any]:
+def _measured_values(found: Measured | None) -> dict[str, Any]:
     """How far the audience lets itself be seen, as a bar with words; and where the rules behind it are set."""
-    actor = current_actor()
-    found = measuring.measure(actor.workspace_id, standing.interests, standing.segment_id)
     if found is None or not found.total:
         return {"measured": None}
     parts = [(*measuring.WORDS[level], found.counts[level]) for level in measuring.WORDS]
@@ -278,7 +276,7 @@ def _measured_values(standing: Standing) -> dict[str, Any]:
         "measured_legend": [(f"{words}: {number:,}", tone, "") for words, _, tone, number in parts],
         "measured_sentence": ", ".join(f"{words}: {number:,}" for words, _, _, number in parts),
         "measured_bar": share_bar([(float(number), tone) for _, _, tone, number in parts]),
-        "measured_url": "/settings/permission" if actor.may("settings.read") else "",
+        "measured_url": "/settings/permission" if current_actor().may("settings.read") else "",
     }
 
 
@@ -291,11 +289,10 @@ def _talk(campaign: Campaign, seen: service.Look) -> dict[str, Any]:
     comments = approval.list_comments(campaign)
     members = accounts.list_members(campaign.workspace_id) if comments or campaign.approved_by else []
     names = {one.user_id: one.name for one in members}
-    about = approval.subject_of(campaign, seen.letter.edition) if seen.needs_approval else ""
     return {
         "needs_approval": seen.needs_approval,
-        "approval_of": about,
-        "is_approved": campaign.approved_of == about,
+        "approval_of": seen.approval_of,
+        "is_approved": campaign.approved_of == seen.approval_of,
         "approved_by": names.get(campaign.approved_by, "") if campaign.approved_by else "",
         "may_rule": current_actor().may("settings.write"),
         "comments": [

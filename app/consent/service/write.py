@@ -374,7 +374,7 @@ def what(
     if law is None:
         assert contact_id is not None
         law = law_of(workspace_id, contact_id)
-    brand = once(("brand", workspace_id), lambda: accounts.brand(workspace_id))
+    brand = accounts.brand(workspace_id)
     return {
         **purposes(Purpose.MARKETING),
         "channel": channel.value,
@@ -411,7 +411,7 @@ def shown_texts(workspace_id: UUID, text_ids: Sequence[UUID]) -> dict[str, Any]:
 
 def _notice(workspace_id: UUID) -> tuple[UUID, ...]:
     """The brand's privacy notice as it was read last; nothing where it never was."""
-    brand = once(("brand", workspace_id), lambda: accounts.brand(workspace_id))
+    brand = accounts.brand(workspace_id)
     found = queries.notice_text(workspace_id, brand.privacy_url or "")
     return (found,) if found else ()
 

@@ -59,8 +59,10 @@ from app.content.service.languages import (
     Stage,
     add_translation,
     choose,
+    get_languages,
     list_languages,
     remove_translation,
+    staged,
 )
 from app.content.service.letters import (
     archive_letter,
@@ -96,6 +98,7 @@ from app.content.service.versions import (
     freeze_version,
     languages_of,
     publish,
+    signature_of,
     withdraw,
     written_of,
 )
@@ -150,6 +153,7 @@ __all__ = [
     "find_public_number",
     "freeze_languages",
     "freeze_version",
+    "get_languages",
     "get_picture",
     "header_lines",
     "hold_languages",
@@ -187,7 +191,9 @@ __all__ = [
     "samples_of",
     "save_draft",
     "shared_values",
+    "signature_of",
     "skeleton",
+    "staged",
     "tags_of",
     "text_of_page",
     "transactional_values",

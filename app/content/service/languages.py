@@ -60,8 +60,22 @@ class InLanguage:
 def list_languages(letter: Letter) -> list[InLanguage]:
     """A letter in all its languages, the main one first; given the main letter or one of its translations."""
     main = letter if letter.translation_of is None else queries.get_letter(letter.workspace_id, letter.translation_of)
-    found = queries.list_translations(main.workspace_id, main.id)
-    return [InLanguage(main, Stage.WRITTEN), *(InLanguage(one, stage_of(main, one)) for one in found)]
+    return staged(main, queries.list_translations(main.workspace_id, main.id))
+
+
+def get_languages(workspace_id: UUID, letter_id: UUID) -> list[InLanguage]:
+    """As ``list_languages``, of a main letter that nobody has read yet.
+
+    Raises:
+        NotFound: no letter of this workspace.
+    """
+    main, *translations = queries.get_in_languages(workspace_id, [letter_id])[letter_id]
+    return staged(main, translations)
+
+
+def staged(main: Letter, translations: Sequence[Letter]) -> list[InLanguage]:
+    """As ``list_languages``, for who has read them anyway."""
+    return [InLanguage(main, Stage.WRITTEN), *(InLanguage(one, stage_of(main, one)) for one in translations)]
 
 
 def stage_of(main: Letter, translation: Letter) -> Stage:

@@ -222,7 +222,7 @@ def trials(workspace_id: UUID) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def names_for(workspace_id: UUID) -> tuple[Variable, ...]:
     """What a snippet may name."""
-    return declared({field.key: field.kind for field in contacts.list_fields(workspace_id)})
+    return declared(contacts.field_kinds(workspace_id))
 
 
 def _held(workspace_id: UUID, snippet_id: UUID) -> Snippet:
