@@ -9,19 +9,20 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_BLANK: Final = r"[ \t\n\r\f]"  # of HTML: a space that does not break is none of them
-_VALUE: Final = rf"""={_BLANK}*+(?:"[^"]*+"|'[^']*+')"""
-# A quote counts behind an equals sign only. Whatever never ends is kept to the end of the letter, as inboxes read it.
+from app.content.markup import ATTRIBUTE, BLANK, COMMENT, ENDED, FLAGS, IN_NAME, RAW, TAG
+
 _TOKEN = re.compile(
     rf"""
-    <!--(?:-?>|.*?(?:--!?>|\Z))
-    |<(?P<kept>pre|textarea|style|script|title|xmp|listing|plaintext|svg|math)(?=[ \t\n\r\f/>]).*?(?:</(?P=kept)|\Z)
-    |<[a-z/!?](?:[^>=]++|{_VALUE}|={_BLANK}*+(?!["']))*+(?:>|(?P<endless>.*+))
-    |{_BLANK}{{2,}}
+    {COMMENT}
+    |(?P<kept>{RAW}|<(?P<nests>pre|listing|svg|math){ENDED}(?:.*</(?P=nests){ENDED}|.*+)|<plaintext{ENDED}.*+)
+    |{TAG}
+    |{BLANK}{{2,}}
     """,
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+    FLAGS,
 )
-_IN_TAG = re.compile(rf"{_VALUE}|{_BLANK}++>?")
+"""Elements that nest are kept from the first to the last of their kind."""
+_IN_TAG = re.compile(rf"\A</?{IN_NAME}++|{ATTRIBUTE}|{BLANK}++>?", FLAGS)
+_BLANKS: Final = frozenset(" \t\n\r\f")
 _SHOWN = re.compile(
     r"white-space(?:-collapse)?+(?!\s*:\s*(?:normal|nowrap|collapse|initial)\s*(?:!\s*important\s*)?[;}\"'])", re.IGNORECASE
 )
@@ -57,6 +58,6 @@ def _comment(token: str) -> str:
 
 def _in_tag(found: re.Match[str]) -> str:
     part = found[0]
-    if part[0] == "=":
+    if part[0] not in _BLANKS:
         return part
     return ">" if part[-1] == ">" else " "

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from app.content.blocks.rich import for_mail, outside_tags
 from app.content.compiler import MERGE_WORD
+from app.content.markup import COMMENT, FLAGS, RAW, TAG
 from app.content.mjml import Guarded, tag_spans
 from app.content.plaintext import to_text
 from app.content.variables import Kind, Variable
@@ -32,14 +33,7 @@ _BLANKS = re.compile(r"[ \t\r\n]+")
 _ENDS = re.compile(r"[\r\n]")
 _LINK = re.compile(r"""</?a\b(?:[^<>"]|"[^"]*")*>""")
 # Where HTML would not be read as HTML: comments, what is no text, and the inside of a tag.
-_PLAIN_PLACE = re.compile(
-    r"""
-    <!--(?:-?>|.*?(?:--!?>|\Z))
-    |<(title|style|script|textarea)(?=[\s/>]).*?(?:</\1|\Z)
-    |<[a-z/!?](?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')|=\s*+(?!["']))*+(?:>|.*+)
-    """,
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
-)
+_PLAIN_PLACE = re.compile(rf"{COMMENT}|{RAW}|{TAG}", FLAGS)
 
 
 @dataclass(frozen=True, slots=True)

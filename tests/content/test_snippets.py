@@ -68,6 +68,26 @@ def test_it_is_rich_in_html_and_plain_in_the_text_the_subject_and_attributes(pla
     assert Prepared(own).merge(values).text.startswith("Open 8 to 18, Mara\n\nClosed on Sundays: https://a.test/sundays\n")
 
 
+@pytest.mark.parametrize(
+    ("page", "is_rich"),
+    [
+        ("<p>{}</p>", True),
+        ('<p title="{}">a</p>', False),
+        ("<p title={}>a</p>", False),
+        ('<p ="a>{}</p>', True),
+        ('<p a=b"=">{}</p>', True),
+        ('<style title="</style>">{}</style>', False),
+        ("<style>a</styles>{}</style>", False),
+        ("<noframes>{}</noframes>", False),
+        ("<!-- a {} --><b>", False),
+        ('<?a b="c>{}', True),
+    ],
+)
+def test_a_place_for_rich_words_is_one_for_inboxes_too(page, is_rich):
+    shown = Writing({"opening_hours": Words("Opening hours", "<p>a <strong>b</strong></p>")}).in_page(page.format(TAG))
+    assert shown == page.format("a <strong>b</strong>" if is_rich else "a b")
+
+
 def test_what_it_says_is_tracked_and_weighed_as_the_letters_own():
     plain = write(drafted(letters.source("<mj-text>.</mj-text>")))
     written = write(drafted(letters.source(f"<mj-text>{TAG}</mj-text>")))
