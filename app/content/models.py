@@ -109,7 +109,7 @@ class KeptBlock(Base):
 
 
 class Snippet(Base):
-    """Words that stand in many letters (``content.snippets``); ``revision`` counts each saving of other words."""
+    """Words that stand in many letters (``content.snippets``); ``revision`` counts each saving of something else."""
 
     __tablename__ = "snippets"
     __table_args__ = (UniqueConstraint("workspace_id", "key"),)

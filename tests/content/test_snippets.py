@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from html import unescape
 
 import pytest
+from sqlalchemy import text
 
 from app.accounts.rules.roles import Role
 from app.contacts import service as contacts
 from app.content import queries, service
 from app.content.letters import Draft, Prepared, write
 from app.content.service import snippets as verbs
+from app.content.service.drafts import hold_letter
 from app.content.snippets import GROWTH, LONGEST, Words, Writing
+from app.kernel.db import db, transaction
 from app.kernel.db import session as current
-from app.kernel.db import transaction
 from app.kernel.errors import BadInput, Conflict, NotFound
 from tests.support import accounts, letters, make
 
@@ -283,6 +287,61 @@ def test_who_saves_over_somebody_elses_words_is_told(place):
     assert queries.get_snippet(place.id, snippet.id).body == "<p>Theirs</p>"
 
 
+def test_who_saves_over_somebody_elses_name_is_told(place):
+    snippet = made(place)
+    saved(place, snippet, HOURS, name="Times", revision=1)
+    with pytest.raises(Conflict):
+        saved(place, snippet, "<p>Mine</p>", name="Opening hours", revision=1)
+    assert queries.get_snippet(place.id, snippet.id).name == "Times"
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2003", "\n", "\t "])
+def test_whatever_blanks_stand_in_its_tag_a_change_is_counted(place, blank):
+    snippet = made(place)
+    letter = letters.letter(place.id, f"<mj-text>{{{{ snippet{blank}.{blank}opening_hours }}}}</mj-text>")
+    assert "<strong>8 to 18</strong>" in service.written_of(letter).html
+    saved(place, snippet, "<p>Closed</p>")
+    current().expire_all()
+    assert queries.get_letter(place.id, letter.id).snippet_changes == 1
+    assert [one.letter_id for one in verbs.uses_of_snippets(place.id)["opening_hours"]] == [letter.id]
+
+
+def test_it_is_counted_in_all_languages_and_waits_for_whoever_freezes_them(live):
+    place = make.place()
+    snippet = made(place)
+    with transaction():
+        main = service.create_letter(place.id, "November", source=letters.source(f"<mj-text>{TAG}</mj-text>"))
+        other = service.add_translation(place.id, main.id, "de")
+    with transaction():
+        service.save_draft(place.id, main.id, "Last in the table now", "", main.source)
+    ids = [main.id, other.id]
+    is_held, faults = threading.Event(), []
+
+    def freeze() -> None:
+        with live.app_context():
+            try:
+                with transaction():
+                    hold_letter(place.id, ids[0])
+                    is_held.set()
+                    until = time.monotonic() + 10
+                    while not current().execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+                        assert time.monotonic() < until
+                        time.sleep(0.01)
+                    hold_letter(place.id, ids[1])
+            except Exception as fault:
+                faults.append(fault)
+            db.session.remove()
+
+    thread = threading.Thread(target=freeze)
+    thread.start()
+    is_held.wait(10)
+    saved(place, snippet, "<p>Closed</p>")
+    thread.join()
+    assert faults == []
+    current().expire_all()
+    assert [queries.get_letter(place.id, one).snippet_changes for one in ids] == [1, 1]
+
+
 def test_an_archived_one_works_where_it_stands_and_is_offered_no_more(place):
     snippet = made(place)
     letter = letters.letter(place.id, f"<mj-text>{TAG}</mj-text>")
@@ -373,8 +432,10 @@ def test_one_is_made_written_looked_at_and_put_away(inside, place):
     assert "Open <strong>8 to 18</strong>, friend" in seen.text
     assert "Closed on Sundays: https://a.test/sundays" in seen.text
     assert post(inside, path, name="Times", body="<p>Closed</p>", revision="1").status_code == 303
-    assert post(inside, path, name="Times", body="<p>Mine</p>", revision="1").status_code == 409
-    assert "Mine" in post(inside, path, name="Times", body="<p>Mine</p>", revision="1").text
+    answer = post(inside, path, name="Times", body="<p>Mine</p>", revision="1")
+    assert answer.status_code == 409
+    assert "Mine" in answer.text
+    assert 'name="revision" value="1"' in answer.text  # who presses again has still not seen theirs
     assert post(inside, f"{path}/archive", away="1").status_code == 303
     assert "Archived" in inside.get(path).text
     assert "Bring it back" in inside.get(path).text

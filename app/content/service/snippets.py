@@ -67,6 +67,9 @@ _CHANGED: Final = text(
     " AND concat_ws(chr(10), subject, preheader, source, own_text) ~ :pattern ORDER BY id FOR UPDATE)"
     " UPDATE letters l SET snippet_changes = l.snippet_changes + 1 FROM held WHERE l.id = held.id"
 )
+# What merge tags and `named_in` read as blanks; the database's own class has only those of ASCII.
+_BLANK: Final = "[" + "".join(f"\\u{code:04x}" for code in range(0x3001) if chr(code).isspace()) + "]"
+_ANY_KEY: Final = "([a-z][a-z0-9_]*)"
 _VERSIONS: Final = text(
     "SELECT count(*) FROM letter_versions WHERE workspace_id = :workspace_id AND jsonb_exists(needs -> 'snippets', :key)"
 )
@@ -106,7 +109,7 @@ def create_snippet(workspace_id: UUID, name: str, body: str, *, key: str = "", b
     session().add(made)
     session().flush()
     # Letters may have named it before it was there.
-    session().execute(_CHANGED, {"workspace_id": workspace_id, "pattern": _pattern(key)})
+    _count_change(made)
     return made
 
 
@@ -124,14 +127,14 @@ def save_snippet(
     if snippet.revision != revision:
         raise Conflict("Somebody else has saved this snippet since you opened it. Copy what you wrote, and load it again.")
     name, body = plain_name(name), read_body(workspace_id, body)
-    if body != snippet.body:
-        snippet.body = body
-        snippet.revision += 1
-        # Whoever has looked at such a letter, tested it or agreed to it has seen another one.
-        session().execute(_CHANGED, {"workspace_id": workspace_id, "pattern": _pattern(snippet.key)})
-    if session().is_modified(snippet) or name != snippet.name:
-        snippet.name, snippet.updated_by, snippet.updated_at = name, by, clock.now()
+    if (name, body) == (snippet.name, snippet.body):
+        return snippet
+    has_other_words = body != snippet.body
+    snippet.name, snippet.body, snippet.updated_by, snippet.updated_at = name, body, by, clock.now()
+    snippet.revision += 1
     session().flush()
+    if has_other_words:
+        _count_change(snippet)
     return snippet
 
 
@@ -149,8 +152,7 @@ def set_archived(workspace_id: UUID, snippet_id: UUID, *, is_archived: bool) -> 
 def uses_of_snippets(workspace_id: UUID) -> dict[str, list[Use]]:
     """The letters whose drafts name each snippet, by its key: those at work first, then the archived ones."""
     found: dict[str, list[Use]] = {}
-    pattern = rf"\m{ROOT}\s*\.\s*([a-z][a-z0-9_]*)"
-    for row in session().execute(_USES, {"workspace_id": workspace_id, "pattern": pattern}):
+    for row in session().execute(_USES, {"workspace_id": workspace_id, "pattern": _pattern(_ANY_KEY)}):
         found.setdefault(row.key, []).append(Use(row.id, row.name, row.is_archived))
     return found
 
@@ -232,5 +234,10 @@ def _held(workspace_id: UUID, snippet_id: UUID) -> Snippet:
     return session().execute(query.with_for_update().execution_options(populate_existing=True)).scalar_one()
 
 
+def _count_change(snippet: Snippet) -> None:
+    """Whoever has looked at a letter that names it, tested it or agreed to it has seen another one."""
+    session().execute(_CHANGED, {"workspace_id": snippet.workspace_id, "pattern": _pattern(snippet.key)})
+
+
 def _pattern(key: str) -> str:
-    return rf"\m{ROOT}\s*\.\s*{key}\M"
+    return rf"\m{ROOT}{_BLANK}*\.{_BLANK}*{key}\M"
