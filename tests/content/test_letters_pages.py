@@ -55,6 +55,11 @@ def post_of(made, page: str, **more) -> dict:
     }
 
 
+def revision_in(page: str) -> str:
+    """The revision that the form of a page would post."""
+    return re.search(r'name="revision" value="(\d+)"', page)[1]
+
+
 def fresh(place, made):
     current().expire_all()
     return queries.get_letter(place.id, made.id)
@@ -128,6 +133,7 @@ def test_who_was_slower_loses_no_word(inside, place, made):
     answer = inside.post(f"/letters/{made.id}", data=data)
     assert answer.status_code == 409
     assert 'value="Mine &amp; only mine"' in answer.text
+    assert inside.post(f"/letters/{made.id}", data=data | {"revision": revision_in(answer.text)}).status_code == 409
     assert fresh(place, made).subject == "Theirs"
 
 
