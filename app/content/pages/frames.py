@@ -22,12 +22,8 @@ _PAGE: Final = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>:root{{color-scheme:light dark}}"
     "body{{background:Canvas;color:CanvasText;font:16px/24px system-ui,sans-serif;margin:16px;overflow-wrap:anywhere}}"
     "h2{{font-size:13px;line-height:20px;margin:0 0 4px;opacity:.8}}section{{margin:0 0 24px}}"
-    "pre{{white-space:pre-wrap;font:13px/20px ui-monospace,monospace;margin:0}}div>:first-child{{margin-top:0}}</style>"
-)
-_FAULT: Final = (
-    "<!doctype html><meta charset=utf-8><title>No preview</title>"
-    "<style>:root{color-scheme:light dark}body{background:Canvas;color:CanvasText;font:16px/24px system-ui;padding:32px;max-width:480px}</style>"
-    "<h1>No preview yet</h1><p>"
+    "pre{{white-space:pre-wrap;font:13px/20px ui-monospace,monospace;margin:0}}div>:first-child{{margin-top:0}}"
+    "p{{max-width:480px}}</style>{body}"
 )
 
 
@@ -56,14 +52,14 @@ def plain(text: str) -> Response:
     return _sandboxed(response)
 
 
-def page(title: str, body: str) -> Response:
+def page(title: str, body: str, status: int = 200) -> Response:
     """Something of ours that shows what somebody wrote, in the colours of the machine in front of us; ``body`` is HTML."""
-    return _sandboxed(make_response(f"{_PAGE.format(title=html.escape(title))}{body}"))
+    return _sandboxed(make_response(_PAGE.format(title=html.escape(title), body=body), status))
 
 
 def fault(message: str) -> Response:
     """What stands in the frame of a letter that cannot be shown."""
-    return _sandboxed(make_response(f"{_FAULT}{html.escape(message)}</p>", 422))
+    return page("No preview", f"<h1>No preview yet</h1><p>{html.escape(message)}</p>", 422)
 
 
 def themed(page: str, theme: str) -> str:
