@@ -14,6 +14,7 @@ from app.delivery.rules import MailingState
 from app.kernel.errors import BadInput
 
 NOW = datetime(2026, 11, 22, 9, 16, tzinfo=UTC)
+VERDICTS = ("human", "machine", "unknown")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_every_state_of_a_mailing_has_a_word():
     assert set(rules.WORDS) == set(State)
 
 
-@given(st.lists(st.integers(0, 10_000), min_size=6, max_size=6))
+@given(st.tuples(*6 * [st.integers(0, 10_000)]))
 def test_the_bar_sums_to_the_audience(numbers):
     progress = Progress(*numbers)
     assert sum(count for _, count, _ in progress.parts) == progress.audience
@@ -80,16 +81,16 @@ def test_a_month_is_whole_weeks_that_hold_each_of_its_days(day):
     assert rules.month_before(rules.next_month(month)) == month
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 5000), st.sampled_from(["human", "machine", "unknown"]), st.integers(1, 9))
-    )
-)
-def test_the_chart_over_time_loses_no_signal(hours):
+# Three octets for each signal, two of them for the hour: drawn at once, in half the time of a list.
+@given(st.integers(0, 12), st.binary(min_size=36, max_size=36))
+def test_the_chart_over_time_loses_no_signal(signals, octets):
     start = datetime(2026, 3, 20, tzinfo=UTC)  # clocks change within
-    counts = [(start + timedelta(hours=hour), verdict, number) for hour, verdict, number in hours]
+    counts = [
+        (start + timedelta(hours=(octets[at] << 8 | octets[at + 1]) % 5001), VERDICTS[octets[at + 2] % 3], octets[at + 2] // 3 % 9 + 1)
+        for at in range(0, 3 * signals, 3)
+    ]
     slots = rules.slots(counts, "Europe/Berlin", start, start + timedelta(hours=6000))
-    for word in ("human", "machine", "unknown"):
+    for word in VERDICTS:
         assert sum(getattr(slot, word) for slot in slots) == sum(
             n for _, verdict, n in counts if verdict == word
         )

@@ -132,14 +132,11 @@ TAGS = [
 ]  # fmt: skip
 
 
-@given(
-    st.lists(st.sampled_from(TAGS), max_size=12),
-    st.sampled_from([MARA, NOBODY]),
-    st.sampled_from(["html", "text"]),
-)
-def test_a_folded_template_says_what_the_whole_one_says(tags, own, target):
+# An octet for each tag: drawn at once, in half the time of a list.
+@given(st.binary(max_size=12), st.sampled_from([MARA, NOBODY]), st.sampled_from(["html", "text"]))
+def test_a_folded_template_says_what_the_whole_one_says(octets, own, target):
     try:
-        template = read("".join(tags), target)
+        template = read("".join(TAGS[octet % len(TAGS)] for octet in octets), target)
     except MergeRefused:
         return
     parts = fold(template, FIXED, "en")
