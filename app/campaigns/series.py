@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.accounts import queries as accounts_queries
 from app.accounts import service as accounts
 from app.accounts.rules import acts
-from app.campaigns import holding, queries, serial, service
+from app.campaigns import holding, queries, serial, service, variants
 from app.campaigns.models import Campaign, CampaignIssue, CampaignSeries
 from app.campaigns.rhythm import Rhythm
 from app.campaigns.rules import State
@@ -30,7 +30,7 @@ _AHEAD: Final = 40
 def make(
     workspace_id: UUID, campaign_id: UUID, rhythm: Rhythm, does: str, *, only_new: bool, by: UUID
 ) -> CampaignSeries:
-    """Let a campaign come again. A draft becomes the series' own letter; of one that was sent a copy does.
+    """Let a campaign come again. A draft becomes the series' own letter; of one that was sent a copy does, without variants.
 
     Args:
         workspace_id: whose it is.
@@ -42,7 +42,7 @@ def make(
 
     Raises:
         NotFound: no campaign of this workspace.
-        Conflict: it is the letter of a series already, or a part of a trial.
+        Conflict: it is the letter of a series already, a part of a trial, or a draft in variants.
         BadInput: ``only_new`` without a feed in the letter, or there are too many series.
     """
     campaign = holding.locked(workspace_id, campaign_id)
@@ -52,7 +52,9 @@ def make(
         raise BadInput(f"A workspace has at most {serial.MOST_SERIES} series.")
     standing = queries.get_standing(workspace_id, campaign_id)
     if standing.state is not State.DRAFT or standing.issue_of is not None or standing.is_trial:
-        campaign = service.copy(workspace_id, campaign_id, by=by)
+        campaign = service.copy(workspace_id, campaign_id, by=by, with_variants=False)
+    elif variants.find_trial(workspace_id, campaign_id) is not None:
+        raise Conflict("It goes out in variants, and the issues of a series go out as one. Take its variants out first.")
     _check_feed(campaign, only_new=only_new)
     made = CampaignSeries(
         id=uuid7(), workspace_id=workspace_id, campaign_id=campaign.id, state="active", made_by=by, made_at=clock.now(),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.accounts import queries as accounts
 from app.accounts.rules.brand import Brand
-from app.campaigns import approval, closer, holding, queries, rehearsal, serial, trials
+from app.campaigns import approval, closer, feeds, holding, queries, rehearsal, serial, trials
 from app.campaigns.models import Campaign
 from app.campaigns.rehearsal import Rehearsed
 from app.campaigns.rules import LETTER_TEST, UNDERWAY, Check, Reckoning, State, blocks
@@ -42,8 +42,16 @@ def create(workspace_id: UUID, name: str, design: str, *, by: UUID | None = None
     return _add(workspace_id, letter.name, letter.id, [], by)
 
 
-def copy(workspace_id: UUID, campaign_id: UUID, *, by: UUID | None = None) -> Campaign:
+def copy(
+    workspace_id: UUID, campaign_id: UUID, *, by: UUID | None = None, with_variants: bool = True
+) -> Campaign:
     """A draft with the same letter, audience and variants.
+
+    Args:
+        workspace_id: whose it is.
+        campaign_id: of which campaign.
+        by: who makes it.
+        with_variants: else it goes out as one.
 
     Raises:
         NotFound: no campaign of this workspace.
@@ -52,7 +60,8 @@ def copy(workspace_id: UUID, campaign_id: UUID, *, by: UUID | None = None) -> Ca
     letter = content.copy_letter(workspace_id, other.letter_id, other.name, by=by)
     made = _add(workspace_id, letter.name, letter.id, list(other.interests), by)
     made.segment_id = other.segment_id
-    trials.copy(other, made, by=by)
+    if with_variants:
+        trials.copy(other, made, by=by)
     return made
 
 
@@ -102,10 +111,6 @@ def choose(
     content.rename_letter(workspace_id, campaign.letter_id, name)
     campaign.name, campaign.segment_id = name, segment_id
     campaign.interests = [str(found) for found in known if found in set(interests)]
-
-
-STALE: Final = timedelta(days=1)
-"""Entries of a feed that were fetched longer ago are worth another look before they are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,7 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
     found = [
         *_check_letter(letter, written),
         *(check for one in translations for check in _check_translation(one)),
-        *_check_feeds([letter, *(one.one.letter for one in translations)]),
+        *feeds.checks_of([letter, *(one.one.letter for one in translations)]),
         _check_audience(campaign, reckoned),
         _check_sender(sender),
         _check_brand(brand),
@@ -205,19 +210,6 @@ def _check_translation(translated: Translated) -> list[Check]:
         says = "See whether it still says the same."
         found.append(Check("warn", f"The main letter was changed after {one.name}", says, step))
     return found or [Check("pass", f"{one.name} is whole")]
-
-
-def _check_feeds(shown: Sequence[Letter]) -> list[Check]:
-    """Of a letter and its translations."""
-    if not any(content.feed_addresses(one) for one in shown):
-        return []
-    faults = list(dict.fromkeys(fault for one in shown for fault in content.feed_faults(one)))
-    fetched = [at for one in shown if (at := content.feeds_fetched_at(one)) is not None]
-    if not faults and fetched and min(fetched) < clock.now() - STALE:
-        faults = [("warning", "It was fetched more than a day ago. Look at it once more where the letter is written.")]
-    if not faults:
-        return [Check("pass", "The entries of its feed are in it")]
-    return [Check("stop" if severity == "error" else "warn", "Its feed", words, "write") for severity, words in faults]
 
 
 def _check_audience(campaign: Campaign, reckoned: Reckoning) -> Check:
@@ -368,7 +360,8 @@ def launch(
     due = send_at or clock.now() + timedelta(seconds=delay_seconds)
     if seen.seen is not None:
         number = trials.launch(campaign, seen.seen, due, by, timing)
-        content.mark_entries(workspace_id, [campaign.letter_id])
+        own = [one.letter_id for one in seen.seen.trial.variants if one.has_own_letter]
+        content.mark_entries(workspace_id, [campaign.letter_id, *own])
         return number
     version = content.freeze_languages(workspace_id, campaign.letter_id, by)
     campaign.mailing_no = delivery.launch(

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import delete, update
 
-from app.campaigns import holding, variants
+from app.campaigns import feeds, holding, serial, variants
 from app.campaigns import trial as rules
 from app.campaigns.models import Campaign, CampaignTrial, CampaignVariant
 from app.campaigns.rules import MAX_NAME, Check, Reckoning
@@ -63,10 +63,12 @@ def keep(
 
     Raises:
         NotFound: no campaign of this workspace.
-        Conflict: it has been launched.
+        Conflict: it has been launched, or is a series' own.
         BadInput: a number is out of its bounds.
     """
     campaign = holding.draft(workspace_id, campaign_id)
+    if serial.find_series_of(campaign) is not None:
+        raise Conflict("It is the letter of a series, whose issues go out as one.")
     if not LEAST <= len(wanted) <= len(LABELS):
         raise BadInput("A trial has two to five variants.")
     _within({"sample": (sample, 10, 100), "wait": (wait_hours, 1, 168), "holdout": (holdout, 0, 20)})
@@ -114,9 +116,13 @@ def copy(campaign: Campaign, to: Campaign, *, by: UUID | None = None) -> None:
 
 
 def _copied(campaign: Campaign, label: str, letter_id: UUID, by: UUID | None) -> UUID:
-    """A copy of a letter for a variant of this campaign."""
+    """A copy of a letter for a variant of this campaign; it is of the same series."""
     name = f"{campaign.name[: MAX_NAME - 3]}: {label}"
-    return content.copy_letter(campaign.workspace_id, letter_id, name, by=by).id
+    made = content.copy_letter(campaign.workspace_id, letter_id, name, by=by)
+    main = letters.get_letter(campaign.workspace_id, campaign.letter_id)
+    if main.series_id is not None:
+        content.join_series(campaign.workspace_id, made.id, main.series_id)
+    return made.id
 
 
 def _within(numbers: dict[str, tuple[int, int, int]]) -> None:
@@ -294,7 +300,14 @@ def _check_words(texts: Texts, one: Variant) -> list[Check]:
         for found in problems
         if one.has_own_letter or found.place == "subject"
     ]
-    return found + _check_languages(texts, one)
+    return [*found, *_check_feeds(texts, one), *_check_languages(texts, one)]
+
+
+def _check_feeds(texts: Texts, one: Variant) -> list[Check]:
+    """The feeds of its letter, where that is its own."""
+    if not one.has_own_letter:
+        return []
+    return feeds.faults_of(texts[one.letter_id], f"{one.label}: its feed", "variants")
 
 
 def _check_languages(texts: Texts, one: Variant) -> list[Check]:

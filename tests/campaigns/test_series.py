@@ -13,10 +13,11 @@ from sqlalchemy import select, text
 
 from app.accounts.models import AuditEntry
 from app.accounts.rules import acts
-from app.campaigns import approval, issues, queries, serial, series, service
+from app.campaigns import approval, deciding, issues, queries, serial, series, service, trials, variants
 from app.campaigns.models import CampaignIssue, CampaignSeries
 from app.campaigns.rhythm import rhythm_of
 from app.campaigns.rules import State
+from app.campaigns.trials import Wanted
 from app.content import queries as letters
 from app.content import service as content
 from app.content import syndication
@@ -159,6 +160,37 @@ def test_of_a_campaign_that_was_sent_a_copy_comes_again(made, monday):
     at(monday + timedelta(hours=1))
     issues.run()
     assert standing(found(row)[0]).mailing_no is not None
+
+
+@pytest.fixture
+def halves(monkeypatch):
+    """However few readers there are, and wherever chance puts them, each variant has one."""
+    monkeypatch.setattr(variants, "count_people", lambda *_given: {"A": 1, "B": 1})
+
+
+def test_issues_go_out_as_one_whatever_variants_the_campaign_was_sent_in(where, readers, made, monday, halves):
+    with transaction():
+        trials.keep(where.id, made.campaign.id, sample=100, wait_hours=1, holdout=0, wanted=[Wanted(), Wanted(subject="Other")])
+    with pytest.raises(Conflict, match="variants"):
+        begin(made)
+    in_variants(made)
+    row = begin(made)
+    assert variants.find_trial(where.id, row.campaign_id) is None
+    with pytest.raises(Conflict, match="series"), transaction():
+        trials.keep(where.id, row.campaign_id, sample=100, wait_hours=1, holdout=0, wanted=[Wanted(), Wanted(subject="Other")])
+    at(monday + timedelta(hours=1))
+    issues.run()
+    assert [(one.state, one.note) for one in found(row)] == [("made", "")]
+    assert standing(found(row)[0]).mailing_no is not None
+
+
+def in_variants(made: Made) -> None:
+    """Launch a draft in the variants that it has."""
+    with transaction():
+        service.launch(
+            made.where.id, made.campaign.id, revision=made.revision, send_at=None, delay_seconds=600, by=made.where.owner_id,
+            variants=variants.signature(variants.find_trial(made.where.id, made.campaign.id)),
+        )  # fmt: skip
 
 
 def test_a_draft_is_made_and_whoever_made_the_series_is_told_once(where, made, monday):
@@ -402,6 +434,32 @@ def test_of_two_drafts_with_the_same_entries_one_is_launched_and_a_cancelled_one
         launched(first)
 
 
+def test_what_a_variants_own_letter_shows_is_looked_at_and_is_new_no_longer(where, readers, monday, blog, halves):
+    row = begin(with_feed(where), DAILY, "draft")
+    at(monday + timedelta(hours=1))
+    issues.run()
+    first = Made(where, queries.get_campaign(where.id, found(row)[0].campaign_id))
+    with transaction():
+        trials.keep(
+            where.id, first.campaign.id, sample=100, wait_hours=1, holdout=0, wanted=[Wanted(), Wanted(has_own_letter=True)]
+        )
+        own = variants.find_trial(where.id, first.campaign.id).variants[1].letter_id
+        blocks.edit(where.id, own, lambda before: [swapped(one) for one in before])
+    with pytest.raises(BadInput, match="B: its feed"):
+        in_variants(first)
+    blog[URL] = numbered(1, 2, 3, 4)
+    with transaction():
+        content.keep_feed(where.id, URL, content.fetch_feed(URL))
+        blocks.edit(where.id, own, lambda before: [swapped(one, URL) for one in before])
+    in_variants(first)  # A shows the third and second entry, B the fourth and third
+    at(monday + timedelta(days=1, hours=1))
+    issues.run()
+    assert titles(found(row)[1]) == []
+    with transaction():
+        assert deciding.stop(where.id, first.campaign.id, by=where.owner_id)
+    in_variants(first)
+
+
 def test_the_review_tells_of_feeds(where, readers, blog):
     made = with_feed(where)
 
@@ -423,9 +481,9 @@ def test_the_review_tells_of_feeds(where, readers, blog):
         launched(blank)
 
 
-def swapped(block: Block) -> Block:
-    """The block with another feed, of which nothing is known."""
-    return replace(block, values={**block.values, "address": "https://other.example/"}) if block.kind == "feed" else block
+def swapped(block: Block, address: str = "https://other.example/") -> Block:
+    """The block with another feed; without a word of which, one of which nothing is known."""
+    return replace(block, values={**block.values, "address": address}) if block.kind == "feed" else block
 
 
 def test_one_issue_that_cannot_be_made_keeps_no_other_up(where, readers, monday, blog, monkeypatch):

@@ -64,7 +64,7 @@ _Varied: Final = Input.from_dict(
 def vary(campaign_id: UUID) -> Response:
     """What is tried, as a form."""
     standing = standing_of(campaign_id)
-    if standing.state is not State.DRAFT:
+    if standing.state is not State.DRAFT or standing.series_of is not None:
         return to("show", campaign_id)
     trial = variants.find_trial(current_actor().workspace_id, campaign_id)
     return make_response(_page(standing, _stored(trial), {}))
@@ -76,7 +76,7 @@ def keep_variants(campaign_id: UUID) -> Response:
     """Keep them and go on to the review; or one more, one less, none."""
     standing = standing_of(campaign_id)
     actor = current_actor()
-    if standing.state is not State.DRAFT:
+    if standing.state is not State.DRAFT or standing.series_of is not None:
         return to("show", campaign_id)
     if request.form.get("act") == "drop":
         trials.drop(actor.workspace_id, campaign_id)

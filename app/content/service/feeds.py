@@ -124,12 +124,14 @@ def feed_faults(letter: Letter) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
-def mark_entries(workspace_id: UUID, letter_ids: Collection[UUID]) -> None:
-    """Say that letters of a series are launched with what they show; all that their feeds held then is no longer new.
+def mark_entries(workspace_id: UUID, letter_ids: Sequence[UUID]) -> None:
+    """Say that letters of a series are launched together with what they show; all that their feeds held then is no longer new.
 
-    Their translations go out with them.
+    The unique key is (series, feed, entry): of two that would show the same entry one is launched.
 
-    The unique key is (series, feed, entry): of two letters that would show the same entry one is launched.
+    Args:
+        workspace_id: whose they are.
+        letter_ids: a campaign's letter, under which all is marked, then those of its variants; translations go out with them.
 
     Raises:
         Conflict: an entry was in an earlier letter of the series.
@@ -137,11 +139,11 @@ def mark_entries(workspace_id: UUID, letter_ids: Collection[UUID]) -> None:
     for letter_id in letter_ids:
         for letter in (queries.get_letter(workspace_id, letter_id), *queries.list_translations(workspace_id, letter_id)):
             for feed_id, wish in _by_feed(letter) if letter.series_id is not None else ():
-                _mark(letter, feed_id, wish)
+                _mark(letter, letter_ids[0], feed_id, wish)
 
 
 def unmark_entries(workspace_id: UUID, letter_ids: Collection[UUID]) -> None:
-    """Take that back: nothing of them has left."""
+    """Take back what stands under these letters: nothing of them has left."""
     own = (FeedMark.workspace_id == workspace_id, FeedMark.letter_id.in_(letter_ids))
     session().execute(delete(FeedMark).where(*own))
 
@@ -220,26 +222,21 @@ def _taken(series_id: UUID, letter: Letter) -> bool:
         session().execute(
             select(FeedMark.key).where(
                 FeedMark.series_id == series_id, FeedMark.feed_id == feed_id, FeedMark.is_shown,
-                FeedMark.letter_id != _main_id(letter), FeedMark.key.in_([row["key"] for row in wish.rows]),
+                FeedMark.letter_id != (letter.translation_of or letter.id), FeedMark.key.in_([row["key"] for row in wish.rows]),
             ).limit(1)
         ).first()
         for feed_id, wish in _by_feed(letter)
     )  # fmt: skip
 
 
-def _main_id(letter: Letter) -> UUID:
-    """Under which entries are marked: a letter's translations go out with it."""
-    return letter.translation_of or letter.id
-
-
-def _mark(letter: Letter, feed_id: UUID, wish: Wish) -> None:
+def _mark(letter: Letter, main_id: UUID, feed_id: UUID, wish: Wish) -> None:
     own = {
-        "series_id": letter.series_id, "feed_id": feed_id, "workspace_id": letter.workspace_id, "letter_id": _main_id(letter),
+        "series_id": letter.series_id, "feed_id": feed_id, "workspace_id": letter.workspace_id, "letter_id": main_id,
         "at": clock.now(),
     }  # fmt: skip
     keys = sorted({row["key"] for row in wish.rows})
     new = insert(FeedMark).values([{**own, "key": key, "is_shown": True} for key in keys])
-    # One that was left out before has been in no letter; two blocks, and two languages, of one letter may show the same.
+    # One that was left out before has been in no letter; blocks, languages and variants of one campaign may show the same.
     statement = new.on_conflict_do_update(
         index_elements=["series_id", "feed_id", "key"],
         set_={"is_shown": True, "letter_id": own["letter_id"]},
