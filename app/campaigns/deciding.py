@@ -139,7 +139,7 @@ def stop(workspace_id: UUID, campaign_id: UUID, *, by: UUID) -> bool:
             delete(Campaign).where(Campaign.workspace_id == workspace_id, Campaign.part_of == campaign_id)
         )
         trial.row.launched_at = trial.row.launched_by = trial.row.narrowing = None
-        content.unmark_entries(workspace_id, [queries.get_campaign(workspace_id, campaign_id).letter_id])
+        content.unmark_entries(workspace_id, queries.get_campaign(workspace_id, campaign_id).letter_id)
         session().flush()
         return True
     _keep_held_out(trial)

@@ -436,7 +436,7 @@ def cancel(workspace_id: UUID, campaign_id: UUID) -> bool:
     nothing_left = queries.get_standing(workspace_id, campaign_id).frozen_at is None and campaign.part_of is None
     if nothing_left:
         campaign.mailing_no = None
-        content.unmark_entries(workspace_id, [campaign.letter_id])
+        content.unmark_entries(workspace_id, campaign.letter_id)
         session().flush()
     return nothing_left
 

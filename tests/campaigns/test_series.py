@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -544,3 +545,45 @@ def test_two_workers_at_one_date_make_one_issue(live):
     assert len(made_of_it) == 1
     assert session().execute(text("SELECT count(*) FROM mailings WHERE kind = 'bulk'")).scalar_one() == 1
     assert session().execute(text("SELECT count(*) FROM campaigns")).scalar_one() == 2
+
+
+def test_of_two_launches_of_the_same_entries_at_once_one_is_launched(live, blog, monkeypatch):
+    where = place_with_sender()
+    make.confirmed(where, make.person(where.id))
+    made = with_feed(where)
+    blog["https://second.example/"] = numbered(7, 8)
+    with transaction():
+        blocks.edit(where.id, made.campaign.letter_id, lambda before: [*before, second_feed(before)])
+    row = begin(made, DAILY, "draft")
+    for _ in range(2):
+        at(datetime.combine(fresh(row).next_on, WEEKLY.at, UTC) + timedelta(minutes=5))
+        issues.run()
+    first, second = (Made(where, queries.get_campaign(where.id, one.campaign_id)) for one in found(row))
+    assert titles(found(row)[0]) == ["Entry 3", "Entry 2", "Entry 8", "Entry 7"]
+    with transaction():  # one marks the first feed first, the other the second
+        blocks.edit(where.id, second.campaign.letter_id, lambda before: before[::-1])
+    looked, crossed, entries_of, mark = threading.Barrier(2), threading.Barrier(2), content.mark_entries, feeds._mark
+
+    def both(*given) -> None:
+        looked.wait(30)  # neither knows of the other
+        entries_of(*given)
+
+    def marked(*given) -> None:
+        mark(*given)
+        with suppress(threading.BrokenBarrierError):
+            crossed.wait(0.3)  # each has marked one feed, unless the other waits for its turn
+
+    monkeypatch.setattr(content, "mark_entries", both)
+    monkeypatch.setattr(feeds, "_mark", marked)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(in_context, live, launched, one) for one in (first, second)]
+    faults = [fault for one in asked if (fault := one.exception())]
+    assert [(type(fault), "earlier issue" in fault.detail) for fault in faults] == [(Conflict, True)]
+    assert session().execute(text("SELECT count(*) FROM mailings WHERE kind = 'bulk'")).scalar_one() == 1
+    assert session().execute(text("SELECT count(*), count(DISTINCT letter_id) FROM feed_marks WHERE is_shown")).one() == (4, 1)
+
+
+def second_feed(before: list[Block]) -> Block:
+    """Another block with a feed, like the one that there is."""
+    block = swapped(next(one for one in before if one.kind == "feed"), "https://second.example/")
+    return replace(block, id=block_acts.next_id(before))

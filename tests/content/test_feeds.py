@@ -280,7 +280,7 @@ def test_letters_of_a_series_show_no_entry_twice(place, web):
     look(place, third, url)
     assert titles(place, third) == ["Entry 4"]  # what had no room is not new any more
     with transaction():
-        feeds.unmark_entries(place.id, [first.id])
+        feeds.unmark_entries(place.id, first.id)
     look(place, third, url)
     assert titles(place, third) == ["Entry 4", "Entry 3"]
 

@@ -6,7 +6,7 @@ preview, its review and its version are the same, and a feed that is away change
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -34,6 +34,7 @@ _LEFT_OUT: Final = text(
     " SELECT :series_id, e.feed_id, e.key, e.workspace_id, :letter_id, false, :at FROM feed_entries e"
     " WHERE e.workspace_id = :workspace_id AND e.feed_id = :feed_id AND e.first_seen_at <= :until ON CONFLICT DO NOTHING"
 )
+_TURN: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('feed_marks ' || :series, 0))")
 _TAKEN: Final = "An entry of its feed was in an earlier issue. Look at the feed now, so that this letter shows others."
 
 
@@ -127,7 +128,8 @@ def feed_faults(letter: Letter) -> list[tuple[str, str]]:
 def mark_entries(workspace_id: UUID, letter_ids: Sequence[UUID]) -> None:
     """Say that letters of a series are launched together with what they show; all that their feeds held then is no longer new.
 
-    The unique key is (series, feed, entry): of two that would show the same entry one is launched.
+    The unique key is (series, feed, entry): of two that would show the same entry one is launched. Launches of one series wait
+    for each other, since two that cross in what they mark would otherwise do so for ever.
 
     Args:
         workspace_id: whose they are.
@@ -136,16 +138,26 @@ def mark_entries(workspace_id: UUID, letter_ids: Sequence[UUID]) -> None:
     Raises:
         Conflict: an entry was in an earlier letter of the series.
     """
+    if not _is_turn(workspace_id, letter_ids[0]):
+        return
     for letter_id in letter_ids:
         for letter in (queries.get_letter(workspace_id, letter_id), *queries.list_translations(workspace_id, letter_id)):
-            for feed_id, wish in _by_feed(letter) if letter.series_id is not None else ():
+            for feed_id, wish in _by_feed(letter):
                 _mark(letter, letter_ids[0], feed_id, wish)
 
 
-def unmark_entries(workspace_id: UUID, letter_ids: Collection[UUID]) -> None:
-    """Take back what stands under these letters: nothing of them has left."""
-    own = (FeedMark.workspace_id == workspace_id, FeedMark.letter_id.in_(letter_ids))
-    session().execute(delete(FeedMark).where(*own))
+def unmark_entries(workspace_id: UUID, letter_id: UUID) -> None:
+    """Take back what stands under a campaign's letter: nothing of it has left."""
+    if _is_turn(workspace_id, letter_id):
+        session().execute(delete(FeedMark).where(FeedMark.workspace_id == workspace_id, FeedMark.letter_id == letter_id))
+
+
+def _is_turn(workspace_id: UUID, letter_id: UUID) -> bool:
+    """Whether a letter is of a series; nobody else marks entries in it from then on, until the transaction ends."""
+    series_id = queries.get_letter(workspace_id, letter_id).series_id
+    if series_id is not None:
+        session().execute(_TURN, {"series": str(series_id)})
+    return series_id is not None
 
 
 def _status_words(status: int) -> str:
