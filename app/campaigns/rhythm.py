@@ -1,7 +1,6 @@
 """When the issues of a series are due: dates and the hour by the clocks of a zone. Pure.
 
-Of an hour that comes twice in autumn the first one counts. An hour that clocks leave out in spring comes as late as it would
-have been: 02:30 is then 03:30. In a month without the day, its last day counts.
+Hours that clocks leave out or repeat are as in ``times.instant``. In a month without the day, its last day counts.
 """
 
 from __future__ import annotations
@@ -9,13 +8,14 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from app.kernel.errors import BadInput
+from app.kernel.times import instant
 
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _LAST_DAYS: Final = 28
@@ -47,7 +47,7 @@ class Rhythm:
 
     def due_at(self, day: date, zone: str) -> datetime:
         """The instant of a date."""
-        return datetime.combine(day, self.at, ZoneInfo(zone)).astimezone(UTC)
+        return instant(datetime.combine(day, self.at), ZoneInfo(zone))
 
     def dates_from(self, day: date) -> Iterator[date]:
         """All dates from a day on (included), without an end."""

@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from app.kernel.errors import BadInput
-from app.kernel.times import time_of_day
+from app.kernel.times import instant, time_of_day
 
 MAX_NAME: Final = 80
 LETTER_TEST: Final = "letter-test"
@@ -132,10 +132,9 @@ def due_at(day: str, clock: str, zone: str, now: datetime) -> datetime:
         at = time_of_day(clock)
     except ValueError as fault:
         raise BadInput(fields={"time": str(fault)}) from None
-    # Of an hour that comes twice in autumn the first one counts (fold 0).
-    local = datetime.combine(wanted_on, at, ZoneInfo(zone))
-    moment = local.astimezone(UTC)
-    if moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != local.replace(tzinfo=None):
+    wall = datetime.combine(wanted_on, at)
+    moment = instant(wall, ZoneInfo(zone))
+    if moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != wall:
         message = "Clocks go forward on that day and leave this time out. Choose an hour later."
         raise BadInput(fields={"time": message})
     if moment <= now:

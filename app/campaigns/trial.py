@@ -17,6 +17,8 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from app.kernel.times import instant
+
 LABELS: Final = "ABCDE"
 HELD_OUT: Final = "held out"
 REST: Final = "rest"
@@ -213,7 +215,7 @@ def next_like(moment: datetime, zone: str, now: datetime, *, weekday: bool) -> d
     local, today = moment.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
     for days in range(9):
         day = today.date() + timedelta(days=days)
-        found = datetime.combine(day, local.time(), ZoneInfo(zone))
+        found = instant(datetime.combine(day, local.time()), ZoneInfo(zone))
         if found > now and (not weekday or day.weekday() == local.weekday()):
             return found
     raise AssertionError("A week has each of its days.")

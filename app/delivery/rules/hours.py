@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from babel.core import get_global
 
 from app.kernel.errors import BadInput
-from app.kernel.times import time_of_day
+from app.kernel.times import instant, time_of_day
 
 ALL_DAYS: Final = frozenset(range(1, 8))
 _LOOK_DAYS: Final = 9
@@ -250,7 +250,7 @@ def slot_of(
 def first_of(zones: Iterable[ZoneInfo], at: datetime, home: ZoneInfo) -> datetime:
     """When the first of these zones is at the time that the clocks of ``home`` show at a moment."""
     wall = at.astimezone(home).replace(tzinfo=None)
-    return min([at, *(_instant(wall, zone) for zone in zones)])
+    return min([at, *(instant(wall, zone) for zone in zones)])
 
 
 def next_slot(moment: datetime, zone: ZoneInfo, window: Window | None, quiet: Span | None) -> Slot:
@@ -265,7 +265,7 @@ def next_slot(moment: datetime, zone: ZoneInfo, window: Window | None, quiet: Sp
     for day in (first + _DAY * n for n in range(_LOOK_DAYS + 1)):
         midnight = datetime.combine(day, _MIDNIGHT)
         for since, until in _pieces(day, window, quiet):
-            opens, closes = _instant(midnight + since, zone), _instant(midnight + until, zone)
+            opens, closes = instant(midnight + since, zone), instant(midnight + until, zone)
             if closes > moment and opens < closes:
                 return Slot(max(opens, moment), closes)
     raise ValueError("No hour of the week is left.")
@@ -284,26 +284,21 @@ def _pieces(day: date, window: Window | None, quiet: Span | None) -> Iterator[tu
 
 
 def _local(timing: Timing, wall: datetime, zone: ZoneInfo, start: datetime) -> datetime:
-    due = _instant(wall, zone)
+    due = instant(wall, zone)
     if due >= start:
         return due
     if timing.past is Past.NOW:
         return start
     days = (start.astimezone(zone).date() - wall.date()).days
     return next(
-        found for n in (days, days + 1, days + 2) if (found := _instant(wall + _DAY * n, zone)) >= start
+        found for n in (days, days + 1, days + 2) if (found := instant(wall + _DAY * n, zone)) >= start
     )
 
 
 def _next_hour(moment: datetime, hour: int, zone: ZoneInfo) -> datetime:
     day = moment.astimezone(zone).date()
     walls = (datetime.combine(day + _DAY * n, time(hour)) for n in range(3))
-    return next(found for wall in walls if (found := _instant(wall, zone)) >= moment)
-
-
-def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
-    # fold 0: of an hour that comes twice the first; one that is left out is read by the clock before it.
-    return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    return next(found for wall in walls if (found := instant(wall, zone)) >= moment)
 
 
 def _of_day(at: time) -> timedelta:
