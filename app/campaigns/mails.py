@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from flask import current_app
@@ -14,17 +15,18 @@ from app.content import queries as letters
 from app.content import service as content
 from app.content.service import Reader
 from app.delivery.rules import Content
-from app.delivery.service import Prepared, Skip, SystemMail, SystemMessage
+from app.delivery.service import Prepared, Skip, SystemMail, SystemMessage, prepare_for_staff, recipient_of
+
+if TYPE_CHECKING:
+    from app.accounts.rules.brand import Brand
 
 MARK = "[TEST] "
 
 
 def _prepare(message: SystemMessage) -> Prepared | Skip:
-    if message.user_id is None:
-        return Skip("It was for nobody.")
-    user = accounts.get_user(message.user_id)
-    if user.disabled_at is not None:
-        return Skip("The account is disabled.")
+    user = recipient_of(message)
+    if isinstance(user, Skip):
+        return user
     version = letters.get_version(message.workspace_id, UUID(message.data["version_id"]))
     settings: Settings = current_app.config["NOD"]
     values = content.reader_values(
@@ -54,34 +56,22 @@ def _prepare(message: SystemMessage) -> Prepared | Skip:
 
 
 def _prepare_news(message: SystemMessage) -> Prepared | Skip:
-    if message.user_id is None:
-        return Skip("It was for nobody.")
-    user = accounts.get_user(message.user_id)
-    if user.disabled_at is not None:
-        return Skip("The account is disabled.")
-    brand = accounts.brand(message.workspace_id)
+    return prepare_for_staff(message, SERIES_NEWS, lambda brand: _news(message, brand))
+
+
+def _news(message: SystemMessage, brand: Brand) -> dict[str, Any]:
     row = serial.get_series(message.workspace_id, UUID(message.data["series"]))
-    url = current_app.config["NOD"].url
-    where = f"{url}/campaigns/series/{row.id}"
-    if message.data["campaign"]:
-        where = f"{url}/campaigns/{UUID(message.data['campaign'])}"
-    return Prepared(
-        to=user.email,
-        to_name=user.name,
-        template=SERIES_NEWS,
-        language="en",
-        values={
-            "workspace": {"name": brand.name},
-            "brand": {"name": brand.name, "short_name": brand.short_name, "postal_address": brand.postal_address},
-            "series": {
-                "name": queries.get_campaign(message.workspace_id, row.campaign_id).name,
-                "news": message.data["news"],
-                "says": message.data["says"],
-            },
-            "links": {"series": where},
-            "mail": {"reason": f"This series of {brand.name} is in your hands."},
+    campaign = message.data["campaign"]
+    url = f"{current_app.config['NOD'].url}/campaigns"
+    return {
+        "series": {
+            "name": queries.get_campaign(message.workspace_id, row.campaign_id).name,
+            "news": message.data["news"],
+            "says": message.data["says"],
         },
-    )
+        "links": {"series": f"{url}/{UUID(campaign)}" if campaign else f"{url}/series/{row.id}"},
+        "mail": {"reason": f"This series of {brand.name} is in your hands."},
+    }
 
 
 TEST = SystemMail(LETTER_TEST, _prepare, "Test of a letter")

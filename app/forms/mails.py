@@ -2,52 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from flask import current_app
 
-from app.accounts import queries as accounts
-from app.delivery.service import Prepared, Skip, SystemMail, SystemMessage
+from app.delivery.service import Prepared, Skip, SystemMail, SystemMessage, prepare_for_staff
 from app.forms import queries
 from app.forms.abuse.brake import ALERT
 from app.kernel import i18n
 
 if TYPE_CHECKING:
+    from app.accounts.rules.brand import Brand
     from app.consent.models import ConsentRequest
 
 
 def _prepare(message: SystemMessage) -> Prepared | Skip:
-    if message.user_id is None:
-        return Skip("It was for nobody.")
-    user = accounts.get_user(message.user_id)
-    if user.disabled_at is not None:
-        return Skip("The account is disabled.")
-    brand = accounts.brand(message.workspace_id)
+    return prepare_for_staff(message, ALERT, lambda brand: _alert(message, brand))
+
+
+def _alert(message: SystemMessage, brand: Brand) -> dict[str, Any]:
     form = queries.get_form(message.workspace_id, UUID(message.data["form"]))
-    url = current_app.config["NOD"].url
-    return Prepared(
-        to=user.email,
-        to_name=user.name,
-        template=ALERT,
-        language="en",
-        values={
-            "workspace": {"name": brand.name},
-            "brand": {
-                "name": brand.name,
-                "short_name": brand.short_name,
-                "postal_address": brand.postal_address,
-            },
-            "form": {
-                "name": form.name,
-                "asked": str(message.data["asked"]),
-                "yes": str(message.data["yes"]),
-            },
-            "request": {"time": i18n.instant(message.created_at, brand.time_zone)},
-            "links": {"form": f"{url}/forms/{form.id}/results"},
-            "mail": {"reason": f"You own {brand.name} in Nod."},
+    return {
+        "form": {
+            "name": form.name,
+            "asked": str(message.data["asked"]),
+            "yes": str(message.data["yes"]),
         },
-    )
+        "request": {"time": i18n.instant(message.created_at, brand.time_zone)},
+        "links": {"form": f"{current_app.config['NOD'].url}/forms/{form.id}/results"},
+        "mail": {"reason": f"You own {brand.name} in Nod."},
+    }
 
 
 def welcome_words(request: ConsentRequest) -> str:

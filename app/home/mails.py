@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import current_app
 
-from app.accounts import queries as accounts
 from app.config import Settings
 from app.delivery import queries as delivery
-from app.delivery.service import Prepared, Skip, SystemMail, SystemMessage
+from app.delivery.service import Prepared, Skip, SystemMail, SystemMessage, prepare_for_staff
 from app.kernel import i18n
+
+if TYPE_CHECKING:
+    from app.accounts.rules.brand import Brand
 
 TEST_MAIL = "test-mail"
 
 
 def _prepare(message: SystemMessage) -> Prepared | Skip:
-    if message.user_id is None:
-        return Skip("It was for nobody.")
-    user = accounts.get_user(message.user_id)
-    if user.disabled_at is not None:
-        return Skip("The account is disabled.")
-    brand = accounts.brand(message.workspace_id)
+    return prepare_for_staff(message, TEST_MAIL, lambda brand: _test(message, brand))
+
+
+def _test(message: SystemMessage, brand: Brand) -> dict[str, Any]:
     settings: Settings = current_app.config["NOD"]
-    return Prepared(
-        to=user.email,
-        to_name=user.name,
-        template=TEST_MAIL,
-        language="en",
-        values={
-            "workspace": {"name": brand.name},
-            "brand": {
-                "name": brand.name,
-                "short_name": brand.short_name,
-                "postal_address": brand.postal_address,
-            },
-            "transport": {"name": server_name(settings, message.workspace_id)},
-            "request": {"time": i18n.instant(message.created_at, brand.time_zone)},
-            "links": {"start": f"{settings.url}/"},
-            "mail": {"reason": f"You asked for this test on {urlsplit(settings.url).netloc}."},
-        },
-    )
+    return {
+        "transport": {"name": server_name(settings, message.workspace_id)},
+        "request": {"time": i18n.instant(message.created_at, brand.time_zone)},
+        "links": {"start": f"{settings.url}/"},
+        "mail": {"reason": f"You asked for this test on {urlsplit(settings.url).netloc}."},
+    }
 
 
 def server_name(settings: Settings, workspace_id: UUID) -> str:

@@ -11,7 +11,7 @@ from app.content import queries as letters
 from app.content import service as content
 from app.content.service import Reader, Rendered
 from app.delivery.rules import Content
-from app.delivery.service import Prepared, Skip, SystemMail, SystemMessage
+from app.delivery.service import Prepared, Skip, SystemMail, SystemMessage, recipient_of
 from app.transactional import queries, service
 from app.transactional.rules import MAIL, TEST
 
@@ -35,11 +35,9 @@ def _prepare(message: SystemMessage) -> Prepared | Skip:
 
 
 def _prepare_test(message: SystemMessage) -> Prepared | Skip:
-    if message.user_id is None:
-        return Skip("It was for nobody.")
-    user = accounts.get_user(message.user_id)
-    if user.disabled_at is not None:
-        return Skip("The account is disabled.")
+    user = recipient_of(message)
+    if isinstance(user, Skip):
+        return user
     version = letters.get_version(message.workspace_id, UUID(message.data["version_id"]))
     brand = accounts.brand(message.workspace_id)
     values = content.transactional_values(Reader(first_name=user.name, email=user.email), brand)

@@ -29,7 +29,7 @@ from app.content.service import blocks, feeds
 from app.delivery import schedule
 from app.delivery.models import Mailing, Message
 from app.delivery.rules import TOO_LATE
-from app.delivery.service import Prepared
+from app.delivery.service import Prepared, Skip
 from app.kernel import clock
 from app.kernel.db import session, transaction
 from app.kernel.errors import BadInput, Conflict, NotFound
@@ -208,6 +208,10 @@ def test_a_draft_is_made_and_whoever_made_the_series_is_told_once(where, made, m
     assert written.to == where.owner_email
     assert written.values["links"]["series"].endswith(f"/campaigns/{one.campaign_id}")
     assert mail["campaign"] == str(one.campaign_id)
+    with transaction():
+        session().execute(text("UPDATE users SET disabled_at = now() WHERE id = :id"), {"id": where.owner_id})
+    session().expire_all()
+    assert signup.prepared(message, "series") == Skip("The account is disabled.")
 
 
 def test_what_is_late_asks_before_it_leaves(where, readers, made, monday):

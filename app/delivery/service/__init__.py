@@ -33,6 +33,8 @@ from app.delivery.service.rehearsal import USUAL_ADDRESS, USUAL_NAME, Copy, Rehe
 from app.delivery.service.senders import set_sender, set_transport, try_transport, unset_transport
 from app.delivery.service.specimen import specimen
 from app.delivery.service.system import Wish, follow_reach, forget_person, resend, send_system, send_system_to
+from app.delivery.staff import prepare as prepare_for_staff
+from app.delivery.staff import recipient_of
 from app.delivery.transports.settings import Security
 
 __all__ = [
@@ -66,6 +68,8 @@ __all__ = [
     "own_route",
     "part_of",
     "pause",
+    "prepare_for_staff",
+    "recipient_of",
     "remove_keys",
     "reopen",
     "reschedule",
