@@ -318,6 +318,21 @@ def test_the_button_keeps_what_was_written_and_looks(place, web, client):
     assert titles(place, made) == []
 
 
+def test_who_looks_too_often_waits_and_loses_nothing(place, client, monkeypatch):
+    monkeypatch.setattr("app.content.pages.blocks.LOOKS_A_MINUTE", 0)
+    made = letter_with(place, URL)
+    accounts.sign_in(client, accounts.Account(place.owner_id, place.id, place.owner_email, make.PASSWORD))
+    block = next(one for one in blocks.blocks_of(made) if one.kind == "feed")
+    form = {
+        "csrf": accounts.csrf_of(client.get(f"/letters/{made.id}?block={block.id}").text), "back": "", "filled": "1",
+        "revision": str(queries.get_letter(place.id, made.id).revision),
+        "v-address": "https://other.example/", "v-count": "1", "v-layout": "full", "v-label": "Go on",
+    }  # fmt: skip
+    assert client.post(f"/letters/{made.id}/blocks/{block.id}/feed", data=form).status_code == 429
+    current().expire_all()
+    assert feeds.feed_addresses(queries.get_letter(place.id, made.id)) == ["https://other.example/"]
+
+
 def test_as_code_the_entries_stand_as_they_are(place, web):
     url = serve(web, numbered(1))
     made = letter_with(place, url)

@@ -185,13 +185,15 @@ def look_at_feed(letter_id: UUID, block_id: str) -> Response:
             actor.workspace_id, letter_id, lambda before: _filled(before, block_id), revision=values["revision"], by=actor.id
         )
         wish = next((one for one in entries.wishes(blocks.blocks_of(letter)) if one.block_id == block_id), None)
-        if wish and not limits.hit("content.feed", str(actor.workspace_id), LOOKS_A_MINUTE, 60):
+    if wish is None:
+        return _to(letter_id, values["back"], block_id)
+    with transaction():  # after the first: who has to wait loses nothing that was filled in
+        if not limits.hit("content.feed", str(actor.workspace_id), LOOKS_A_MINUTE, 60):
             raise TooMany(f"At most {LOOKS_A_MINUTE} looks at feeds a minute. Wait a little.", retry_after_seconds=60)
-    if wish is not None:
-        fetched = feeds.fetch_feed(wish.address)
-        with transaction():
-            feeds.keep_feed(actor.workspace_id, wish.address, fetched)
-            blocks.edit(actor.workspace_id, letter_id, by=actor.id, faults={wish.address: fetched.fault})
+    fetched = feeds.fetch_feed(wish.address)
+    with transaction():
+        feeds.keep_feed(actor.workspace_id, wish.address, fetched)
+        blocks.edit(actor.workspace_id, letter_id, by=actor.id, faults={wish.address: fetched.fault})
     return _to(letter_id, values["back"], block_id)
 
 
