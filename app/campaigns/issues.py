@@ -7,10 +7,11 @@ so an end in the middle leaves the note, and the next run makes it. No transacti
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -41,6 +42,8 @@ MOST_MISSED: Final = 60
 MISSED: Final = "Nod was not running at its time, and a later date has come since."
 PAUSED: Final = "The series was paused before it was made."
 NOTHING_NEW: Final = "Its feed held nothing new."
+UNREAD: Final = "Its feed cannot be read. Nod’s log says why."
+NO_FEED: Final = "Its letter shows no feed any more, and it waits for something new in one."
 NOBODY: Final = "Nobody would have got it."
 
 
@@ -64,8 +67,7 @@ class _Due:
 def run() -> None:
     """Make the issues that are due; a job. Several may run at once."""
     for workspace_id, series_id in _that_may_be_due():
-        with transaction():
-            note_due(workspace_id, series_id)
+        _alone(series_id, partial(note_due, workspace_id, series_id))
     due = _noted()
     release()
     for one in due:
@@ -139,24 +141,34 @@ def _fetch(due: Iterable[_Due]) -> dict[str, str]:
     wanted = {(one.workspace_id, address) for one in due for address in one.addresses}
     addresses = sorted({address for _, address in wanted})
     with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
-        fetched = dict(zip(addresses, pool.map(content.fetch_feed, addresses), strict=True))
-    faults = {address: one.fault for address, one in fetched.items()}
+        asked = {address: pool.submit(content.fetch_feed, address) for address in addresses}
+    faults = dict[str, str]()
     for workspace_id, address in sorted(wanted):
         try:
+            fetched = asked[address].result()
+            faults.setdefault(address, fetched.fault)
             with transaction():
-                content.keep_feed(workspace_id, address, fetched[address])
+                content.keep_feed(workspace_id, address, fetched)
         except Problem as fault:
             faults[address] = fault.detail
+        except Exception:
+            # What a stranger's server answers keeps no other series up.
+            log.exception("the feed at %s cannot be read", address)
+            faults[address] = UNREAD
     return faults
 
 
 def _make(due: _Due, faults: Mapping[str, str] | None = None) -> None:
+    _alone(due.series_id, partial(make, due.workspace_id, due.series_id, faults or {}))
+
+
+def _alone(series_id: UUID, act: Callable[[], None]) -> None:
+    """Do something for one series; where that fails others go on, and this one is tried again."""
     try:
         with transaction():
-            make(due.workspace_id, due.series_id, faults or {})
+            act()
     except Exception:
-        # Others go on; this one is tried again.
-        log.exception("an issue of series %s cannot be made", due.series_id)
+        log.exception("series %s cannot go on", series_id)
 
 
 def make(workspace_id: UUID, series_id: UUID, faults: Mapping[str, str]) -> None:
@@ -202,6 +214,8 @@ def _issue(row: CampaignSeries, issue: CampaignIssue, faults: Mapping[str, str])
     """
     campaign = _copy(row, issue, faults)
     letter = letters.get_letter(row.workspace_id, campaign.letter_id)
+    if row.only_new and not content.feed_addresses(letter):
+        raise _Stopped(NO_FEED)
     if row.only_new and not content.count_entries(letter):
         if never_read := [words for severity, words in content.feed_faults(letter) if severity == "error"]:
             raise _Stopped(never_read[0])

@@ -48,7 +48,7 @@ def find_series_of(campaign: Campaign) -> CampaignSeries | None:
 
 
 def list_series(workspace_id: UUID) -> list[tuple[CampaignSeries, str]]:
-    """All series of a workspace with their names: those that go on first, then the newest."""
+    """The series of a workspace with their names: all that go on first, then those that have ended, the newest first."""
     query = select(CampaignSeries, Campaign.name).join(Campaign, Campaign.id == CampaignSeries.campaign_id)
     query = query.where(CampaignSeries.workspace_id == workspace_id)
     order = (CampaignSeries.state == "ended", CampaignSeries.id.desc())

@@ -43,13 +43,13 @@ def make(
     Raises:
         NotFound: no campaign of this workspace.
         Conflict: it is the letter of a series already, a part of a trial, or a draft in variants.
-        BadInput: ``only_new`` without a feed in the letter, or there are too many series.
+        BadInput: ``only_new`` without a feed in the letter, or too many series go on.
     """
     campaign = holding.locked(workspace_id, campaign_id)
     if campaign.part_of is not None or serial.find_series_of(campaign) is not None:
         raise Conflict("This is part of something that goes on already.")
-    if len(serial.list_series(workspace_id)) >= serial.MOST_SERIES:
-        raise BadInput(f"A workspace has at most {serial.MOST_SERIES} series.")
+    if sum(row.state != "ended" for row, _ in serial.list_series(workspace_id)) >= serial.MOST_SERIES:
+        raise BadInput(f"At most {serial.MOST_SERIES} series go on or are paused at a time. End one first.")
     standing = queries.get_standing(workspace_id, campaign_id)
     if standing.state is not State.DRAFT or standing.issue_of is not None or standing.is_trial:
         campaign = service.copy(workspace_id, campaign_id, by=by, with_variants=False)

@@ -509,10 +509,41 @@ def test_one_issue_that_cannot_be_made_keeps_no_other_up(where, readers, monday,
     assert "Too many feeds" in fresh(other).reason
 
 
-def test_only_what_has_a_feed_can_wait_for_news(made, monday):
+def test_a_feed_that_breaks_the_reader_keeps_no_other_series_up(where, readers, monday, blog, monkeypatch):
+    row, other = begin(with_feed(where), DAILY), with_feed(where)
+    with transaction():
+        blocks.edit(where.id, other.campaign.letter_id, lambda before: [swapped(one) for one in before])
+    broken, fetch = begin(other, DAILY), content.fetch_feed
+    monkeypatch.setattr(content, "fetch_feed", lambda address: fetch(address) if address == URL else 1 / 0)
+    at(monday + timedelta(hours=1))
+    issues.run()
+    assert [one.state for one in found(row)] == ["made"]
+    assert [one.state for one in found(broken)] == ["failed"]
+    assert issues.UNREAD in fresh(broken).reason
+
+
+def test_only_what_has_a_feed_can_wait_for_news(where, readers, made, monday, blog):
     with pytest.raises(BadInput) as told:
         begin(made, only_new=True)
     assert list(told.value.fields) == ["only_new"]
+    shown = with_feed(where)
+    row = begin(shown, DAILY, only_new=True)
+    with transaction():
+        blocks.edit(where.id, shown.campaign.letter_id, lambda before: [one for one in before if one.kind != "feed"])
+    at(monday + timedelta(hours=1))
+    issues.run()
+    assert [(one.state, one.note) for one in found(row)] == [("failed", issues.NO_FEED)]
+    assert fresh(row).state == "paused"
+
+
+def test_series_that_have_ended_take_no_place(where, made, monday, monkeypatch):
+    monkeypatch.setattr(serial, "MOST_SERIES", 1)
+    row, another = begin(made), draft(where, "Another")
+    with pytest.raises(BadInput, match="End one first"):
+        begin(another)
+    with transaction():
+        series.end(where.id, row.id, by=where.owner_id)
+    assert begin(another).state == "active"
 
 
 # --- Others -----------------------------------------------------------------------------------------------------
