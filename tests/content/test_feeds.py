@@ -128,6 +128,11 @@ def test_what_is_wrong_with_many_feeds_is_mended():
     assert [one.title for one in syndication.read(cut, URL).entries] == ["Fish & chips — ready"]
 
 
+def test_a_feed_that_is_well_is_not_mended(monkeypatch):
+    monkeypatch.setattr(syndication, "_mended", lambda text: pytest.fail("it was mended"))
+    assert len(syndication.read(numbered(1, 2), URL).entries) == 2
+
+
 def test_an_entry_is_known_by_its_id_and_shown_once():
     body = rss([item(1), item(1, "Written anew"), item(2), "<item></item>"])
     feed = syndication.read(body, URL)
