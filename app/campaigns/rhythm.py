@@ -15,7 +15,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from app.kernel.errors import BadInput
-from app.kernel.times import instant
+from app.kernel.times import instant, time_of_day
 
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _LAST_DAYS: Final = 28
@@ -106,12 +106,10 @@ def rhythm_of(every: str, weekdays: list[int], month_day: int, at: str) -> Rhyth
     if not 1 <= month_day <= 31:
         raise BadInput(fields={"month_day": "Choose a day from 1 to 31."})
     try:
-        clock = time.fromisoformat(at)
-    except ValueError:
-        clock = None
-    if clock is None or clock.tzinfo is not None:
-        raise BadInput(fields={"time": "Write a time like 10:00."})
-    return Rhythm(Every(every), days, month_day, clock.replace(second=0, microsecond=0))
+        clock = time_of_day(at)
+    except ValueError as fault:
+        raise BadInput(fields={"time": str(fault)}) from None
+    return Rhythm(Every(every), days, month_day, clock)
 
 
 def _listed(names: list[str]) -> str:
