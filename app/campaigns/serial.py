@@ -11,7 +11,9 @@ from sqlalchemy import func, select
 
 from app.accounts import queries as accounts
 from app.campaigns.models import Campaign, CampaignIssue, CampaignSeries
+from app.campaigns.queries import Standing
 from app.campaigns.rhythm import Every, Rhythm
+from app.campaigns.rules import State
 from app.kernel.db import session
 from app.kernel.errors import NotFound
 from app.kernel.paging import Page, read_position, turn
@@ -37,6 +39,11 @@ def get_series(workspace_id: UUID, series_id: UUID, *, is_held: bool = False) ->
     if found is None:
         raise NotFound("This series is not here.")
     return found
+
+
+def is_copied(standing: Standing) -> bool:
+    """Whether a series of this campaign begins with a copy, as it was sent, or is an issue; a draft becomes its letter."""
+    return standing.state is not State.DRAFT or standing.issue_of is not None
 
 
 def find_series_of(campaign: Campaign) -> CampaignSeries | None:

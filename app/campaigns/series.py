@@ -15,7 +15,6 @@ from app.accounts.rules import acts
 from app.campaigns import holding, queries, serial, service, variants
 from app.campaigns.models import Campaign, CampaignIssue, CampaignSeries
 from app.campaigns.rhythm import Rhythm
-from app.campaigns.rules import State
 from app.content import queries as letters
 from app.content import service as content
 from app.kernel import clock
@@ -51,7 +50,7 @@ def make(
     if sum(row.state != "ended" for row, _ in serial.list_series(workspace_id)) >= serial.MOST_SERIES:
         raise BadInput(f"At most {serial.MOST_SERIES} series go on or are paused at a time. End one first.")
     standing = queries.get_standing(workspace_id, campaign_id)
-    if standing.state is not State.DRAFT or standing.issue_of is not None or standing.is_trial:
+    if serial.is_copied(standing):
         campaign = service.copy(workspace_id, campaign_id, by=by, with_variants=False)
     elif variants.find_trial(workspace_id, campaign_id) is not None:
         raise Conflict("It goes out in variants, and the issues of a series go out as one. Take its variants out first.")

@@ -233,7 +233,7 @@ def _form(standing: Standing, row: CampaignSeries | None, fault: BadInput | Conf
         has_feed=bool(content.feed_addresses(letter)),
         errors={name.split(".")[0]: message for name, message in fault.fields.items()} if fault else {},
         notice=fault.detail if fault and not fault.fields else "",
-        is_copied=row is None and (standing.state.value != "draft" or standing.issue_of is not None),
+        is_copied=row is None and serial.is_copied(standing),
         zone=zone_of(),
     )
 
