@@ -290,6 +290,21 @@ def test_letters_of_a_series_show_no_entry_twice(place, web):
     assert titles(place, third) == ["Entry 4", "Entry 3"]
 
 
+def test_all_languages_are_filled_anew_the_main_letter_held_first(place, web, monkeypatch):
+    url = serve(web, numbered(1))
+    made = letter_with(place, url)
+    with transaction():
+        german = service.add_translation(place.id, made.id, "de")
+        feeds.keep_feed(place.id, url, feeds.fetch_feed(url))
+    held, hold = [], blocks.hold_letter
+    monkeypatch.setattr(blocks, "hold_letter", lambda workspace_id, letter_id, *more: held.append(letter_id) or hold(workspace_id, letter_id, *more))
+    with transaction():
+        filled = service.refill_feeds(place.id, made.id)
+    assert held == [made.id, german.id]
+    assert feeds.count_entries(filled) == 1
+    assert titles(place, made) == titles(place, german) == ["Entry 1"]
+
+
 # --- In the editor ----------------------------------------------------------------------------------------------
 
 

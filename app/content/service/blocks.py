@@ -120,11 +120,11 @@ def refill_feeds(
         NotFound: no letter of this workspace.
     """
     hold_languages(workspace_id, [letter_id])
-    for one in queries.list_translations(workspace_id, letter_id):
+    letter = queries.get_letter(workspace_id, letter_id)
+    for one in (letter, *queries.list_translations(workspace_id, letter_id)):
         if feed_addresses(one):
             edit(workspace_id, one.id, by=by, faults=faults)
-    letter = queries.get_letter(workspace_id, letter_id)
-    return edit(workspace_id, letter_id, by=by, faults=faults) if feed_addresses(letter) else letter
+    return letter
 
 
 def undo(
