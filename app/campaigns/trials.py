@@ -16,6 +16,7 @@ from app.campaigns.models import Campaign, CampaignTrial, CampaignVariant
 from app.campaigns.rules import MAX_NAME, Check, Reckoning
 from app.campaigns.trial import LABELS, REST, Part
 from app.campaigns.variants import Texts, Trial, Variant
+from app.content import queries as letters
 from app.content import service as content
 from app.delivery import service as delivery
 from app.delivery.rules.hours import PLAIN, Timing
