@@ -75,32 +75,44 @@ def _go_on(campaign_id: UUID, troupe: _Troupe) -> bool:
     """One step of one of them, in a transaction of its own; False: somebody else is at it."""
     try:
         with transaction():
-            return _step(campaign_id, troupe)
-    except (OperationalError, InterfaceError):
-        raise  # the database is away: it comes again
-    except Problem as fault:
-        _fail(campaign_id, fault.detail)
-    except Exception as fault:
-        # Of this one alone: others go on, and a person is told.
-        log.exception("campaign %s cannot be tried", campaign_id)
-        _fail(campaign_id, f"It stopped at something that Nod does not understand ({fault.__class__.__name__}).")
+            row = _hold(campaign_id)
+            if row is not None:
+                _try_step(row, troupe)
+            return row is not None
     finally:
         release()
-    return True
 
 
-def _step(campaign_id: UUID, troupe: _Troupe) -> bool:
+def _hold(campaign_id: UUID) -> CampaignRehearsal | None:
     query = select(CampaignRehearsal).where(
         CampaignRehearsal.campaign_id == campaign_id, CampaignRehearsal.ended_at.is_(None)
     )
     held = query.with_for_update(skip_locked=True).execution_options(populate_existing=True)
-    row = session().execute(held).scalar_one_or_none()
-    if row is None:
-        return False
-    campaign = queries.get_campaign(row.workspace_id, campaign_id)
-    if queries.get_standing(row.workspace_id, campaign_id).state is not State.DRAFT or campaign.archived_at:
-        rehearsal.call_off(row.workspace_id, campaign_id)
-        return True
+    return session().execute(held).scalar_one_or_none()
+
+
+def _try_step(row: CampaignRehearsal, troupe: _Troupe) -> None:
+    """A step; where it fails nothing of it stays but words, written down before anybody can ask for another rehearsal."""
+    campaign_id = row.campaign_id
+    try:
+        with session().begin_nested():
+            _step(row, troupe)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: it comes again
+    except Problem as fault:
+        _fail(row, fault.detail)
+    except Exception as fault:
+        # Of this one alone: others go on, and a person is told.
+        log.exception("campaign %s cannot be tried", campaign_id)
+        _fail(row, f"It stopped at something that Nod does not understand ({fault.__class__.__name__}).")
+
+
+def _step(row: CampaignRehearsal, troupe: _Troupe) -> None:
+    campaign = queries.get_campaign(row.workspace_id, row.campaign_id)
+    is_draft = queries.get_standing(row.workspace_id, row.campaign_id).state is State.DRAFT
+    if not is_draft or campaign.archived_at:
+        rehearsal.call_off(row.workspace_id, row.campaign_id)
+        return
     about = rehearsal.about_of(campaign)
     if about != row.about:
         rehearsal.begin(campaign, about, row.asked_by)
@@ -108,15 +120,11 @@ def _step(campaign_id: UUID, troupe: _Troupe) -> bool:
         _gather(row, campaign)
     else:
         _try_next(row, troupe.stage(campaign, about))
-    return True
 
 
-def _fail(campaign_id: UUID, words: str) -> None:
-    with transaction():
-        row = session().get(CampaignRehearsal, campaign_id, populate_existing=True)
-        if row is not None and row.ended_at is None:
-            row.fault = words
-            _end(row)
+def _fail(row: CampaignRehearsal, words: str) -> None:
+    row.fault = words
+    _end(row)
 
 
 def _end(row: CampaignRehearsal) -> None:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from app.accounts import queries as accounts
 from app.accounts.rules.brand import Brand
-from app.campaigns import queries, variants
-from app.campaigns.variants import Trial
+from app.campaigns import queries, rehearsal, variants
+from app.campaigns.models import Campaign
 from app.content import queries as letters
 from app.content import service as content
 from app.delivery import queries as outbox
@@ -33,7 +33,7 @@ class Specimen:
     sender: Sender | None
     base: str
     drafts: tuple[tuple[str, content.Draft], ...]
-    """Each letter that it sends, in each language, with the variants that send it, in words; empty words: it goes out as one."""
+    """Each letter that it sends, in all languages, with the variants that send it, in words; empty words: it goes out as one."""
     translations: tuple[content.Draft, ...] = ()
     languages: str = ""
     """The signature of its translations."""
@@ -83,29 +83,24 @@ def specimen_of(workspace_id: UUID, campaign_id: UUID) -> Specimen:
     Raises:
         NotFound: no campaign of this workspace.
     """
-    letter = letters.get_letter(workspace_id, queries.get_campaign(workspace_id, campaign_id).letter_id)
+    campaign = queries.get_campaign(workspace_id, campaign_id)
+    letter, *translations = letters.get_in_languages(workspace_id, [campaign.letter_id])[campaign.letter_id]
     draft, trial = content.draft_of(letter), variants.find_trial(workspace_id, campaign_id)
-    translations = _translations_of(letter)
     return Specimen(
         draft,
         letter.edition,
         accounts.brand(workspace_id),
         outbox.sender_of(workspace_id),
         content.base_url(),
-        tuple(("", one) for one in (draft, *translations)) if trial is None else _drafts_of(trial),
-        translations,
-        content.languages_of(workspace_id, letter.id),
+        _drafts_of(campaign),
+        tuple(content.draft_of(one) for one in translations),
+        content.signature_of(translations),
         variants.signature(trial) if trial is not None else "",
     )
 
 
-def _drafts_of(trial: Trial) -> tuple[tuple[str, content.Draft], ...]:
-    labels: dict[UUID, list[str]] = {}
-    for one in trial.variants:
-        labels.setdefault(one.letter_id, []).append(one.label)
-    found = [(", ".join(names), letters.get_letter(trial.row.workspace_id, letter_id)) for letter_id, names in labels.items()]
-    return tuple((names, draft) for names, letter in found for draft in (content.draft_of(letter), *_translations_of(letter)))
-
-
-def _translations_of(letter: Letter) -> tuple[content.Draft, ...]:
-    return tuple(content.draft_of(one) for one in content.list_translations(letter.workspace_id, letter.id))
+def _drafts_of(campaign: Campaign) -> tuple[tuple[str, content.Draft], ...]:
+    labels: dict[Letter, list[str]] = {}
+    for one in rehearsal.scripts_of(campaign):
+        labels.setdefault(one.letter, []).append(one.variant)
+    return tuple((", ".join(names), content.draft_of(letter)) for letter, names in labels.items())

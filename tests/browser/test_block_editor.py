@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from app.content import pictures, queries, service
 from app.content.service import blocks as service_blocks
 from app.content.service import pictures as service_pictures
+from app.content.service import snippets
 from app.kernel.db import session, transaction
 from tests.browser.conftest import check_page, sign_in, tab
 from tests.support import accounts, images
@@ -21,6 +22,14 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def owner(alone):
     return accounts.make_owner()
+
+
+TYPED = """(field, all) => {
+  for (const words of all) {
+    field.value = words;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+}"""
 
 
 def begin(owner, page: Page):
@@ -45,6 +54,20 @@ def test_blocks_are_pressed_dragged_filled_in_and_seen_at_once(chromium, web, ow
     with tab(chromium, base_url=web.url) as page:
         letter = begin(owner, page)
         seen = page.frame_locator("#preview")
+        # Words for many letters are written first, and seen while they are.
+        page.goto("/snippets/new")
+        page.get_by_label("Name").fill("Opening hours")
+        page.locator(".rich .ProseMirror").click()
+        page.keyboard.type("Open from 8 to 18")
+        expect(page.frame_locator("[name=preview-frame]").locator("section div").first).to_have_text("Open from 8 to 18")
+        check_page(page)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("heading", name="Where it stands")).to_be_visible()
+        check_page(page)
+        page.goto("/snippets")
+        check_page(page)
+        page.goto(f"/letters/{letter.id}")
+
         # A press in the preview opens the block there.
         seen.get_by_text("Three neighbours, three cups").click()
         expect(page.locator("#block-title")).to_have_text("Heading")
@@ -53,6 +76,9 @@ def test_blocks_are_pressed_dragged_filled_in_and_seen_at_once(chromium, web, ow
         page.get_by_role("button", name="Insert what is known of the reader into “Heading”").click()
         page.locator("#tags").get_by_role("button", name=re.compile("^First name")).click()
         expect(seen.get_by_text("Guji is in, Mara")).to_be_visible()
+        page.get_by_role("button", name="Insert what is known of the reader into “Heading”").click()
+        page.locator("#tags").get_by_role("button", name="Opening hours").click()
+        expect(seen.get_by_text("Guji is in, MaraOpen from 8 to 18")).to_be_visible()
         saved(page)
         expect(page.locator("#words-b4")).to_contain_text("Guji is in")
 
@@ -133,6 +159,15 @@ def test_blocks_are_written_with_keys_alone_on_a_phone(chromium, web, owner):
         page.keyboard.press("Enter")
         expect(page.frame_locator("#preview").get_by_text("By keys")).to_have_count(0)
 
+        with transaction():
+            snippets.create_snippet(owner.workspace_id, "Delivery", "<p>Within <strong>three days</strong></p>")
+        page.goto("/snippets")
+        check_page(page)
+        page.get_by_role("link", name="Delivery").focus()
+        page.keyboard.press("Enter")
+        expect(page.frame_locator("[name=preview-frame]").locator("strong").first).to_have_text("three days")
+        check_page(page)
+
 
 def test_a_picture_is_looked_for_and_older_ones_follow(chromium, web, owner):
     with transaction():
@@ -160,8 +195,11 @@ def test_a_picture_is_looked_for_and_older_ones_follow(chromium, web, owner):
         search.fill("nothing like it")
         expect(box.get_by_role("status")).to_contain_text("No picture with “nothing like it” in the name or alt text.")
         revision = page.locator("#letter").get_attribute("data-revision")
-        search.fill("LIGHTHOUSE")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "/pictures?" in request.url else None)
+        search.evaluate(TYPED, ["light", "lightho", "LIGHTHOUSE"])  # faster than anybody types
         expect(box.get_by_role("status")).to_have_text("2 pictures with “LIGHTHOUSE” in the name or alt text.")
+        assert [url.partition("?")[2] for url in asked] == ["q=LIGHTHOUSE"]
         assert page.locator("#letter").get_attribute("data-revision") == revision  # looking for one writes nothing
         page.locator("#weight").scroll_into_view_if_needed()  # nothing half below the bar
         check_page(page)

@@ -162,6 +162,8 @@ def test_links_of_variants_are_tried_too_and_a_broken_one_says_in_which_it_is(st
     other = '<mj-text><a href="https://shop.test/a">One</a> <a href="https://shop.test/c">Three</a></mj-text>'
     with transaction():
         content.save_draft(where.id, own, "Three new coffees", "Plum", source(other))
+        german = content.add_translation(where.id, own, "de")
+        content.save_draft(where.id, german.id, "Drei Kaffees", "Pflaume", source(other.replace("/c", "/de")))
     asked = []
 
     def look(url, *, seconds):
@@ -170,10 +172,11 @@ def test_links_of_variants_are_tried_too_and_a_broken_one_says_in_which_it_is(st
 
     monkeypatch.setattr(outgoing, "look", look)
     staff.post(f"{made.path}/closer", page=path)
-    assert sorted(asked) == ["https://shop.test/a", "https://shop.test/b", "https://shop.test/c"]
+    assert sorted(asked) == ["https://shop.test/a", "https://shop.test/b", "https://shop.test/c", "https://shop.test/de"]
     page = staff.get(path).text
     assert "A link is broken in A, B: https://shop.test/b" in page
     assert "A link is broken in C: https://shop.test/c" in page
+    assert "A link is broken in C: https://shop.test/de" in page, "also in a language that only this variant has"
     assert "Links not tried yet" not in page
     with transaction():
         content.save_draft(where.id, own, "Three new coffees", "Plum", source(other.replace("/c", "/d")))

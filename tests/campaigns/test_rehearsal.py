@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app.accounts import queries as accounts
 from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
-from app.campaigns import findings, queries, rehearsal, rehearsing, service, trials
+from app.campaigns import findings, queries, rehearsal, rehearsing, service, trials, variants
 from app.campaigns.trials import Wanted
 from app.consent import queries as consent
 from app.consent.rules import By, Level
@@ -418,24 +418,30 @@ class Killed(BaseException):
     """The worker is gone."""
 
 
-def test_a_worker_that_is_killed_is_followed_by_one_that_goes_on_behind_it(where, monkeypatch):
-    crowd(Setting(where, uuid7()), 60)
-    session().execute(text("UPDATE contacts SET first_name = '' WHERE last_name LIKE '%7'"))
-    made = draft(where, inner=HELLO)
-    monkeypatch.setattr(rehearsing, "SLICE", 10)
+def killed_in_slice(number, made, monkeypatch) -> list[int]:
+    """Ask for it, and lose the worker in this slice; gives how many had been tried at each slice, also of those to come."""
     slices, real = [], rehearsal.keep_cases
 
     def keep(row, wanted):
         real(row, wanted)
         slices.append(row.tried)
-        if len(slices) == 3:
+        if len(slices) == number:
             raise Killed
 
     monkeypatch.setattr(rehearsal, "keep_cases", keep)
     with transaction():
-        rehearsal.ask(where.id, made.campaign.id)
+        rehearsal.ask(made.where.id, made.campaign.id)
     with pytest.raises(Killed):
         rehearsing.run()
+    return slices
+
+
+def test_a_worker_that_is_killed_is_followed_by_one_that_goes_on_behind_it(where, monkeypatch):
+    crowd(Setting(where, uuid7()), 60)
+    session().execute(text("UPDATE contacts SET first_name = '' WHERE last_name LIKE '%7'"))
+    made = draft(where, inner=HELLO)
+    monkeypatch.setattr(rehearsing, "SLICE", 10)
+    slices = killed_in_slice(3, made, monkeypatch)
     half = seen(made)
     assert (half.is_over, half.people, half.tried) == (False, 60, 20)
     rehearsing.run()
@@ -452,19 +458,7 @@ def test_a_letter_that_changes_meanwhile_is_tried_from_the_first_person_on(where
     session().execute(text("UPDATE contacts SET first_name = ''"))
     made = draft(where, inner=HELLO)
     monkeypatch.setattr(rehearsing, "SLICE", 10)
-    real, slices = rehearsal.keep_cases, []
-
-    def keep(row, wanted):
-        real(row, wanted)
-        slices.append(row.tried)
-        if len(slices) == 2:
-            raise Killed
-
-    monkeypatch.setattr(rehearsal, "keep_cases", keep)
-    with transaction():
-        rehearsal.ask(where.id, made.campaign.id)
-    with pytest.raises(Killed):
-        rehearsing.run()
+    killed_in_slice(2, made, monkeypatch)
     rewrite(made, "<mj-text>Hello {{ contact.last_name }}</mj-text>")
     rehearsing.run()
     assert (seen(made).tried, seen(made).tally.made, found(made)) == (30, {"": 30}, {("", "blank", "contact.last_name"): 1})
@@ -571,6 +565,54 @@ def test_a_fault_of_ours_ends_it_with_words_and_keeps_nobody_else_waiting(where,
     assert check.title == "It could not be tried with everybody"
     assert check.says == "It stopped at something that Nod does not understand (ZeroDivisionError)."
     assert rehearsal.look(queries.get_campaign(where.id, sound)).tried == 3
+
+
+def test_a_fault_is_told_of_the_rehearsal_that_failed_and_of_no_later_one(where, readers, monkeypatch):
+    """Whoever asks for another one waits for the row, and may get it as soon as it is let go."""
+    made = draft(where, inner=HELLO)
+    real, held = rehearsing.release, []
+
+    def gather(_row, _campaign):
+        raise ZeroDivisionError
+
+    def release():
+        real()
+        if not held:
+            held.append(seen(made).fault)
+
+    monkeypatch.setattr(rehearsing, "_gather", gather)
+    monkeypatch.setattr(rehearsing, "release", release)
+    with transaction():
+        rehearsal.ask(where.id, made.campaign.id)
+    rehearsing.run()
+    assert held == ["It stopped at something that Nod does not understand (ZeroDivisionError)."]
+
+
+def test_each_variant_in_its_own_languages_is_tried_and_what_changes_in_one_makes_it_stale(where):
+    read_in(called(where, "", "Ben", "Cleo"), "de", "de", "fr")
+    made = draft(where, inner="<mj-text>Hello</mj-text>")
+    with transaction():
+        trials.keep(
+            where.id, made.campaign.id, sample=100, wait_hours=4, holdout=0, by=where.owner_id,
+            wanted=[Wanted(), Wanted(has_own_letter=True)],
+        )  # fmt: skip
+        own = variants.find_trial(where.id, made.campaign.id).variants[1].letter_id
+        german = content.add_translation(where.id, own, "de")
+        content.save_draft(where.id, german.id, "Drei Kaffees", "Pflaume", source("<mj-text>Hallo {{ contact.first_name }}</mj-text>"))
+    assert tried(made).tally.made == {"A": 3, "B, Deutsch": 2, "B": 1}
+    assert found(made) == {("B, Deutsch", "blank", "contact.first_name"): 1}
+    # Somebody who reads another language from now on is tried with that text the next time.
+    session().execute(text("UPDATE contacts SET language = 'fr' WHERE first_name = ''"))
+    assert tried(made).tally.made == {"A": 3, "B, Deutsch": 1, "B": 2}
+    assert found(made) == {}
+    with transaction():
+        content.save_draft(where.id, german.id, "Drei Kaffees", "Pflaume", source("<mj-text>Hallo</mj-text>"))
+    assert seen(made).is_stale
+    tried(made)
+    with transaction():
+        content.remove_translation(where.id, german.id)
+    assert seen(made).is_stale
+    assert tried(made).tally.made == {"A": 3, "B": 3}
 
 
 def test_a_letter_that_does_not_compile_is_refused_with_the_reason(where, readers, staff):
