@@ -35,10 +35,10 @@ def test_ctrl_c_ends_the_tests_and_what_is_checked_beside_them(checkout):
     made = subprocess.Popen(command, cwd=checkout, env={"PATH": os.environ["PATH"]}, start_new_session=True, **quiet)
     try:
         ran = checkout / "ran"
-        until(lambda: ran.exists() and {"bin/python", "bin/mypy"} <= {line.split()[0] for line in ran.read_text().splitlines()})
+        until(lambda: ran.exists() and {"bin/python", "bin/mypy"} <= {line.split()[0] for line in ran.read_text().splitlines()}, seconds=60)
         os.killpg(made.pid, signal.SIGINT)
-        assert made.wait(20) != 0
-        until(lambda: not _is_anybody_in(made.pid))
+        assert made.wait(60) != 0
+        until(lambda: not _is_anybody_in(made.pid), seconds=60)
     finally:
         if _is_anybody_in(made.pid):
             os.killpg(made.pid, signal.SIGKILL)
