@@ -40,9 +40,11 @@ setup: need-python
 setup-for-tests: need-python
 	@$(PYTHON) app/local/bootstrap.py --test
 
-# Beside each other: what is checked takes the time in which tests wait.
+# Beside each other: what is checked takes the time in which tests wait. A shell keeps Ctrl-C from what it runs in the
+# background, so whoever is told to end passes it on.
 test: setup-for-tests
 	@nice $(MAKE) --no-print-directory check >.nod/check.log 2>&1 & check=$$!; \
+	trap 'kill $$check; exit 130' HUP INT TERM; \
 	$(MAKE) --no-print-directory tests-alone; tested=$$?; \
 	wait $$check; checked=$$?; cat .nod/check.log; \
 	test $$tested -eq 0 -a $$checked -eq 0
