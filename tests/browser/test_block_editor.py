@@ -133,6 +133,34 @@ def test_blocks_are_pressed_dragged_filled_in_and_seen_at_once(chromium, web, ow
         page.on("dialog", lambda dialog: dialog.accept())
 
 
+def test_the_mail_comes_before_what_is_said_of_it_and_nobody_elses_words_are_written_over(chromium, web, owner):
+    with tab(chromium, base_url=web.url) as page:
+        letter = begin(owner, page)
+        saved(page)
+        page.locator("#go-lines").click()
+        asked: list[str] = []
+        own = f"/letters/{letter.id}"
+        page.on("request", lambda one: asked.append(f"{one.method} {one.url}".partition("?")[0]) if own in one.url else None)
+        page.locator("#subject").fill("Guji is in")
+        expect(page.locator("#inbox")).to_contain_text("Guji is in")
+        assert [one.replace(web.url + own, "") for one in asked] == ["POST /lines", "GET /preview", "GET "]
+        saved(page)
+
+        held = []
+        page.route("**/preview?*", lambda route: held.append(route), times=1)
+        page.locator("#subject").fill("Mine")
+        while not held:
+            page.wait_for_timeout(20)
+        with transaction():
+            service_blocks.edit(owner.workspace_id, letter.id, subject="Theirs")
+        with page.expect_response(lambda one: one.request.method == "GET" and one.url.partition("?")[0].endswith(own)):
+            held.pop().continue_()
+        page.locator("#subject").fill("Mine again")
+        expect(page.locator("#notice")).to_contain_text("somebody else has saved this letter since")
+        session().rollback()
+        assert queries.get_letter(owner.workspace_id, letter.id).subject == "Theirs"
+
+
 def test_blocks_are_written_with_keys_alone_on_a_phone(chromium, web, owner):
     with tab(chromium, "phone", dark=True, base_url=web.url) as page:
         letter = begin(owner, page)

@@ -441,10 +441,11 @@ def blocks(inside, place):
         def kinds(self):
             return [one["kind"] for one in self.kept().blocks]
 
-        def press(self, path, **form):
+        def press(self, path, headers=None, **form):
             token = accounts.csrf_of(inside.get(self.path).text)
             given = {"csrf": token, "revision": str(self.kept().revision), "back": ""} | form
-            return inside.post(f"{self.path}{path}", data={name: one for name, one in given.items() if one is not None})
+            data = {name: one for name, one in given.items() if one is not None}
+            return inside.post(f"{self.path}{path}", data=data, headers=headers)
 
         def look_through(self, cursor):
             return inside.get(f"{PICTURES}?page={cursor}", headers=JSON).json
@@ -483,6 +484,21 @@ def test_blocks_are_written_with_presses_alone(blocks):
     assert blocks.kinds().count("quote") == 2
     blocks.press("/steps", act="redo")
     assert blocks.kinds().count("quote") == 1
+
+
+def test_a_script_is_told_the_revision_and_the_page_that_says_the_rest(blocks):
+    seen = blocks.kept().revision
+    lines = blocks.press("/lines", JSON, subject="Guji is in", preheader="")
+    assert (lines.json["revision"], blocks.kept().subject) == (seen + 1, "Guji is in")
+    block = blocks.press("/blocks/b1", JSON, filled="1", theme="dark").json
+    assert block["revision"] == blocks.kept().revision
+    page = blocks.see(block["page"].removeprefix(blocks.path))
+    assert f'data-revision="{block["revision"]}"' in page.text
+    assert all(part in block["page"] for part in ("block=b1", "theme=dark"))
+    late = blocks.press("/lines", JSON, subject="Late", preheader="", revision=str(seen))
+    assert late.status_code == 409
+    assert "Somebody else has saved this letter" in late.json["detail"]
+    assert blocks.kept().subject == "Guji is in"
 
 
 def test_the_newest_pictures_are_at_hand_and_the_library_of_this_workspace_can_be_looked_through(blocks, place):

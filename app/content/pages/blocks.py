@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from flask import Response, make_response, redirect, render_template, request
+from flask import Response, jsonify, make_response, redirect, render_template, request
 from marshmallow import EXCLUDE, fields
 
 from app.content import places, queries
@@ -28,6 +28,7 @@ from app.kernel.errors import BadInput, TooMany
 from app.kernel.http import guards
 from app.kernel.http.actor import Actor, current_actor
 from app.kernel.http.posted import Input, Line, posted
+from app.kernel.http.problems import wants_json
 
 LINES = "lines"
 """What stands in the list before the blocks: subject and preview line."""
@@ -147,8 +148,8 @@ def change_block(letter_id: UUID, block_id: str) -> Response:
             case _:
                 return after
 
-    blocks.edit(actor.workspace_id, letter_id, act, revision=values["revision"], by=actor.id)
-    return _to(letter_id, values["back"], chosen[0], moved=verb in {"up", "down", "to"})
+    letter = blocks.edit(actor.workspace_id, letter_id, act, revision=values["revision"], by=actor.id)
+    return _on(letter, values["back"], chosen[0], moved=verb in {"up", "down", "to"})
 
 
 @blueprint.post("/letters/<uuid:letter_id>/blocks/<block_id>/picture")
@@ -226,7 +227,7 @@ def change_lines(letter_id: UUID) -> Response:
     """Keep the two lines of the inbox."""
     actor = _actor(letter_id)
     values = posted(Lines())
-    blocks.edit(
+    letter = blocks.edit(
         actor.workspace_id,
         letter_id,
         subject=values["subject"],
@@ -234,7 +235,7 @@ def change_lines(letter_id: UUID) -> Response:
         revision=values["revision"],
         by=actor.id,
     )
-    return _to(letter_id, values["back"], LINES)
+    return _on(letter, values["back"], LINES)
 
 
 @blueprint.post("/letters/<uuid:letter_id>/steps")
@@ -447,8 +448,17 @@ def _group_name(kind: Kind) -> str:
     return kind.group
 
 
+def _on(letter: Letter, back: str, block_id: str, *, moved: bool = False) -> Response:
+    """Where to go on. A script is told which page that is: it shows the mail first, and then what the page says of it."""
+    if not wants_json():
+        return _to(letter.id, back, block_id, moved=moved)
+    return jsonify(revision=letter.revision, page=_url(letter.id, back, block_id, moved=moved))
+
+
 def _to(letter_id: UUID, back: str, block_id: str, *, moved: bool = False) -> Response:
+    return make_response(redirect(_url(letter_id, back, block_id, moved=moved), 303))
+
+
+def _url(letter_id: UUID, back: str, block_id: str, *, moved: bool = False) -> str:
     more: dict[str, Any] = {"moved": "1"} if moved else {}
-    return make_response(
-        redirect(looks.url(letter_id, back, block=block_id, **more, **looks.kept_args()), 303)
-    )
+    return looks.url(letter_id, back, block=block_id, **more, **looks.kept_args())

@@ -8,6 +8,7 @@ import { frame, looks, notice, tell } from "./stage.js";
 
 const PAUSE_MS = 700;
 const AGAIN_MS = 5_000;
+const PATIENCE_MS = 2_000;
 const WHOLE = ["blocks", "block", "tools", "saved", "inbox", "weight"];
 const FEW = ["saved", "facts", "inbox", "weight"];
 
@@ -19,19 +20,18 @@ function start(page) {
 
   function send(url, body, { parts = WHOLE, focus = "" } = {}) {
     if (state.stopped) return;
-    state.waiting += 1;
     if (parts === WHOLE) at("block").inert = true;
-    state.queue = state.queue.then(() => ask(url, body, parts, focus)).finally(() => (state.waiting -= 1));
+    inTurn(() => ask(url, body, parts, focus));
   }
 
-  async function ask(url, body, parts, focus) {
+  function inTurn(act) {
+    state.waiting += 1;
+    state.queue = state.queue.then(() => tried(act)).finally(() => (state.waiting -= 1));
+  }
+
+  async function tried(act) {
     try {
-      const sent = typeof body === "function" ? body() : body;
-      sent?.set("revision", page.dataset.revision);
-      if (sent) tell("Saving…");
-      const answer = await fetch(url, sent ? { method: "POST", body: sent } : {});
-      if (answer.ok) took(new DOMParser().parseFromString(await answer.text(), "text/html"), parts, focus);
-      else await refused(answer, sent);
+      await act();
     } catch {
       tell("Not saved: no connection. Trying again…", true);
       state.dirty = true;
@@ -39,6 +39,47 @@ function start(page) {
     }
     at("block").inert = false;
   }
+
+  function post(url, body, headers = {}) {
+    body.set("revision", page.dataset.revision);
+    tell("Saving…");
+    return fetch(url, { method: "POST", body, headers });
+  }
+
+  async function ask(url, body, parts, focus) {
+    const answer = await (body ? post(url, body) : fetch(url));
+    if (answer.ok) took(await read(answer), parts, focus);
+    else await refused(answer, body);
+  }
+
+  // What was typed is seen in the mail before the page is asked what it says of it, which takes as long again.
+  async function write(form) {
+    const body = new FormData(form);
+    const answer = await post(form.action, body, { Accept: "application/json" });
+    if (!answer.ok) return refused(answer, body);
+    const kept = await answer.json();
+    const changed = String(kept.revision) !== page.dataset.revision;
+    page.dataset.revision = kept.revision;
+    if (changed) await seen();
+    if (state.waiting > 1) return undefined; // whatever is next brings the page
+    const told = await fetch(kept.page);
+    if (!told.ok) return refused(told, null);
+    const said = await read(told);
+    // Where it says more already, somebody else has written: the next save is told so.
+    if (said.getElementById("letter")?.dataset.revision === page.dataset.revision) took(said, FEW, "");
+    return undefined;
+  }
+
+  function seen() {
+    frame();
+    if (state.waiting > 1) return undefined;
+    return new Promise((done) => {
+      at("preview").addEventListener("load", done, { once: true });
+      setTimeout(done, PATIENCE_MS);
+    });
+  }
+
+  const read = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/html");
 
   function took(answer, parts, focus) {
     const told = answer.getElementById("letter");
@@ -61,7 +102,8 @@ function start(page) {
     state.stopped = isOver;
     state.dirty = Boolean(sent);
     tell("Not saved", true);
-    const told = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main p")?.textContent;
+    const isPage = answer.headers.get("Content-Type")?.startsWith("text/html");
+    const told = isPage ? (await read(answer)).querySelector("main p")?.textContent : (await answer.json()).detail;
     notice(isOver ? "Not saved: somebody else has saved this letter since, or you are signed out. Copy what you wrote last, then load the page again." : told || "Not saved. Try again.");
   }
 
@@ -85,7 +127,7 @@ function start(page) {
     if (!state.dirty || !canWrite || state.stopped) return;
     state.dirty = false;
     const form = at("fill");
-    send(form.action, () => new FormData(form), { parts: FEW });
+    inTurn(() => write(form));
   }
 
   function choose(id, focus = "") {
