@@ -1,5 +1,7 @@
 """What a mail that comes in does: the unsubscribe mailbox of a message ends what it stood on, "stop" ends everything.
 
+Any other reply to a letter is noted as one, without a word of what it says.
+
 Nothing is ever answered by mail but with the private link, which goes to the address that we know: a forged sender
 gets nothing and cannot make two programs write to each other.
 """
@@ -7,15 +9,18 @@ gets nothing and cannot make two programs write to each other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from app.consent.rules import Proof
 from app.contacts import queries as contacts
 from app.contacts.addresses import AddressError, normalise
 from app.delivery import queries as delivery
 from app.delivery.queries import NamedMessage
+from app.kernel import clock
 from app.preferences import guardians, inbound, links, service
 from app.preferences.inbound import Incoming
+from app.tracking import service as tracking
+from app.tracking.service import Act
 
 QUESTIONS = frozenset({"confirm", "confirm-reminder", "confirm-guardian", "welcome"})
 """System mails whose key is the request: leaving them ends what it asked for."""
@@ -30,7 +35,7 @@ def receive(raw: bytes, recipients: Sequence[str], *, envelope_from: str | None 
         envelope_from: its sender; empty: a bounce; None: not known.
 
     Returns:
-        What was done, in a word for the log: ``left``, ``stopped``, ``link``, ``automatic`` or ``ignored``.
+        What was done, in a word for the log: ``left``, ``stopped``, ``replied``, ``automatic`` or ``ignored``.
     """
     mail = inbound.read(raw, envelope_from=envelope_from)
     for address in recipients[:10]:
@@ -39,7 +44,7 @@ def receive(raw: bytes, recipients: Sequence[str], *, envelope_from: str | None 
             return _leave(named, mail, envelope_from)
     if mail.is_automatic:
         return "automatic"
-    return _reply(mail) if mail.says_stop else "ignored"
+    return _reply(mail)
 
 
 def _leave(named: NamedMessage, mail: Incoming, envelope_from: str | None) -> str:
@@ -65,7 +70,7 @@ def _token(named: NamedMessage) -> links.Unsubscribe | None:
 
 
 def _reply(mail: Incoming) -> str:
-    """A person wrote "stop": whoever writes a sentence knows no topics, so it ends everything.
+    """A person wrote back. "Stop" ends everything: whoever writes a sentence knows no topics.
 
     A sender's address is easily forged, so it counts only where the mail answers one that went to that very address.
     """
@@ -75,6 +80,8 @@ def _reply(mail: Incoming) -> str:
             continue
         if not _is_theirs(named, mail.sender):
             continue
+        if not mail.says_stop:
+            return _note(named, mailing_no, n) if named.permission_id is not None else "ignored"
         if named.name in QUESTIONS:
             asked = links.Unsubscribe(links.Kind.REQUEST, named.dedupe)
             service.leave(asked, _proof("reply to the question"), method="reply")
@@ -82,6 +89,15 @@ def _reply(mail: Incoming) -> str:
         service.stop(named.workspace_id, named.contact_id, _proof("reply"), method="reply")
         return "stopped"
     return "ignored"
+
+
+def _note(named: NamedMessage, mailing_no: int, n: int) -> str:
+    """A reply to a letter: once for each, however often somebody writes."""
+    assert named.contact_id is not None
+    event_id = uuid5(named.dedupe, f"reply {mailing_no}.{n}")
+    act = Act(event_id, named.contact_id, "reply", clock.now(), {"mailing": mailing_no})
+    tracking.record_acts(named.workspace_id, [act])
+    return "replied"
 
 
 def _is_theirs(named: NamedMessage, sender: str) -> bool:

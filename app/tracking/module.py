@@ -70,6 +70,7 @@ MODULE = Module(
         SignalKind(FORM, "Confirmed a form", "forms"),
         SignalKind("visit", "Visited the website", "globe", 1.0, is_told=True, needs_tracking=True),
         SignalKind("order", "Ordered", "cart", 5.0, is_told=True),
+        SignalKind("reply", "Replied to a letter", "mail", is_told=True),
         SignalKind("service", "Was in touch with service", "phone", is_told=True),
     ),
     segment_fields=(*segment_fields.FIELDS, segment_fields.acts),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 
 import pytest
+from sqlalchemy import text
 
 from app.consent import history
 from app.consent import queries as consent
@@ -149,6 +150,22 @@ def test_a_reply_stops_everything_and_says_how(place, mara, letter):
     assert set(standing(place, mara).values()) == {"no"}
     assert consent.find_reach(place.id, mara.id).objected_at is not None
     assert history.list_history(place.id, mara.id)[0].method == "reply"
+
+
+def replies():
+    with transaction() as current:
+        return [tuple(row) for row in current.execute(text("SELECT contact_id, kind, verdict, data FROM signals"))]
+
+
+def test_any_other_reply_to_a_letter_is_noted_once_and_changes_no_permission(place, mara, letter):
+    before = standing(place, mara)
+    for _ in range(2):
+        raw = mail("Subject: Re: News", body="Thanks, lovely letter!", to=letter.no)
+        assert take(raw, "jonna@ostkai.example") == "replied"
+    assert replies() == [(mara.id, "reply", "human", {"mailing": letter.no})]
+    assert standing(place, mara) == before
+    assert take(mail(body="Lovely!", sender="jo@example.org", to=letter.no)) == "ignored"
+    assert len(replies()) == 1, "somebody else's word is no reply of hers"
 
 
 def test_a_page_of_markup_with_the_word_in_it_counts(place, mara, letter):
