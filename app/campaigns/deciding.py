@@ -23,7 +23,7 @@ from app.campaigns import trial as rules
 from app.campaigns.models import Campaign, CampaignHeldOut, CampaignTrial
 from app.campaigns.queries import Standing
 from app.campaigns.rules import Progress, State
-from app.campaigns.trial import HELD_OUT, REST, Verdict
+from app.campaigns.trial import HELD_OUT, REST, Lift, Verdict
 from app.campaigns.variants import Trial, Variant
 from app.consent import queries as consent
 from app.content import service as content
@@ -90,7 +90,16 @@ def due_at(trial: Trial) -> datetime | None:
 def verdict_of(trial: Trial, parts: Sequence[Standing]) -> Verdict:
     """What the variants have come to by now."""
     numbers = [(part.part, part.mailing_no) for part in parts if part.part != REST and part.mailing_no is not None]
-    return rules.judge(variants.count_clicks(trial, numbers))
+    return rules.judge(variants.count_acted(trial, numbers))
+
+
+def lift_of(trial: Trial, parts: Sequence[Standing]) -> tuple[Lift, datetime] | None:
+    """What it brought beyond those held out, and until when orders count; None: nobody is held out, or nothing has left."""
+    made = {part.mailing_no: part.frozen_at for part in parts if part.mailing_no is not None and part.frozen_at is not None}
+    if not trial.row.holdout or trial.row.sampled_at is None or not made:
+        return None
+    until = max(made.values()) + rules.LIFT_WITHIN
+    return variants.count_lift(trial, sorted(made), min(made.values()), until), until
 
 
 def _have_gone(workspace_id: UUID, parts: Sequence[Standing]) -> bool:

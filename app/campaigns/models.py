@@ -77,6 +77,7 @@ class CampaignTrial(Base):
         CheckConstraint("sample BETWEEN 10 AND 100", name="sample"),
         CheckConstraint("wait_hours BETWEEN 1 AND 168", name="wait_hours"),
         CheckConstraint("holdout BETWEEN 0 AND 20", name="holdout"),
+        CheckConstraint("goal IN ('click', 'order', 'reply')", name="goal"),
         Index("ix_campaign_trials_open", "campaign_id", postgresql_where=text("launched_at IS NOT NULL AND decided_at IS NULL")),
     )
 
@@ -85,9 +86,11 @@ class CampaignTrial(Base):
     sample: Mapped[int] = mapped_column(Integer)
     """Percent of those who are not held out."""
     wait_hours: Mapped[int] = mapped_column(Integer)
-    """So long after a mail are its clicks counted, and so long after the last one is decided."""
+    """So long after a mail is it counted who acts, and so long after the last one is decided."""
     holdout: Mapped[int] = mapped_column(Integer)
     """Percent of the audience that gets nothing of it."""
+    goal: Mapped[str] = mapped_column(Text, server_default="click")
+    """What decides: the kind of signal that readers make (``trial.Goal``)."""
     narrowing: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """The segment as it was when it was launched; all parts are cut from the same people."""
     launched_at: Mapped[datetime | None] = mapped_column(Instant)

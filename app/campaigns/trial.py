@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from statistics import NormalDist
 from typing import Any, Final
 from uuid import UUID
@@ -27,11 +28,40 @@ WHOLE: Final = 1_000_000
 COUNTS_BELOW: Final = 0.05
 POWER: Final = 0.8
 LEAST_EXPECTED: Final = 5.0
-"""With fewer clicks to be expected in a variant, the test's normal curve is not what happens."""
-USUAL_RATE: Final = 0.05
-"""Of a letter that nobody has clicked in yet."""
+"""With fewer to be expected in a variant who act, the test's normal curve is not what happens."""
 LATEST: Final = timedelta(hours=168)
+LIFT_WITHIN: Final = timedelta(days=7)
+"""So long after its last mailing is made are orders counted, of those who got a campaign and of those held out."""
 _NORMAL: Final = NormalDist()
+
+
+class Goal(StrEnum):
+    """What readers do that decides which variant the rest gets; the value is the kind of signal."""
+
+    CLICK = "click"
+    ORDER = "order"
+    REPLY = "reply"
+
+
+@dataclass(frozen=True, slots=True)
+class GoalWords:
+    """A goal for people: whoever did it ("clicked by hand"), all of it ("clicks"), and in a sentence ("click").
+
+    Attributes:
+        usual_rate: of a letter that nobody has acted on yet.
+    """
+
+    did: str
+    plural: str
+    verb: str
+    usual_rate: float
+
+
+GOALS: Final[Mapping[Goal, GoalWords]] = {
+    Goal.CLICK: GoalWords("clicked by hand", "clicks", "click", 0.05),
+    Goal.ORDER: GoalWords("ordered", "orders", "order", 0.01),
+    Goal.REPLY: GoalWords("replied", "replies", "reply", 0.01),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +102,26 @@ def slot_of(key: UUID, contact_id: UUID) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a variant has come to: mails accepted by receivers, and people who clicked by hand."""
+    """What a variant has come to: mails accepted by receivers, and people who did what the trial is about."""
 
     label: str
     sent: int
-    clicked: int
+    acted: int
 
     @property
     def rate(self) -> float:
         """Of those who got it."""
-        return self.clicked / self.sent if self.sent else 0.0
+        return self.acted / self.sent if self.sent else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval of the rate."""
-        return wilson(self.clicked, self.sent)
+        return wilson(self.acted, self.sent)
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The best beside another variant: the test's z and p, and p as corrected; ``is_enough`` False: too few clicks."""
+    """The best beside another variant: the test's z and p, and p as corrected; ``is_enough`` False: too few acted."""
 
     other: str
     z: float
@@ -112,7 +142,7 @@ class Verdict:
 
     @property
     def is_enough(self) -> bool:
-        """Whether there were clicks enough for the test to say anything."""
+        """Whether enough acted for the test to say anything."""
         return all(one.is_enough for one in self.compared)
 
     def stored(self) -> dict[str, Any]:
@@ -152,7 +182,7 @@ def two_proportions(one: Counted, other: Counted) -> tuple[float, float]:
     """Z and the two-sided p of two rates; (0, 1) where nothing can be told."""
     if not one.sent or not other.sent:
         return 0.0, 1.0
-    pooled = (one.clicked + other.clicked) / (one.sent + other.sent)
+    pooled = (one.acted + other.acted) / (one.sent + other.sent)
     error = math.sqrt(pooled * (1 - pooled) * (1 / one.sent + 1 / other.sent))
     if not error:
         return 0.0, 1.0
@@ -161,10 +191,10 @@ def two_proportions(one: Counted, other: Counted) -> tuple[float, float]:
 
 
 def is_enough(one: Counted, other: Counted) -> bool:
-    """Whether the test holds: if both were alike, each would have five who click and five who do not."""
+    """Whether the test holds: if both were alike, each would have five who act and five who do not."""
     if not one.sent or not other.sent:
         return False
-    pooled = (one.clicked + other.clicked) / (one.sent + other.sent)
+    pooled = (one.acted + other.acted) / (one.sent + other.sent)
     return min(one.sent, other.sent) * min(pooled, 1 - pooled) >= LEAST_EXPECTED
 
 
@@ -177,11 +207,11 @@ def holm(ps: Sequence[float]) -> list[float]:
     return corrected
 
 
-def wilson(clicked: int, sent: int) -> tuple[float, float]:
+def wilson(acted: int, sent: int) -> tuple[float, float]:
     """The 95 % interval of a rate; from 0 to 1 where nobody got it."""
     if not sent:
         return 0.0, 1.0
-    z, rate = _NORMAL.inv_cdf(0.975), clicked / sent
+    z, rate = _NORMAL.inv_cdf(0.975), acted / sent
     middle = (rate + z * z / (2 * sent)) / (1 + z * z / sent)
     half = z * math.sqrt(rate * (1 - rate) / sent + z * z / (4 * sent * sent)) / (1 + z * z / sent)
     return max(0.0, middle - half), min(1.0, middle + half)
@@ -202,7 +232,7 @@ def people_needed(rate: float, other: float, comparisons: int = 1, power: float 
     return math.ceil(((alpha + beta) / (other - rate)) ** 2)
 
 
-def rate_seen(people: int, rate: float = USUAL_RATE, comparisons: int = 1) -> float | None:
+def rate_seen(people: int, rate: float, comparisons: int = 1) -> float | None:
     """The lowest rate of another variant that so many people each would tell from ``rate``; None: not even all."""
     for thousandth in range(math.floor(rate * 1000) + 1, 1000):
         if people_needed(rate, thousandth / 1000, comparisons) <= people:
@@ -221,22 +251,61 @@ def next_like(moment: datetime, zone: str, now: datetime, *, weekday: bool) -> d
     raise AssertionError("A week has each of its days.")
 
 
-def sentence(verdict: Verdict) -> str:
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """Who a campaign was made for beside those held out of it: how many of each ordered, whatever became of the mail.
+
+    Chance alone put each person on one side, so what differs is what the campaign brought.
+    """
+
+    got: Counted
+    held: Counted
+
+    @property
+    def difference(self) -> float:
+        """Of the rates; above 0: it brought orders."""
+        return self.got.rate - self.held.rate
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the difference (Newcombe 1998, Interval estimation for the difference, method 10)."""
+        (low, high), (held_low, held_high) = self.got.interval, self.held.interval
+        down = math.hypot(self.got.rate - low, held_high - self.held.rate)
+        up = math.hypot(high - self.got.rate, self.held.rate - held_low)
+        return self.difference - down, self.difference + up
+
+
+def lift_sentence(lift: Lift) -> str:
+    """What a campaign brought beyond those held out, for people."""
+    rates = f"{lift.got.rate:.1%} ordered who were to get it, {lift.held.rate:.1%} of those held out"
+    low, high = (100 * edge for edge in lift.interval)
+    z, p = two_proportions(lift.got, lift.held)
+    numbers = f"95% interval {low:+.1f} to {high:+.1f} points; z {z:.2f}, p {f'{p:.4f}' if p >= 0.0001 else 'under 0.0001'}"
+    if not is_enough(lift.got, lift.held):
+        return f"Too few orders to tell what it brought: {rates} ({numbers})."
+    if p >= COUNTS_BELOW:
+        return f"No difference that counts: {rates} ({numbers})."
+    more = "more" if lift.difference > 0 else "fewer"
+    return f"It brought {abs(100 * lift.difference):.1f} points {more}: {rates} ({numbers})."
+
+
+def sentence(verdict: Verdict, goal: Goal = Goal.CLICK) -> str:
     """What the numbers say, for people."""
+    words = GOALS[goal]
     rates = {one.label: f"{one.rate:.1%}" for one in verdict.counts}
     named = ", ".join(f"{label} {rate}" for label, rate in rates.items())
     if not verdict.is_enough:
-        return f"Too few clicks to tell ({named}): alike, each variant would have to expect five clicks or more."
+        return f"Too few {words.plural} to tell ({named}): alike, each variant would have to expect five {words.plural} or more."
     if not verdict.is_difference:
         return f"No difference that counts ({named}): chance alone often makes one like this."
     others = ", ".join(f"{rate} in {label}" for label, rate in rates.items() if label != verdict.best)
     return (
-        f"{verdict.best} is clicked more than every other variant: {rates[verdict.best]} against {others}."
+        f"{verdict.best} brings more {words.plural} than every other variant: {rates[verdict.best]} against {others}."
         " Chance alone makes such a difference in fewer than one trial of twenty."
     )
 
 
-def needed_words(verdict: Verdict) -> str:
+def needed_words(verdict: Verdict, goal: Goal = Goal.CLICK) -> str:
     """How many people it would take to be sure of a difference like the one that was seen; empty where there is none."""
     by_label = {one.label: one for one in verdict.counts}
     best = by_label[verdict.best]
@@ -247,5 +316,5 @@ def needed_words(verdict: Verdict) -> str:
     people = people_needed(best.rate, next_best, len(others))
     return (
         f"To tell {best.rate:.1%} from {next_best:.1%} four times of five takes {people:,} people in each variant,"
-        f" which is about {round(people * next_best):,} clicks."
+        f" which is about {round(people * next_best):,} {GOALS[goal].plural}."
     )

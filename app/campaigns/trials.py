@@ -14,7 +14,7 @@ from app.campaigns import feeds, holding, serial, variants
 from app.campaigns import trial as rules
 from app.campaigns.models import Campaign, CampaignTrial, CampaignVariant
 from app.campaigns.rules import MAX_NAME, Check, Reckoning
-from app.campaigns.trial import LABELS, REST, Part
+from app.campaigns.trial import LABELS, REST, Goal, Part
 from app.campaigns.variants import Texts, Trial, Variant
 from app.content import queries as letters
 from app.content import service as content
@@ -49,6 +49,7 @@ def keep(
     wait_hours: int,
     holdout: int,
     wanted: Sequence[Wanted],
+    goal: Goal = Goal.CLICK,
     by: UUID | None = None,
 ) -> None:
     """Let a draft go out in variants; what was said before is replaced. Letters of their own are copied once.
@@ -60,6 +61,7 @@ def keep(
         wait_hours: 1 to 168.
         holdout: percent of the audience that gets nothing; 0 to 20.
         wanted: two to five; the first is the campaign as it is, but for its time.
+        goal: what readers do that decides.
         by: who says so.
 
     Raises:
@@ -77,7 +79,7 @@ def keep(
     if found is None:
         found = CampaignTrial(campaign_id=campaign.id, workspace_id=workspace_id)
         session().add(found)
-    found.sample, found.wait_hours, found.holdout = sample, wait_hours, holdout
+    found.sample, found.wait_hours, found.holdout, found.goal = sample, wait_hours, holdout, goal.value
     session().flush()
     for place, one in enumerate(wanted):
         _put(campaign, place, one, by)
@@ -99,8 +101,9 @@ def copy(campaign: Campaign, to: Campaign, *, by: UUID | None = None) -> None:
         return
     row = trial.row
     made = CampaignTrial(
-        campaign_id=to.id, workspace_id=to.workspace_id, sample=row.sample, wait_hours=row.wait_hours, holdout=row.holdout
-    )
+        campaign_id=to.id, workspace_id=to.workspace_id, sample=row.sample, wait_hours=row.wait_hours, holdout=row.holdout,
+        goal=row.goal,
+    )  # fmt: skip
     session().add(made)
     session().flush()
     for one in trial.variants:
@@ -222,20 +225,22 @@ class Seen:
     @property
     def reach(self) -> str:
         """Which difference the sample can show, in a sentence; empty without a sample."""
-        return seen_words(min(self.people.get(one.label, 0) for one in self.trial.variants), len(self.trial.variants))
+        least = min(self.people.get(one.label, 0) for one in self.trial.variants)
+        return seen_words(least, len(self.trial.variants), self.trial.goal)
 
 
-def seen_words(people: int, variants_count: int) -> str:
+def seen_words(people: int, variants_count: int, goal: Goal) -> str:
     """Which difference so many people in each variant can show, in a sentence."""
-    usual = rules.USUAL_RATE
+    words = rules.GOALS[goal]
+    usual = words.usual_rate
     seen = rules.rate_seen(people, usual, variants_count - 1)
     if not people or seen is None:
         return "So few people can show no difference."
     needed = rules.people_needed(usual, usual * 1.2, variants_count - 1)
     return (
-        f"If {usual:.0%} of the readers of one variant click, another one is told from it four times of five if at least"
-        f" {seen:.1%} click there. To tell {usual:.0%} from {usual * 1.2:.0%} takes {needed:,} people in each variant,"
-        f" which is {round(needed * usual):,} clicks."
+        f"If {usual:.0%} of the readers of one variant {words.verb}, another one is told from it four times of five if at least"
+        f" {seen:.1%} {words.verb} there. To tell {usual:.0%} from {usual * 1.2:.1%} takes {needed:,} people in each variant,"
+        f" which is {round(needed * usual):,} {words.plural}."
     )
 
 
@@ -332,7 +337,7 @@ def _check_size(trial: Trial, people: dict[str, int]) -> list[Check]:
     least = min((people.get(one.label, 0) for one in trial.variants), default=0)
     if not least or least >= FEW:
         return []
-    says = seen_words(least, len(trial.variants))
+    says = seen_words(least, len(trial.variants), trial.goal)
     return [Check("warn", f"Only {least:,} people in a variant: small differences will not be seen", says, "variants")]
 
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from sqlalchemy import select, text
 
 from app.campaigns import trial as rules
 from app.campaigns.models import Campaign, CampaignTrial, CampaignVariant
-from app.campaigns.trial import LABELS, Counted, Part
+from app.campaigns.trial import HELD_OUT, LABELS, Counted, Goal, Lift, Part
 from app.consent import queries as consent
 from app.content import queries as letters
 from app.content import service as content
 from app.delivery import service as delivery
 from app.kernel import clock
 from app.kernel.db import session
+from app.kernel.shared import Shared
 from app.segments import queries as segments
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class Trial:
     def parts(self) -> list[Part]:
         """The held-out, each variant, and the rest."""
         return rules.parts_of([one.row.share for one in self.variants], self.row.sample, self.row.holdout)
+
+    @property
+    def goal(self) -> Goal:
+        """What readers do that decides."""
+        return Goal(self.row.goal)
 
     @property
     def is_launched(self) -> bool:
@@ -110,7 +116,7 @@ def texts_of(trial: Trial) -> Texts:
 def signature(trial: Trial, texts: Texts | None = None) -> str:
     """Of what was looked at: whatever of it changes makes another one; ``texts``: from who has read them anyway."""
     row, texts = trial.row, texts or texts_of(trial)
-    parts: list[object] = [row.sample, row.wait_hours, row.holdout]
+    parts: list[object] = [row.sample, row.wait_hours, row.holdout, row.goal]
     for one in trial.variants:
         parts += [*one.key, one.row.share, *(_words_of(*texts[one.letter_id]) if one.has_own_letter else [0])]
     return sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
@@ -147,18 +153,27 @@ def count_people(campaign: Campaign, trial: Trial) -> dict[str, int]:
     return {part.name: counts.get(i, 0) for i, part in enumerate(trial.parts, 1)}
 
 
-# Each mail's clicks are counted for the same time, so that what left earlier is not ahead for that alone.
-_COUNT = text("""
+# Which signal is of a mail: a click says so, and a reply where the mailbox handed it on; an order is of whoever got it.
+_IS_OF: Final = {
+    Goal.CLICK: "s.mailing_no = m.mailing_no AND s.n = m.n",
+    Goal.ORDER: "s.contact_id = m.contact_id AND s.at >= m.began_at",
+    Goal.REPLY: (
+        "s.contact_id = m.contact_id AND s.at >= m.began_at"
+        " AND coalesce(s.data ->> 'mailing', CAST(m.mailing_no AS text)) = CAST(m.mailing_no AS text)"
+    ),
+}
+# For each mail it is counted for the same time, so that what left earlier is not ahead for that alone.
+_COUNT: Final = """
 SELECT m.mailing_no, count(*), count(*) FILTER (WHERE EXISTS (
-  SELECT FROM signals s WHERE s.workspace_id = :workspace_id AND s.mailing_no = m.mailing_no AND s.n = m.n
-  AND s.kind = 'click' AND s.verdict = 'human' AND s.at < m.began_at + CAST(:within AS interval)))
+  SELECT FROM signals s WHERE s.workspace_id = :workspace_id AND {is_of}
+  AND s.kind = :kind AND s.verdict = 'human' AND s.at < m.began_at + CAST(:within AS interval)))
 FROM messages m WHERE m.workspace_id = :workspace_id AND m.mailing_no = ANY(:nos) AND m.state = 'sent'
 GROUP BY m.mailing_no
-""")
+"""
 
 
-def count_clicks(trial: Trial, mailings: Sequence[tuple[str, int]]) -> list[Counted]:
-    """Who got each of these parts, and who of them clicked by hand in time.
+def count_acted(trial: Trial, mailings: Sequence[tuple[str, int]]) -> list[Counted]:
+    """Who got each of these parts, and who of them did in time what decides.
 
     Args:
         trial: whose they are.
@@ -166,9 +181,10 @@ def count_clicks(trial: Trial, mailings: Sequence[tuple[str, int]]) -> list[Coun
     """
     values = {
         "workspace_id": trial.row.workspace_id, "nos": [number for _, number in mailings],
-        "within": timedelta(hours=trial.row.wait_hours),
+        "within": timedelta(hours=trial.row.wait_hours), "kind": trial.goal.value,
     }  # fmt: skip
-    found = {number: (sent, clicked) for number, sent, clicked in session().execute(_COUNT, values)}
+    statement = text(_COUNT.format(is_of=_IS_OF[trial.goal]))
+    found = {number: (sent, acted) for number, sent, acted in session().execute(statement, values)}
     return [Counted(label, *found.get(number, (0, 0))) for label, number in mailings]
 
 
@@ -180,6 +196,37 @@ def count_held_out(workspace_id: UUID, campaign_id: UUID) -> int:
     values = {"workspace_id": workspace_id, "campaign_id": campaign_id}
     count: int = session().execute(_HELD, values).scalar_one()
     return count
+
+
+# Both sides over the same days, and all of each whatever became of their mails: else they are not alike any more.
+_LIFT = text("""
+SELECT p.is_held, count(*), count(*) FILTER (WHERE EXISTS (
+  SELECT FROM signals s WHERE s.workspace_id = :workspace_id AND s.contact_id = p.contact_id
+  AND s.kind = 'order' AND s.verdict = 'human' AND s.at >= :since AND s.at < :until))
+FROM (
+  SELECT false AS is_held, contact_id FROM messages
+  WHERE workspace_id = :workspace_id AND mailing_no = ANY(:nos) AND contact_id IS NOT NULL
+  UNION ALL
+  SELECT true, contact_id FROM campaign_held_out WHERE workspace_id = :workspace_id AND campaign_id = :campaign_id
+) AS p GROUP BY p.is_held
+""")
+_lifts: Shared[Lift] = Shared()
+
+
+def count_lift(trial: Trial, mailing_nos: Sequence[int], since: datetime, until: datetime) -> Lift:
+    """Who of those whom these mailings were made for ordered in this time, and of the held-out; of many some seconds old."""
+    row = trial.row
+    key = (row.campaign_id, tuple(mailing_nos), since, until)
+    known = _lifts.find(key)
+    if known is not None:
+        return known
+    values = {
+        "workspace_id": row.workspace_id, "campaign_id": row.campaign_id, "nos": list(mailing_nos),
+        "since": since, "until": until,
+    }  # fmt: skip
+    found = {is_held: (people, ordered) for is_held, people, ordered in session().execute(_LIFT, values)}
+    lift = Lift(Counted("got it", *found.get(False, (0, 0))), Counted(HELD_OUT, *found.get(True, (0, 0))))
+    return _lifts.keep(key, lift, lift.got.sent + lift.held.sent)
 
 
 _OF_TRIALS = text(

@@ -12,6 +12,7 @@ from app.accounts.rules import acts
 from app.accounts.rules.roles import Role
 from app.campaigns import approval, deciding, queries, variants
 from app.campaigns.rules import State
+from app.campaigns.trial import Goal
 from app.campaigns.trials import Wanted
 from app.consent.rules import Level
 from app.delivery import schedule
@@ -26,7 +27,7 @@ from tests.support import make
 from tests.support.accounts import make_member
 from tests.support.mailing import Setting, crowd
 
-NUMBERS = {"count": "2", "sample": "50", "wait": "4", "holdout": "10", "act": "save"}
+NUMBERS = {"count": "2", "sample": "50", "wait": "4", "holdout": "10", "goal": "click", "act": "save"}
 
 
 @pytest.fixture
@@ -75,15 +76,16 @@ def test_from_the_review_over_the_form_to_the_launch_and_the_answer(staff, made,
     later(monkeypatch, hours=5)
     deciding.run()
     page = staff.get(f"{made.path}/trial").text
-    assert "B is clicked more than every other variant" in page
+    assert "B brings more clicks than every other variant" in page
     assert "The rest gets B" in page
     assert re.search(r"B with A</th><td[^>]*>\d+\.\d\d</td><td[^>]*>(0\.\d{4}|under 0.0001)</td>", page)
-    assert "that takes orders" in page
+    assert "No difference that counts" not in page
+    assert "Too few orders to tell what it brought" in page
     assert staff.get(f"/campaigns/{parts(made)['B'].id}/report").status_code == 200
     listed = staff.get("/campaigns").text
     assert listed.count('class="rowlink"') == 1, "parts stand behind their trial"
     assert "Trying variants" in listed
-    clicked = sum(one["clicked"] for one in row_of(made).verdict["counts"])
+    clicked = sum(one["acted"] for one in row_of(made).verdict["counts"])
     assert f'data-label="Clicked">{clicked} (' in listed
     assert staff.get("/campaigns?state=trying").text.count('class="rowlink"') == 1
     assert staff.get("/campaigns/calendar").text.count("Autumn letter: B") >= 1
@@ -94,7 +96,7 @@ def test_from_the_review_over_the_form_to_the_launch_and_the_answer(staff, made,
     [
         ({"sample": "5"}, "sample"), ({"wait": "x"}, "wait"), ({"holdout": "21"}, "holdout"),
         ({"day_B": "2020-01-01", "time_B": "10:00"}, "day_B"), ({"time_B": "10:00"}, "day_B"),
-        ({"subject_B": "x" * 401}, "subject_B"), ({"share_B": "99"}, "share_B"),
+        ({"goal": "opens"}, "goal"), ({"subject_B": "x" * 401}, "subject_B"), ({"share_B": "99"}, "share_B"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said_and_nothing_typed_is_lost(staff, made, form, name):
@@ -105,6 +107,25 @@ def test_what_does_not_fit_is_said_and_nothing_typed_is_lost(staff, made, form, 
     assert not re.search(r'name="own_B"[^>]* checked', answer.text)
     with transaction():
         assert variants.find_trial(made.where.id, made.campaign.id) is None
+
+
+def test_what_decides_is_chosen_and_said_on_each_page(staff, made, session):
+    assert post(staff, made, subject_B="Plum", goal="order").status_code == 303
+    assert '<option value="order" selected>Who ordered</option>' in staff.get(f"{made.path}/variants").text
+    page = staff.get(f"{made.path}/review").text
+    assert "the winner by orders, 4 hours after" in page
+    with transaction():
+        seen = variants.signature(variants.find_trial(made.where.id, made.campaign.id))
+    plan(made)
+    with transaction():
+        assert variants.signature(variants.find_trial(made.where.id, made.campaign.id)) != seen, "a yes is to what decides, too"
+    plan(made, goal=Goal.ORDER)
+    assert "readers of one variant order" in page
+    launch(made)
+    hand_over(session, made, {"B": 20})
+    page = staff.get(f"{made.path}/trial").text
+    assert "Who ordered</h2>" in page
+    assert "Too few orders to tell (A 0.0%, B 0.0%)" in page, "clicks are no orders"
 
 
 def test_a_person_decides_once_or_cancels(staff, made, session):

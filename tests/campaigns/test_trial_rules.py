@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 
 from app.campaigns import trial
-from app.campaigns.trial import Counted, holm, judge, parts_of, people_needed, two_proportions, wilson
+from app.campaigns.trial import Counted, Lift, holm, judge, parts_of, people_needed, two_proportions, wilson
 
 
 @pytest.mark.parametrize(
@@ -39,13 +40,38 @@ def test_intervals_as_newcombe_gives_them(clicked, sent, low, high):
     assert wilson(clicked, sent) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "low", "high"),
+    [((70, 56), (80, 48), 0.0524, 0.3339), ((10, 9), (10, 3), 0.1705, 0.8090), ((7, 6), (7, 2), 0.0582, 0.8062)],
+)
+def test_the_interval_of_a_lift_as_newcombe_gives_it(one, other, low, high):
+    lift = Lift(Counted("got it", *one), Counted("held out", *other))
+    assert lift.interval == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+
+
+@pytest.mark.parametrize(
+    ("got", "held", "says"),
+    [
+        ((9000, 540), (1000, 30), "It brought 3.0 points more: 6.0% ordered who were to get it, 3.0% of those held out"),
+        ((9000, 270), (1000, 60), "It brought 3.0 points fewer: "),
+        ((9000, 540), (1000, 55), "No difference that counts: "),
+        ((90, 5), (10, 0), "Too few orders to tell what it brought: "),
+        ((90, 0), (0, 0), "Too few orders to tell what it brought: "),
+    ],
+)
+def test_a_lift_in_words_names_its_numbers(got, held, says):
+    words = trial.lift_sentence(Lift(Counted("got it", *got), Counted("held out", *held)))
+    assert words.startswith(says)
+    assert re.search(r"95% interval [+-]\d+\.\d to [+-]\d+\.\d points; z -?\d+\.\d\d, p (0\.\d{4}|1\.0000|under 0\.0001)\)", words)
+
+
 def test_people_needed_as_r_says():
     # R's power.prop.test: (p1=.5, p2=.75, power=.9) n = 76.7; (p1=.1, p2=.2, power=.8) n = 198.96
     assert people_needed(0.5, 0.75, power=0.9) == 77
     assert people_needed(0.1, 0.2) == 199
     assert people_needed(0.1, 0.2, comparisons=4) > 199
     assert trial.rate_seen(199, 0.1) == pytest.approx(0.2)
-    assert trial.rate_seen(2) is None
+    assert trial.rate_seen(2, 0.05) is None
 
 
 def clicks(chance: random.Random, people: int, rate: float) -> int:

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from app.campaigns import deciding, queries, service, trials, variants
 from app.campaigns import trial as rules
 from app.campaigns.rules import State
+from app.campaigns.trial import Goal
 from app.campaigns.trials import Wanted
 from app.consent.rules import Level
 from app.content import queries as content_queries
@@ -28,6 +29,7 @@ from app.kernel.errors import BadInput, Conflict
 from app.kernel.ids import uuid7
 from app.tracking import service as tracking
 from app.tracking.rules.hits import Hit, Kind
+from app.tracking.service import Act
 from tests.campaigns.conftest import Made, draft
 from tests.support import letters, make, reading
 from tests.support.mailing import Setting, crowd
@@ -48,11 +50,13 @@ def tried(where, people):
     return made
 
 
-def plan(made: Made, *wanted: Wanted, sample: int = 50, wait: int = 4, holdout: int = 10) -> None:
+def plan(
+    made: Made, *wanted: Wanted, sample: int = 50, wait: int = 4, holdout: int = 10, goal: Goal = Goal.CLICK
+) -> None:
     with transaction():
         trials.keep(
             made.where.id, made.campaign.id, sample=sample, wait_hours=wait, holdout=holdout,
-            wanted=[Wanted(), *(wanted or [SUBJECT_B])], by=made.where.owner_id,
+            wanted=[Wanted(), *(wanted or [SUBJECT_B])], goal=goal, by=made.where.owner_id,
         )  # fmt: skip
 
 
@@ -228,7 +232,74 @@ def test_clicks_after_the_wait_do_not_count(tried, session, monkeypatch):
     with transaction():
         trial = variants.find_trial(tried.where.id, tried.campaign.id)
         verdict = deciding.verdict_of(trial, list(parts(tried).values()))
-    assert [one.clicked for one in verdict.counts] == [0, 0]
+    assert [one.acted for one in verdict.counts] == [0, 0]
+
+
+def told(made: Made, kind: str, people, *, minutes_ago: int = 30, **data) -> None:
+    """Each of them did this."""
+    at = clock.now() - timedelta(minutes=minutes_ago)
+    with transaction():
+        tracking.record_acts(made.where.id, [Act(uuid7(), one, kind, at, data or None) for one in people])
+
+
+def made_for(session, part: queries.Standing) -> list:
+    """The people of a part."""
+    found = session.execute(text("SELECT contact_id FROM messages WHERE mailing_no = :no ORDER BY n"), {"no": part.mailing_no})
+    return list(found.scalars())
+
+
+@pytest.mark.parametrize("goal", [Goal.ORDER, Goal.REPLY])
+def test_orders_or_replies_decide_where_that_was_chosen(where, people, session, monkeypatch, goal):
+    made = draft(where)
+    plan(made, goal=goal)
+    launch(made)
+    hand_over(session, made, {"A": 20})
+    deciding.run()
+    first, second = (made_for(session, parts(made)[label]) for label in "AB")
+    other = Goal.REPLY if goal is Goal.ORDER else Goal.ORDER
+    told(made, goal, second[:14])
+    told(made, goal, second[:3])  # once more: they are still fourteen people
+    told(made, goal, first[:9], minutes_ago=90)  # before they got it
+    told(made, other, first[:9])
+    told(made, goal, first[9:11])
+    if goal is Goal.REPLY:
+        told(made, goal, first[11:20], mailing=parts(made)["A"].mailing_no + 77)  # to another letter
+        told(made, goal, second[14:15], mailing=parts(made)["B"].mailing_no)
+    later(monkeypatch, hours=4, minutes=1)
+    told(made, goal, first[20:], minutes_ago=0)  # too late
+    deciding.run()
+    row = row_of(made)
+    assert [one["acted"] for one in row.verdict["counts"]] == [2, 15 if goal is Goal.REPLY else 14]
+    assert (row.winner, row.verdict["is_difference"]) == ("B", True)
+    assert "B brings more " + rules.GOALS[goal].plural in rules.sentence(rules.Verdict.of(row.verdict), goal)
+
+
+def test_what_a_campaign_brought_is_told_beside_those_held_out(where, people, session, monkeypatch):
+    made = draft(where)
+    plan(made, sample=100, holdout=20)
+    told(made, "order", people, minutes_ago=30)  # before it was sent
+    launch(made)
+    with transaction():
+        trial = variants.find_trial(where.id, made.campaign.id)
+        assert deciding.lift_of(trial, list(parts(made).values())) is None, "nothing has left"
+    hand_over(session, made)
+    deciding.run()
+    held = list(session.execute(text("SELECT contact_id FROM campaign_held_out")).scalars())
+    got_it = [one for one in people if one not in held]
+    assert held
+    session.execute(text("UPDATE messages SET state = 'failed' WHERE contact_id = :id"), {"id": got_it[0]})
+    later(monkeypatch, hours=2)
+    told(made, "order", got_it[:40], minutes_ago=10)
+    told(made, "order", held[:2], minutes_ago=10)
+    later(monkeypatch, days=7)
+    told(made, "order", held, minutes_ago=5)  # its days are over
+    with transaction():
+        trial = variants.find_trial(where.id, made.campaign.id)
+        lift, until = deciding.lift_of(trial, list(parts(made).values()))
+    assert (lift.got.acted, lift.got.sent) == (40, len(got_it)), "also whom it did not reach: else they are not alike"
+    assert (lift.held.acted, lift.held.sent) == (2, len(held))
+    assert until < clock.now()
+    assert rules.lift_sentence(lift).startswith("It brought ")
 
 
 def test_a_house_that_was_down_leaves_the_rest_to_a_person(tried, session, monkeypatch):
@@ -425,7 +496,7 @@ def test_a_campaign_that_is_used_again_brings_its_variants_with_letters_of_their
     later_on = clock.now() + timedelta(days=2)
     plan(
         made, SUBJECT_B, Wanted(has_own_letter=True, share=3), Wanted(sender_name="Jonna", send_at=later_on), sample=40, wait=6,
-        holdout=5,
+        holdout=5, goal=Goal.ORDER,
     )  # fmt: skip
     with transaction():
         own = variants.find_trial(where.id, made.campaign.id).variants[2].letter_id
@@ -437,7 +508,7 @@ def test_a_campaign_that_is_used_again_brings_its_variants_with_letters_of_their
         current.expire_all()
         again = service.copy(where.id, made.campaign.id, by=where.owner_id)
         trial = variants.find_trial(where.id, again.id)
-    assert (trial.row.sample, trial.row.wait_hours, trial.row.holdout) == (40, 6, 5)
+    assert (trial.row.sample, trial.row.wait_hours, trial.row.holdout, trial.goal) == (40, 6, 5, Goal.ORDER)
     assert not trial.is_launched
     assert [(one.row.subject, one.row.sender_name, one.row.share) for one in trial.variants] == [
         ("", "", 1), (SUBJECT_B.subject, "", 1), ("", "", 3), ("", "Jonna", 1)

@@ -91,17 +91,28 @@ def _page(standing: Standing, notice: str = "") -> str:
         rest=_linked(rest) if rest else None,
         rest_share=found.parts[-1].share,
         verdict=verdict,
-        sentence=testing.sentence(verdict),
-        needed=testing.needed_words(verdict),
+        goal=testing.GOALS[found.goal],
+        sentence=testing.sentence(verdict, found.goal),
+        needed=testing.needed_words(verdict, found.goal),
         stand=_stand(found, parts),
         due=deciding.due_at(found),
         wait=rules.in_words(found.row.wait_hours * 3600),
         by=names.get(found.row.decided_by, "Somebody who left") if found.row.decided_by else "",
         held_out=variants.count_held_out(actor.workspace_id, standing.id),
+        **_lift(found, parts),
         is_decided=found.row.decided_at is not None,
         zone=zone_of(),
         may_write=actor.may("campaigns.write"),
     )
+
+
+def _lift(found: Trial, parts: Sequence[Standing]) -> dict[str, Any]:
+    """What it brought beyond the held-out, in a sentence, and until when that is counted."""
+    lift = deciding.lift_of(found, parts)
+    if lift is None:
+        return {"lift": "", "lift_until": None, "is_lift_open": False}
+    compared, until = lift
+    return {"lift": testing.lift_sentence(compared), "lift_until": until, "is_lift_open": clock.now() < until}
 
 
 def _rows(found: Trial, parts: Sequence[Standing], verdict: Verdict) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from app.campaigns import rules, trials, variants
 from app.campaigns.pages import STEPS, blueprint, standing_of, to, zone_of
 from app.campaigns.queries import Standing
 from app.campaigns.rules import State
-from app.campaigns.trial import LABELS
+from app.campaigns.trial import GOALS, LABELS, Goal
 from app.campaigns.trials import Wanted
 from app.campaigns.variants import Trial
 from app.content import queries as letters
@@ -27,7 +27,8 @@ from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import Input, Line, Tick, posted
 
 SHARES: Final = [(str(n), "1 part" if n == 1 else f"{n} parts") for n in range(1, 10)]
-USUAL: Final = {"sample": "20", "wait": "4", "holdout": "0"}
+USUAL: Final = {"sample": "20", "wait": "4", "holdout": "0", "goal": Goal.CLICK.value}
+CHOICES: Final = [(goal.value, f"Who {words.did}") for goal, words in GOALS.items()]
 _MESSAGES: Final[dict[str, str | list[Any] | dict[Any, Any]]] = {"invalid": "Write a whole number.", "required": "Write a whole number."}
 
 
@@ -53,6 +54,7 @@ _Varied: Final = Input.from_dict(
         "sample": _number(required=True),
         "wait": _number(required=True),
         "holdout": _number(required=True),
+        "goal": fields.Enum(Goal, by_value=True, load_default=Goal.CLICK, error_messages={"unknown": "Choose from the list."}),
         **{name: field for label in LABELS for name, field in _of_variant(label).items()},
     }
 )
@@ -99,7 +101,7 @@ def _keep(campaign_id: UUID) -> str:
         wanted.append(Wanted())
     trials.keep(
         actor.workspace_id, campaign_id, sample=values["sample"], wait_hours=values["wait"],
-        holdout=values["holdout"], wanted=wanted, by=actor.id,
+        holdout=values["holdout"], wanted=wanted, goal=values["goal"], by=actor.id,
     )  # fmt: skip
     return str(values["act"])
 
@@ -124,7 +126,7 @@ def _stored(trial: Trial | None) -> dict[str, str]:
     zone = ZoneInfo(zone_of())
     values = {
         "sample": str(trial.row.sample), "wait": str(trial.row.wait_hours), "holdout": str(trial.row.holdout),
-        "count": str(len(trial.variants)),
+        "goal": trial.row.goal, "count": str(len(trial.variants)),
     }  # fmt: skip
     for one in trial.variants:
         at = one.row.send_at.astimezone(zone) if one.row.send_at else None
@@ -159,6 +161,7 @@ def _page(standing: Standing, given: Mapping[str, str], errors: Mapping[str, str
         is_kept=trial is not None,
         may_add=len(labels) < len(LABELS),
         shares=SHARES,
+        goals=CHOICES,
         zone=zone_of(),
         may_write=actor.may("campaigns.write"),
         steps=STEPS,
@@ -189,6 +192,7 @@ def panel_of(seen: trials.Seen, standing: Standing) -> dict[str, Any]:
         "labels": [(one.label, f"{one.label}, its own {' and '.join(one.differs_in)}" if one.differs_in else one.label) for one in seen.trial.variants],
         "signature": seen.signature,
         "wait": rules.in_words(row.wait_hours * 3600),
+        "goal": GOALS[seen.trial.goal].plural,
         "reach": seen.reach,
         "url": url_for("campaigns.vary", campaign_id=standing.id),
     }
