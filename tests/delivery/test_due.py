@@ -304,6 +304,23 @@ def test_what_failed_is_not_counted(place, smtp, at):
     assert states(number) == {"sent": 3}
 
 
+def test_what_stood_still_for_a_season_counts_once_it_goes_on(place, smtp, at):
+    at(day(3, 9))
+    crowd(place, 3)
+    old = running(place)
+    with transaction():
+        service.pause(place.id, old)
+    at(day(3, 9) + timedelta(days=90))
+    with transaction():
+        service.set_contact_limits(place.id, quiet=None, weekly=1)
+        service.resume(place.id, old)
+    send()
+    assert states(old) == {"sent": 3}
+    number = running(place)
+    send()
+    assert states(number) == {"suppressed": 3}, "they have had theirs of this week, whenever it was made"
+
+
 def test_two_workers_with_two_mailings_never_go_over_the_number(place, live, smtp):
     people = crowd(place, 120)
     with transaction():

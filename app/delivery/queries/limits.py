@@ -15,7 +15,7 @@ from app.delivery.rules.hours import Span
 from app.kernel.db import session
 
 WEEK: Final = timedelta(days=7)
-# Index ix_messages_contact; what was begun within a week may have been made long before.
+# Index ix_messages_contact: of what is made within this time. A mailing that stood still for longer is asked by itself.
 _MADE_WITHIN: Final = timedelta(days=60)
 
 
@@ -47,10 +47,19 @@ CAP_SQL: Final = (
 )
 """How many mails whoever gets a mailing ``g`` may have within a week, this one among them; NULL: as many as come."""
 
+_COUNTS: Final = (
+    "m.permission_id IS NOT NULL AND m.state IN ('attempting', 'sent', 'unknown') AND m.began_at > :since"
+    " AND m.mailing_no <> :no"
+)
 _HAD_ENOUGH = text(
-    "SELECT m.contact_id FROM messages m WHERE m.contact_id = ANY(CAST(:ids AS uuid[])) AND m.created_at > :made"
-    " AND m.permission_id IS NOT NULL AND m.state IN ('attempting', 'sent', 'unknown') AND m.began_at > :since"
-    " AND m.mailing_no <> :no GROUP BY m.contact_id HAVING count(*) >= :cap"
+    "SELECT had.contact_id FROM ("  # noqa: S608  no input in it
+    " SELECT m.contact_id FROM messages m WHERE m.contact_id = ANY(CAST(:ids AS uuid[])) AND m.created_at > :made"
+    f" AND {_COUNTS} UNION ALL"
+    # A mailing has one message for each person, whose id is its unique key.
+    " SELECT m.contact_id FROM mailings g JOIN messages m ON m.mailing_no = g.no AND m.dedupe_key = ANY(CAST(:ids AS uuid[]))"
+    " WHERE g.kind = 'bulk' AND g.frozen_at <= :made AND (g.ended_at IS NULL OR g.ended_at > :since)"
+    f" AND m.created_at <= :made AND {_COUNTS}"
+    ") AS had GROUP BY had.contact_id HAVING count(*) >= :cap"
 )
 
 
