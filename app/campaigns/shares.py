@@ -111,11 +111,9 @@ _COUNTRY: Final = _PART.format(
     only="",
 )
 _DEVICE: Final = (
-    "SELECT value, count(DISTINCT n) AS people, 0 AS sent, 0 AS failed, count(DISTINCT n) AS opened,"
+    "SELECT value, count(DISTINCT n) AS people, 0 AS sent, 0 AS failed, count(DISTINCT n) AS opened,"  # noqa: S608  no input in it
     " count(DISTINCT n) FILTER (WHERE kind = 'click') AS clicked FROM (SELECT n, kind,"
-    " CASE WHEN program ~* 'ipad|tablet|kindle|silk' THEN 'Tablet'"
-    " WHEN program ~* 'iphone|android.*mobile|mobile' THEN 'Phone'"
-    " WHEN program ~* 'windows|macintosh|x11|linux|cros' THEN 'Computer' ELSE '' END AS value"
+    f" {tracking.DEVICE_SQL.format(program='program')} AS value"
     " FROM signals WHERE workspace_id = :workspace_id AND mailing_no = :no AND n IS NOT NULL AND verdict = 'human'"
     " AND kind IN ('open', 'click') AND program IS NOT NULL) AS read_with GROUP BY value"
 )

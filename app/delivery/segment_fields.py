@@ -46,6 +46,14 @@ def _ended(condition: str) -> Acts:
     )  # fmt: skip
 
 
+def _waiting() -> Acts:
+    return Acts(
+        "messages m WHERE m.workspace_id = :workspace_id AND m.contact_id IS NOT NULL AND m.permission_id IS NOT NULL"
+        f" AND {_states(Word.WAITING)}",
+        contact="m.contact_id", at="m.created_at", of="m.mailing_no",
+    )  # fmt: skip
+
+
 def _states(word: Word) -> str:
     return f"m.state IN ({', '.join(repr(state.value) for state in STATES[word])})"
 
@@ -98,6 +106,7 @@ FIELDS: tuple[SegmentField | SegmentChoices, ...] = (
     SegmentField(
         "delivery.link", "Followed one link", "Reading", Type.ACT, _followed, phrase="followed one link", of="link"
     ),
+    _act("waiting", "Waits for a letter", "waits for a letter", _waiting()),
     _act("skipped", "Was left out", "was left out of a letter", _ended(_states(Word.SKIPPED))),
     _act("failed", "Was not reached", "was not reached by a letter", _ended(_states(Word.FAILED))),
     _act("unknown", "Is in doubt", "may have got a letter", _ended(_states(Word.UNKNOWN))),

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, text
+from sqlalchemy import ColumnElement, Select, func, literal_column, select, text
 
 from app.kernel import module
 from app.kernel.db import once, session
@@ -26,6 +26,13 @@ from app.tracking.rules.kinds import SignalKind
 from app.tracking.rules.verdicts import Reason, Verdict
 
 OWN_ICON = "bolt"
+DEVICES: Final = ("Computer", "Phone", "Tablet")
+DEVICE_SQL: Final = (
+    "CASE WHEN {program} ~* 'ipad|tablet|kindle|silk' THEN 'Tablet'"
+    " WHEN {program} ~* 'iphone|android.*mobile|mobile' THEN 'Phone'"
+    " WHEN {program} ~* 'windows|macintosh|x11|linux|cros' THEN 'Computer' ELSE '' END"
+)
+"""One of ``DEVICES``, as a reader's program calls itself; empty: it does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,15 +205,15 @@ def list_links(workspace_id: UUID) -> list[tuple[int, list[str]]]:
 
 def list_readers(
     workspace_id: UUID, mailing_no: int, kind: Kind | None = None, *, verdict: Verdict = Verdict.HUMAN,
-    link: int | None = None, after_n: int = 0, limit: int = 50,
+    link: int | None = None, device: str = "", after_n: int = 0, limit: int = 50,
 ) -> list[Reader]:
     """People behind the signals of people (or of ``verdict``), by their number in the mailing, from after ``after_n`` on.
 
-    Without a kind: whoever opened or clicked. With a link: who clicked that one.
+    Without a kind: whoever opened or clicked. With a link: who clicked that one; with a device: who did it there.
     """
     query = (
         select(Signal.n, Signal.contact_id, func.max(Signal.at), func.count())
-        .where(*_of_people(workspace_id, mailing_no, kind, verdict), Signal.n > after_n, *_on(link))
+        .where(*_of_people(workspace_id, mailing_no, kind, verdict), Signal.n > after_n, *_on(link), *_with(device))
         .group_by(Signal.n, Signal.contact_id)
         .order_by(Signal.n)
         .limit(limit)
@@ -220,6 +227,10 @@ def list_readers(
 
 def _on(link: int | None) -> tuple[ColumnElement[bool], ...]:
     return () if link is None else (Signal.link == link,)
+
+
+def _with(device: str) -> tuple[ColumnElement[bool], ...]:
+    return (literal_column(DEVICE_SQL.format(program="program")) == device,) if device else ()
 
 
 def _of_people(

@@ -1,4 +1,4 @@
-"""By what people can be chosen that they did; only what people did themselves counts."""
+"""By what people can be chosen that they did; what programs did, or nobody knows who, is apart and says so."""
 
 from __future__ import annotations
 
@@ -8,14 +8,31 @@ from app.kernel.segment_fields import Acts, SegmentField, Type
 from app.tracking import queries
 from app.tracking.rules.hits import Kind
 from app.tracking.rules.kinds import OWN, SignalKind
+from app.tracking.rules.verdicts import Verdict
 
 _READING = "Reading"
 _ACTS = "Acts"
-_OF_PEOPLE = "signals s WHERE s.workspace_id = :workspace_id AND s.contact_id IS NOT NULL AND s.verdict = 'human'"
+_SIGNALS = "signals s WHERE s.workspace_id = :workspace_id AND s.contact_id IS NOT NULL"
+_OF_PEOPLE = f"{_SIGNALS} AND s.verdict = 'human'"
+_READ = f"IN ('{Kind.OPEN}', '{Kind.CLICK}')"
 
 
-def _signals(kinds: str) -> Acts:
-    return Acts(f"{_OF_PEOPLE} AND s.kind {kinds}", contact="s.contact_id", at="s.at", of="s.mailing_no")
+def _signals(kinds: str, rows: str = _OF_PEOPLE) -> Acts:
+    return Acts(f"{rows} AND s.kind {kinds}", contact="s.contact_id", at="s.at", of="s.mailing_no")
+
+
+def _not_by_hand(kind: Kind, verdict: Verdict, word: str, label: str, phrase: str) -> SegmentField:
+    rows = _signals(f"= '{kind}'", f"{_SIGNALS} AND s.verdict = '{verdict}'")
+    return SegmentField(f"tracking.{kind}.{word}", label, _READING, Type.ACT, rows, phrase=phrase, of="mailing")
+
+
+def _on_device(device: str) -> SegmentField:
+    rows = _signals(_READ, f"{_OF_PEOPLE} AND s.program IS NOT NULL AND {queries.DEVICE_SQL.format(program='s.program')} = '{device}'")
+    called = device.lower()
+    return SegmentField(
+        f"tracking.device.{called}", f"Read on a {called}, last 30 days", _READING, Type.ACT, rows,
+        phrase=f"read a letter on a {called} in the last 30 days", of="mailing",
+    )  # fmt: skip
 
 
 FIELDS = (
@@ -28,9 +45,14 @@ FIELDS = (
         phrase="followed a link", of="mailing",
     ),
     SegmentField(
-        "tracking.read", "Opened or followed a link", _READING, Type.ACT, _signals(f"IN ('{Kind.OPEN}', '{Kind.CLICK}')"),
+        "tracking.read", "Opened or followed a link", _READING, Type.ACT, _signals(_READ),
         phrase="opened a letter or followed a link", of="mailing",
     ),
+    _not_by_hand(Kind.OPEN, Verdict.MACHINE, "machine", "A machine opened their letter", "had a letter opened by a machine"),
+    _not_by_hand(Kind.CLICK, Verdict.MACHINE, "machine", "A machine followed their link", "had a link followed by a machine"),
+    _not_by_hand(Kind.OPEN, Verdict.UNKNOWN, "unsure", "They or a machine opened", "had a letter opened, by nobody knows whom"),
+    _not_by_hand(Kind.CLICK, Verdict.UNKNOWN, "unsure", "They or a machine followed a link", "had a link followed, by nobody knows whom"),
+    *map(_on_device, queries.DEVICES),
 )  # fmt: skip
 
 

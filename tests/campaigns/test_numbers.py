@@ -104,12 +104,17 @@ def test_refusals_stand_by_class_and_open_their_people(staff, made, number):
 
 def test_each_number_is_saved_as_a_segment_of_the_same_people(staff, made, number, readers, session):
     act(session, number, readers[0], Kind.CLICK, 0)
-    act(session, number, readers[1], Kind.OPEN)
+    act(session, number, readers[1], Kind.OPEN, program=PHONE)
+    for i, verdict in ((2, "machine"), (3, "unknown"), (4, "unknown")):
+        for kind in Kind:
+            act(session, number, readers[i], kind, 0)
+        values = {"verdict": verdict, "n": n_of(session, number, readers[i]), "no": number}
+        session.execute(text("UPDATE signals SET verdict = :verdict WHERE mailing_no = :no AND n = :n"), values)
     leave(made.where, readers[2])
     with transaction():
         consent.suppress(made.where.id, readers[1].id, Reason.COMPLAINT, by=By("system"))
     words = [word for word, found in whom.OF_MAILING.items() if found.rules]
-    words += ["link&which=0", "domain&which=gmail.com", "country&which=DE"]
+    words += ["link&which=0", "domain&which=gmail.com", "country&which=DE", "device&which=Phone", "device&which=Computer"]
     sizes = {}
     for word in words:
         path = f"{made.path}/people?word={word}"
@@ -124,15 +129,18 @@ def test_each_number_is_saved_as_a_segment_of_the_same_people(staff, made, numbe
         assert found == got.get(word, len(listed(staff, path))), word
     assert sizes["opened"] == 2
     assert sizes["clicked"] == sizes["link&which=0"] == sizes["left"] == sizes["complained"] == 1
+    assert sizes["device&which=Phone"] == sizes["device&which=Computer"] == 1
+    assert sizes["opened-machine"] == sizes["clicked-machine"] == 1
+    assert sizes["opened-unsure"] == sizes["clicked-unsure"] == 2
     assert sizes["failed"] == 2
     assert sizes["refused-hard"] == 1
     again = staff.post(f"{made.path}/people?word=sent", page=f"{made.path}/people?word=sent", name="People sent")
     assert again.status_code == 409
     assert 'value="People sent"' in again.text, "what was typed stays"
-    machine = f"{made.path}/people?word=clicked-machine"
-    assert "Save as" not in staff.get(machine).text
-    assert staff.post(machine, page=f"{made.path}/people", name="x").status_code == 422
-    for bad in ("link&which=99", "link&which=-1", "domain", "country&which=Germany", "nonsense"):
+    left_out = f"{made.path}/people?word=asked"
+    assert "Save as" not in staff.get(left_out).text
+    assert staff.post(left_out, page=f"{made.path}/people", name="x").status_code == 422
+    for bad in ("link&which=99", "link&which=-1", "domain", "country&which=Germany", "device&which=Toaster", "nonsense"):
         assert staff.get(f"{made.path}/people?word={bad}").status_code == 400
 
 
@@ -149,6 +157,7 @@ def test_receivers_countries_and_devices_stand_with_what_they_took(staff, made, 
     page = staff.get(f"{made.path}/report").text
     assert re.search(r'word=domain&amp;which=gmail.com">gmail.com</a>', page)
     assert ">Germany</a>" in page
+    assert listed(staff, re.search(r'href="([^"]+)"[^>]*>Phone</a>', page)[1].replace("&amp;", "&")) == {"reader0@gmail.com"}
     assert listed(staff, f"{made.path}/people?word=country&which=FR") == {"reader4@one4.example", "reader5@one5.example"}
 
 

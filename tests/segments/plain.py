@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from app.engagement import rules as scores
 from app.tracking.queries import link_number
-from tests.segments.world import COMPANIES, Person, World
+from tests.segments.world import COMPANIES, PROGRAMS, Person, World
 
 OPPOSITES = {"is_not": "is", "does_not_contain": "contains", "is_not_known": "is_known", "did_not": "did"}
 
@@ -31,7 +31,7 @@ def _rule(world: World, person: Person, rule: dict, op: str) -> bool:
     room, _, name = rule["field"].partition(".")
     value = rule.get("value")
     is_fate = room == "delivery" and name != "receiver"
-    if name in {"open", "click", "read"} or name.startswith("act.") or is_fate:
+    if room == "tracking" or is_fate:
         return _acted(world, person, rule, name.removeprefix("act."))
     if room == "tags":
         return bool(person.tags) if op == "is_known" else value in {str(world.tags[n]) for n in person.tags}
@@ -101,10 +101,17 @@ def _reachable(person: Person) -> bool:
 
 
 def _acted(world: World, person: Person, rule: dict, name: str) -> bool:
-    if name not in {"open", "click", "read", "got"} and rule["field"].startswith("delivery."):
+    if name != "got" and rule["field"].startswith("delivery."):
         return _went(world, person, rule, name)
-    kinds = {"read": {"open", "click"}, "got": {"message"}}.get(name, {name})
-    found = [act for act in person.acts if act.kind in kinds and act.state in {"human", "sent"}]
+    kinds, states = {"read": {"open", "click"}, "got": {"message"}}.get(name, {name}), {"human", "sent"}
+    what, _, word = name.partition(".")
+    if what == "device":
+        kinds, states = {"open", "click"}, {"human"}  # of others nobody knows the program
+    elif word in {"machine", "unsure"}:
+        kinds, states = {what}, {"machine", "failed"} if word == "machine" else {"unsure", "waiting"}
+    found = [act for act in person.acts if act.kind in kinds and act.state in states]
+    if what == "device":
+        found = [act for act in found if PROGRAMS[act.mailing][0] == word]
     if name == "got":
         found = [act for act in found if act.mailing != 2]
     if rule.get("of"):
@@ -121,7 +128,7 @@ def _went(world: World, person: Person, rule: dict, name: str) -> bool:
     kind, states = {
         "link": ("click", {"human", "sent"}), "failed": ("message", {"machine", "failed"}),
         "refused.ours": ("message", {"machine", "failed"}), "left": ("message", {"human"}),
-        "complained": ("message", {"machine"}),
+        "complained": ("message", {"machine"}), "unknown": ("message", {"unsure"}), "waiting": ("message", {"waiting"}),
     }.get(name, ("", set()))  # fmt: skip
     found = [act for act in person.acts if act.kind == kind and act.state in states]
     if name != "link":

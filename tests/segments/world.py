@@ -41,6 +41,11 @@ ROASTS, BREWS = ("light", "dark"), ("filter", "espresso", "pour-over")
 OWN = "own.webinar"
 COMPANIES = (("Acme Köln", "DE", "Buyer"), ("n_ls", "", ""))
 """Name, country, and the role that its people have."""
+PROGRAMS = (
+    ("phone", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) Mobile/15E148"), ("tablet", "Mozilla/5.0 (iPad; Mobile)"),
+    ("computer", "Mozilla/5.0 (Windows NT 10.0)"),
+)  # fmt: skip
+"""By the mailing of a signal: what it was read on."""
 DAYS = (0, 1, 5, 29, 30, 31, 89, 400)
 
 
@@ -105,7 +110,7 @@ def _stored_fields(today: date):
 def people(today: date, at_least: int = 1) -> st.SearchStrategy[list[Person]]:
     act = st.builds(
         Act, st.sampled_from(["open", "click", "message", "order", OWN]), st.sampled_from(DAYS), st.sampled_from([0, 1, 2]),
-        st.sampled_from(["human", "human", "machine", "sent", "sent", "failed"]),
+        st.sampled_from(["human", "human", "machine", "sent", "sent", "failed", "unsure", "waiting"]),
     )  # fmt: skip
     person = st.builds(
         Person, st.sampled_from(NAMES), st.sampled_from(NAMES), st.sampled_from([None, "example.org", "mail.example.org", "a.test"]),
@@ -270,20 +275,22 @@ class World:
         }  # fmt: skip
 
     def _signal(self, one: Person, act: Act) -> dict:
-        verdict = "machine" if act.state in {"machine", "failed"} else "human"
+        verdict = {"machine": "machine", "failed": "machine", "unsure": "unknown", "waiting": "unknown"}.get(act.state, "human")
         is_letters = act.kind in {"open", "click"}
         return {
             "event_id": uuid7(), "workspace_id": self.id, "contact_id": one.id, "kind": act.kind, "link": 0,
             "n": 1 if is_letters else None, "mailing_no": self.mailings[act.mailing] if is_letters else None,
             "at": self.ago(act.days), "verdict": verdict, "reason": "told",
+            "program": PROGRAMS[act.mailing][1] if act.state == "human" else None,
         }  # fmt: skip
 
     def _message(self, one: Person, act: Act, n: int) -> dict:
         return {
             "mailing_no": self.mailings[act.mailing], "n": int(one.id.hex[-10:], 16) * 10 + n, "workspace_id": self.id,
             "contact_id": one.id, "permission_id": None if act.mailing == 2 else uuid7(), "reach_id": uuid7(),
-            "dedupe_key": uuid7(), "state": "failed" if act.state in {"machine", "failed"} else "sent",
-            "created_at": self.ago(act.days), "due_at": self.now, "done_at": self.ago(act.days),
+            "dedupe_key": uuid7(), "created_at": self.ago(act.days), "due_at": self.now,
+            "state": {"machine": "failed", "failed": "failed", "unsure": "unknown", "waiting": "pending"}.get(act.state, "sent"),
+            "done_at": None if act.state == "waiting" else self.ago(act.days),
         }  # fmt: skip
 
     def _leaving(self, one: Person, act: Act, n: int) -> dict:

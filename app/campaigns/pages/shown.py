@@ -105,7 +105,7 @@ def _shares(report: Report, leads: Leads) -> list[dict[str, Any]]:
 
 
 def _part(by: By, share: Share, report: Report, leads: Leads) -> dict[str, Any]:
-    is_one = bool(share.value) and share.value != OTHERS and by is not By.DEVICE
+    is_one = bool(share.value) and share.value != OTHERS
     is_one = is_one and (by is not By.LANGUAGE or share.value in i18n.NAMES)
     whole = report.readers.opened if by is By.DEVICE else report.progress.audience
     return {

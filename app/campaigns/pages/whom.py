@@ -41,11 +41,11 @@ class Whom:
 
 def _readers(
     workspace_id: UUID, mailing_no: int, cursor: str, limit: int, *, kind: Kind | None, verdict: Verdict = Verdict.HUMAN,
-    link: int | None = None,
+    link: int | None = None, device: str = "",
 ) -> Page[ListedPerson]:
     after = decode_cursor(cursor, int)[0] if cursor else 0
     found = tracking.list_readers(
-        workspace_id, mailing_no, kind, verdict=verdict, link=link, after_n=after, limit=limit + 1
+        workspace_id, mailing_no, kind, verdict=verdict, link=link, device=device, after_n=after, limit=limit + 1
     )
     shown = found[:limit]
     names = queries.name_people(workspace_id, [one.contact_id for one in shown])
@@ -79,7 +79,7 @@ def _did(field: str) -> tuple[Rule, ...]:
 
 _SEGMENTS: Final[Mapping[Word, tuple[Rule, ...]]] = {
     Word.SENT: _did("delivery.got"), Word.SKIPPED: _did("delivery.skipped"), Word.FAILED: _did("delivery.failed"),
-    Word.UNKNOWN: _did("delivery.unknown"),
+    Word.UNKNOWN: _did("delivery.unknown"), Word.WAITING: _did("delivery.waiting"),
 }  # fmt: skip
 _OTHER_VERDICTS: Final = ((Verdict.MACHINE, "machine", "by machines"), (Verdict.UNKNOWN, "unsure", "by nobody knows whom"))
 OF_MAILING: Final[Mapping[str, Whom]] = {
@@ -87,7 +87,9 @@ OF_MAILING: Final[Mapping[str, Whom]] = {
     "clicked": Whom("Clicked by hand", partial(_readers, kind=Kind.CLICK), _did("tracking.click")),
     "opened": Whom("Opened by hand", partial(_readers, kind=None), _did("tracking.read")),
     **{
-        f"{name}-{word}": Whom(f"{name.capitalize()} {said}", partial(_readers, kind=kind, verdict=verdict))
+        f"{name}-{word}": Whom(
+            f"{name.capitalize()} {said}", partial(_readers, kind=kind, verdict=verdict), _did(f"tracking.{kind}.{word}")
+        )
         for name, kind in (("opened", Kind.OPEN), ("clicked", Kind.CLICK))
         for verdict, word, said in _OTHER_VERDICTS
     },
@@ -104,12 +106,12 @@ BEFORE: Final[Mapping[str, Whom]] = {
     **{key: Whom(f"Left out: {words[0]}") for key, words in LEFT_OUT.items()},
 }
 """Of a campaign that has no mailing yet."""
-NARROWED: Final = ("link", "domain", "language", "country")
+NARROWED: Final = ("link", "domain", "language", "country", "device")
 """Words that ask which one."""
 
 
 def find(workspace_id: UUID, standing: Standing, word: str, which: str) -> Whom:
-    """Those of a word; of a link, receiver, language or country it is ``which`` that says which one.
+    """Those of a word; of a link, receiver, language, country or device it is ``which`` that says which one.
 
     Raises:
         BadRequest: no number of the report is called so.
@@ -182,6 +184,14 @@ def _of_country(workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None
     return Whom(f"In {which}", lists, (*_did("delivery.got"), of_country))
 
 
+def _on_device(_workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None:
+    if which not in tracking.DEVICES:
+        return None
+    called = which.lower()
+    return Whom(f"Read on a {called}", partial(_readers, kind=None, device=which), _did(f"tracking.device.{called}"))
+
+
 _NARROWED: Final[Mapping[str, Callable[[UUID, int, str], Whom | None]]] = {
     "link": _of_link, "domain": _of_domain, "language": _of_language, "country": _of_country,
+    "device": _on_device,
 }  # fmt: skip
