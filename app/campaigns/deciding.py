@@ -94,9 +94,10 @@ def verdict_of(trial: Trial, parts: Sequence[Standing]) -> Verdict:
 
 
 def lift_of(trial: Trial, parts: Sequence[Standing]) -> tuple[Lift, datetime] | None:
-    """What it brought beyond those held out, and until when orders count; None: nobody is held out, or nothing has left."""
+    """What it brought beyond those held out, and until when orders count; None: nobody is known to be held out yet."""
     made = {part.mailing_no: part.frozen_at for part in parts if part.mailing_no is not None and part.frozen_at is not None}
-    if not trial.row.holdout or trial.row.sampled_at is None or not made:
+    is_kept = trial.row.sampled_at is not None or trial.row.decided_at is not None
+    if not trial.row.holdout or not is_kept or not made:
         return None
     until = max(made.values()) + rules.LIFT_WITHIN
     return variants.count_lift(trial, sorted(made), min(made.values()), until), until

@@ -216,7 +216,8 @@ def test_a_whole_trial(tried, session, monkeypatch, people):
 
 def test_without_a_difference_the_first_goes_to_the_rest(tried, session, monkeypatch):
     launch(tried)
-    hand_over(session, tried, {"A": 7, "B": 9})
+    sizes = {label: part.audience for label, part in parts(tried).items()}
+    hand_over(session, tried, {"A": sizes["A"] // 4, "B": sizes["B"] // 4 + 1})  # parts are dealt out by chance
     deciding.run()
     later(monkeypatch, hours=5)
     deciding.run()
@@ -251,25 +252,25 @@ def made_for(session, part: queries.Standing) -> list:
 @pytest.mark.parametrize("goal", [Goal.ORDER, Goal.REPLY])
 def test_orders_or_replies_decide_where_that_was_chosen(where, people, session, monkeypatch, goal):
     made = draft(where)
-    plan(made, goal=goal)
+    plan(made, goal=goal, sample=100)
     launch(made)
     hand_over(session, made, {"A": 20})
     deciding.run()
     first, second = (made_for(session, parts(made)[label]) for label in "AB")
     other = Goal.REPLY if goal is Goal.ORDER else Goal.ORDER
-    told(made, goal, second[:14])
-    told(made, goal, second[:3])  # once more: they are still fourteen people
+    told(made, goal, second[:20])
+    told(made, goal, second[:3])  # once more: they are still twenty people
     told(made, goal, first[:9], minutes_ago=90)  # before they got it
     told(made, other, first[:9])
     told(made, goal, first[9:11])
     if goal is Goal.REPLY:
         told(made, goal, first[11:20], mailing=parts(made)["A"].mailing_no + 77)  # to another letter
-        told(made, goal, second[14:15], mailing=parts(made)["B"].mailing_no)
+        told(made, goal, second[20:21], mailing=parts(made)["B"].mailing_no)
     later(monkeypatch, hours=4, minutes=1)
     told(made, goal, first[20:], minutes_ago=0)  # too late
     deciding.run()
     row = row_of(made)
-    assert [one["acted"] for one in row.verdict["counts"]] == [2, 15 if goal is Goal.REPLY else 14]
+    assert [one["acted"] for one in row.verdict["counts"]] == [2, 21 if goal is Goal.REPLY else 20]
     assert (row.winner, row.verdict["is_difference"]) == ("B", True)
     assert "B brings more " + rules.GOALS[goal].plural in rules.sentence(rules.Verdict.of(row.verdict), goal)
 
@@ -299,7 +300,7 @@ def test_what_a_campaign_brought_is_told_beside_those_held_out(where, people, se
     assert (lift.got.acted, lift.got.sent) == (40, len(got_it)), "also whom it did not reach: else they are not alike"
     assert (lift.held.acted, lift.held.sent) == (2, len(held))
     assert until < clock.now()
-    assert rules.lift_sentence(lift).startswith("It brought ")
+    assert f"{lift.held.rate:.1%} of those held out" in rules.lift_sentence(lift)
 
 
 def test_a_house_that_was_down_leaves_the_rest_to_a_person(tried, session, monkeypatch):
@@ -371,6 +372,20 @@ def test_a_person_decides_before_a_variants_time(where, people, session):
     schedule.run()
     assert parts(made)["B"].state is State.CANCELLED
     assert got(session, made) == Counter(people), "whoever waited for the variant is of the rest"
+
+
+def test_decided_before_the_sample_has_gone_it_is_told_what_it_brought_too(tried):
+    launch(tried)
+    with transaction():
+        trial = variants.find_trial(tried.where.id, tried.campaign.id)
+        assert deciding.lift_of(trial, list(parts(tried).values())) is None, "nobody is held out yet"
+        deciding.decide_by_hand(tried.where.id, tried.campaign.id, "B", by=tried.where.owner_id)
+    schedule.run()
+    with transaction():
+        trial = variants.find_trial(tried.where.id, tried.campaign.id)
+        lift, _until = deciding.lift_of(trial, list(parts(tried).values()))
+    assert lift.held.sent == variants.count_held_out(tried.where.id, tried.campaign.id) > 0
+    assert lift.got.sent + lift.held.sent == 120
 
 
 def test_the_rest_goes_at_the_winners_hour(where, people, session, monkeypatch):
