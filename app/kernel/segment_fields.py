@@ -59,12 +59,14 @@ class Bound:
 
     Attributes:
         others: the SELECT (contact_id) of a segment by its id.
+        is_sampled: of one person in ``sampling.ONE_IN`` only.
     """
 
     workspace_id: UUID
     now: datetime
     zone: ZoneInfo
     others: Callable[[UUID], str]
+    is_sampled: bool = False
     values: dict[str, Any] = field(default_factory=dict)
 
     def bind(self, value: Any) -> str:

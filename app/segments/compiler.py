@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from app.kernel.patterns import like
+from app.kernel.sampling import is_sampled
 from app.kernel.segment_fields import Acts, Bound, Condition, Own, People, Rows, SegmentField, Test, Type
 from app.segments.rules import Group, Match, Rule
 
@@ -38,7 +39,11 @@ class _Formula:
 
 def people_sql(group: Group, bound: Bound) -> str:
     """A SELECT (contact_id) of whom the tree means, each once, nobody who was erased or merged into somebody; its values are in ``bound``."""
-    return f"{_EVERYBODY} c.erased_at IS NULL AND c.merged_into IS NULL AND {_group(group, bound, turned=False).sql}"
+    return f"{_everybody(bound)} c.erased_at IS NULL AND c.merged_into IS NULL AND {_group(group, bound, turned=False).sql}"
+
+
+def _everybody(bound: Bound) -> str:
+    return f"{_EVERYBODY} {is_sampled('c.id')} AND" if bound.is_sampled else _EVERYBODY
 
 
 def _group(group: Group, bound: Bound, *, turned: bool) -> _Formula:
@@ -49,7 +54,7 @@ def _group(group: Group, bound: Bound, *, turned: bool) -> _Formula:
     if (group.match is Match.ALL) != turned:
         sql = " AND ".join(f"({part.sql})" for part in parts) or "true"
         return _Formula(f"({sql})", all(part.is_own for part in parts))
-    return _united(parts)
+    return _united(parts, bound)
 
 
 def _part(part: Rule | Group, bound: Bound, *, turned: bool) -> _Formula:
@@ -61,26 +66,28 @@ def _part(part: Rule | Group, bound: Bound, *, turned: bool) -> _Formula:
     if isinstance(found, Test):
         return _Formula(f"({found.sql}) IS NOT TRUE" if turned else found.sql, is_own=True)
     if found.are_not != turned:
-        return _Formula(f"NOT EXISTS ({_among(found.sql)})", is_own=False)
-    return _Formula(f"EXISTS ({_among(found.sql)})", is_own=False, people=found.sql)
+        return _Formula(f"NOT EXISTS ({_among(found.sql, bound)})", is_own=False)
+    return _Formula(f"EXISTS ({_among(found.sql, bound)})", is_own=False, people=found.sql)
 
 
-def _united(parts: list[_Formula]) -> _Formula:
+def _united(parts: list[_Formula], bound: Bound) -> _Formula:
     either = " OR ".join(f"({part.sql})" for part in parts if part.is_own)
     others = [part for part in parts if not part.is_own]
     if not others:
         return _Formula(f"({either or 'false'})", is_own=True)
     if len(parts) == 1:
         return others[0]
-    branches = [f"{_EVERYBODY} ({either})"] if either else []
-    branches += [part.people or f"{_EVERYBODY} {part.sql}" for part in others]
+    branches = [f"{_everybody(bound)} ({either})"] if either else []
+    branches += [part.people or f"{_everybody(bound)} {part.sql}" for part in others]
     return _Formula(
-        f"EXISTS ({_among(' UNION ALL '.join(f'({branch})' for branch in branches))})", is_own=False
+        f"EXISTS ({_among(' UNION ALL '.join(f'({branch})' for branch in branches), bound)})", is_own=False
     )
 
 
-def _among(select: str) -> str:
-    return f"SELECT FROM ({select}) AS m WHERE m.contact_id = c.id"
+def _among(select: str, bound: Bound) -> str:
+    # PostgreSQL passes the condition on into the SELECT; from their being equal it would not conclude it.
+    only = f" AND {is_sampled('m.contact_id')}" if bound.is_sampled else ""
+    return f"SELECT FROM ({select}) AS m WHERE m.contact_id = c.id{only}"
 
 
 def _rule(rule: Rule, bound: Bound) -> Test | People:

@@ -18,7 +18,7 @@ from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict, Unavailable
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
-from app.segments import drafts, following, queries, service
+from app.segments import drafts, following, guesses, queries, service
 from app.segments.drafts import Draft
 from app.segments.queries import Known
 from app.segments.rules import Group
@@ -27,6 +27,8 @@ from app.segments.shown import Shown
 
 blueprint = Blueprint("segments", __name__, template_folder="templates")
 SAVE = "save"
+COUNT = "count"
+"""Everybody, where else a sample would do."""
 
 
 @blueprint.get("/people/segments")
@@ -183,11 +185,13 @@ def _input_of(draft: Draft, place: str) -> str:
 
 
 def _now(workspace_id: UUID, draft: Draft) -> dict[str, Any]:
-    """Whom it means right now: {total, found, milliseconds, words, people, unfinished}."""
-    shown: dict[str, Any] = {"total": queries.count_everybody(workspace_id), "unfinished": ""}
+    """Whom it means right now: {total, found, guess, milliseconds, words, people, unfinished}."""
+    total = queries.count_everybody(workspace_id)
+    shown: dict[str, Any] = {"total": total, "unfinished": ""}
     try:
         group = queries.read(workspace_id, draft)
-        return shown | {"words": sentence(group)} | _measured(workspace_id, group)
+        shown["words"] = sentence(group)
+        return shown | (_guessed if total >= guesses.FROM_PEOPLE else _counted)(workspace_id, group)
     except BadInput as problem:
         rest = len(problem.fields)
         waits = "" if drafts.is_unwritten(draft) else next(iter(problem.fields.values()))
@@ -195,12 +199,31 @@ def _now(workspace_id: UUID, draft: Draft) -> dict[str, Any]:
             "unfinished": waits if rest == 1 else waits and f"{waits} And {rest - 1} more to finish."
         }
     except Unavailable as problem:
-        return shown | {"unfinished": problem.detail, "words": sentence(group)}
+        return shown | {"unfinished": problem.detail}
 
 
-def _measured(workspace_id: UUID, group: Group) -> dict[str, Any]:
+def _guessed(workspace_id: UUID, group: Group) -> dict[str, Any]:
+    """Of many people what a sample says, and what counting says where that is asked for."""
     began = time.monotonic()
-    found = queries.count(workspace_id, group)
+    guess = queries.guess(workspace_id, group)
+    found = min(guess.people, queries.count_everybody(workspace_id))
+    shown = _shown(workspace_id, group, began, found=found, guess=guess.words, is_sampled=True)
+    if COUNT not in {request.form.get("do"), request.args.get("do")}:
+        return shown
+    try:
+        return _counted(workspace_id, group)
+    except Unavailable as problem:
+        return shown | {"unfinished": problem.detail}
+
+
+def _counted(workspace_id: UUID, group: Group) -> dict[str, Any]:
+    began = time.monotonic()
+    return _shown(workspace_id, group, began, found=queries.count(workspace_id, group))
+
+
+def _shown(
+    workspace_id: UUID, group: Group, began: float, *, found: int, guess: str = "", is_sampled: bool = False
+) -> dict[str, Any]:
     took = round(1000 * (time.monotonic() - began))
     people = [
         {
@@ -208,9 +231,9 @@ def _measured(workspace_id: UUID, group: Group) -> dict[str, Any]:
             "name": one.name or one.address,
             "address": one.address,
         }
-        for one in queries.sample(workspace_id, group)
+        for one in queries.sample(workspace_id, group, is_sampled=is_sampled)
     ]
-    return {"found": found, "milliseconds": took, "people": people}
+    return {"found": found, "guess": guess, "milliseconds": took, "people": people}
 
 
 def _following(known: Known) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from app.kernel import clock, module
 from app.kernel.db import forget_once, once, session
 from app.kernel.errors import BadInput, Conflict, NotFound, Unavailable
 from app.kernel.segment_fields import Bound, SegmentChoices, SegmentField
+from app.kernel.shared import Shared
 from app.segments import compiler, rules
+from app.segments.guesses import Guess
 from app.segments.models import Segment, SegmentVersion
 from app.segments.rules import BadTree, Group
 from app.segments.sentences import sentence
@@ -159,15 +161,20 @@ def segments_in(tree: Mapping[str, Any]) -> set[UUID]:
     return {UUID(value) for value in rules.named_by(tree, MEMBER_KEY)}
 
 
-def select_sql(workspace_id: UUID, group: Group) -> tuple[str, dict[str, Any]]:
+def select_sql(workspace_id: UUID, group: Group, *, is_sampled: bool = False) -> tuple[str, dict[str, Any]]:
     """A SELECT (contact_id) of whom a tree means, each once, and what it binds: ``workspace_id``, ``now`` and its own.
 
     For statements of other rooms: ``... WHERE p.contact_id IN (<select>)``.
 
+    Args:
+        workspace_id: whose people.
+        group: the tree.
+        is_sampled: of one person in ``sampling.ONE_IN`` only.
+
     Raises:
         BadInput: segments within it go round in a circle, or too deep.
     """
-    return _Statement(workspace_id).of(group)
+    return _Statement(workspace_id, is_sampled=is_sampled).of(group)
 
 
 def members_sql(
@@ -221,9 +228,9 @@ def narrow(workspace_id: UUID, kept: Mapping[str, Any]) -> tuple[str, dict[str, 
 class _Statement:
     """Follows the segments that a tree names."""
 
-    def __init__(self, workspace_id: UUID) -> None:
+    def __init__(self, workspace_id: UUID, *, is_sampled: bool = False) -> None:
         zone = ZoneInfo(accounts.brand(workspace_id).time_zone)
-        self.bound = Bound(workspace_id, clock.now(), zone, self._of_segment)
+        self.bound = Bound(workspace_id, clock.now(), zone, self._of_segment, is_sampled)
         self.within: list[UUID] = []
 
     def of(self, group: Group) -> tuple[str, dict[str, Any]]:
@@ -244,13 +251,13 @@ class _Statement:
         return sql
 
 
-def count(workspace_id: UUID, group: Group) -> int:
-    """How many people a tree means now.
+def count(workspace_id: UUID, group: Group, *, is_sampled: bool = False) -> int:
+    """How many people a tree means now; or how many of one person in ``sampling.ONE_IN``.
 
     Raises:
         Unavailable: counting took longer than ``SECONDS``.
     """
-    sql, values = select_sql(workspace_id, group)
+    sql, values = select_sql(workspace_id, group, is_sampled=is_sampled)
     with planned():
         found: int = session().execute(text(f"SELECT count(*) FROM ({sql}) AS people"), values).scalar_one()  # noqa: S608  bound values only
     return found
@@ -263,13 +270,13 @@ _EXAMPLES = text(
 )
 
 
-def sample(workspace_id: UUID, group: Group, limit: int = SAMPLE) -> list[Example]:
-    """Some of the people whom a tree means.
+def sample(workspace_id: UUID, group: Group, limit: int = SAMPLE, *, is_sampled: bool = False) -> list[Example]:
+    """Some of the people whom a tree means; ``is_sampled``: found among one person in ``sampling.ONE_IN``.
 
     Raises:
         Unavailable: finding them took longer than ``SECONDS``.
     """
-    sql, values = select_sql(workspace_id, group)
+    sql, values = select_sql(workspace_id, group, is_sampled=is_sampled)
     with planned():
         some = session().execute(text(f"{sql} LIMIT :segment_limit"), {**values, "segment_limit": limit})
         ids = list(some.scalars())
@@ -281,12 +288,25 @@ def sample(workspace_id: UUID, group: Group, limit: int = SAMPLE) -> list[Exampl
 _EVERYBODY = text(
     "SELECT count(*) FROM contacts WHERE workspace_id = :workspace_id AND erased_at IS NULL AND merged_into IS NULL"
 )
+_counted: Shared[int] = Shared()
 
 
 def count_everybody(workspace_id: UUID) -> int:
-    """All people of a workspace."""
+    """All people of a workspace; of many some seconds old."""
+    known = _counted.find(workspace_id)
+    if known is not None:
+        return known
     found: int = session().execute(_EVERYBODY, {"workspace_id": workspace_id}).scalar_one()
-    return found
+    return _counted.keep(workspace_id, found, found)
+
+
+def guess(workspace_id: UUID, group: Group) -> Guess:
+    """About how many people a tree means now.
+
+    Raises:
+        Unavailable: even that took longer than ``SECONDS``.
+    """
+    return Guess(count(workspace_id, group, is_sampled=True))
 
 
 # With many conditions PostgreSQL expects next to nobody and loops over what it should hash: ten rules over 100,000

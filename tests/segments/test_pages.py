@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import update
 
 from app.accounts.rules.roles import Role
+from app.kernel import sampling
 from app.kernel.db import transaction
-from app.segments import queries, service
+from app.kernel.errors import Unavailable
+from app.segments import guesses, queries, service
 from app.segments.models import SegmentVersion
 from app.segments.sentences import sentence
 from tests.people.conftest import Staff
@@ -108,6 +110,65 @@ def test_who_may_only_read_sees_whom_it_means_and_no_form(where, client):
     assert "New segment" not in viewer.get("/people/segments").text
     assert viewer.get(NEW).status_code == 403
     assert viewer.post(f"/people/segments/{made.id}", do="look").status_code == 403
+
+
+@pytest.fixture
+def large(where, monkeypatch):
+    """Three people are many, and every one of them is in the sample."""
+    monkeypatch.setattr(guesses, "FROM_PEOPLE", 3)
+    monkeypatch.setattr(sampling, "ONE_IN", 1)
+    monkeypatch.setattr(guesses, "ONE_IN", 1)
+    for name in ("Mara", "Mara", "Nils"):
+        make.person(where.id, first_name=name)
+
+
+def test_of_many_people_a_sample_is_told_at_once_and_everybody_counted_when_asked(where, staff, large):
+    page = staff.post(NEW, do="look", **NAMED).text
+    assert '>fewer than 20</span><span class="muted">of 3 people' in page
+    assert "Told from one person in sixteen" in page
+    assert 'name="do" value="count"' in page
+    page = staff.post(NEW, do="count", **NAMED).text
+    assert '>2</span><span class="muted">of 3 people' in page
+    assert "one person in sixteen" not in page
+
+
+def test_where_everybody_takes_too_long_what_the_sample_says_stays(where, staff, large, monkeypatch):
+    real = queries.count
+
+    def count(workspace_id, group, *, is_sampled=False):
+        if not is_sampled:
+            raise Unavailable("Counting took longer than 5 seconds and was stopped.")
+        return real(workspace_id, group, is_sampled=True)
+
+    monkeypatch.setattr(queries, "count", count)
+    page = staff.post(NEW, do="count", **NAMED).text
+    assert ">fewer than 20</span>" in page
+    assert "Counting took longer than 5 seconds and was stopped." in page
+    assert 'value="count"' not in page, "it would be asked for again and again"
+
+
+def test_who_may_only_read_has_a_link_that_counts_everybody(where, client, large):
+    with transaction():
+        made = service.create(where.id, "Maras", tree(), by=BY)
+    viewer = Staff(client, make_member(where.id, Role.VIEWER))
+    path = f"/people/segments/{made.id}"
+    assert 'href="?do=count"' in viewer.get(path).text
+    assert '>2</span><span class="muted">of 3 people' in viewer.get(f"{path}?do=count").text
+
+
+def test_fewer_people_are_counted(where, staff):
+    make.person(where.id, first_name="Mara")
+    page = staff.post(NEW, do="look", **NAMED).text
+    assert '>1</span><span class="muted">of 1 person' in page
+
+
+@pytest.mark.parametrize(
+    ("hits", "words"),
+    [(0, "fewer than 100"), (1, "fewer than 200"), (9, "fewer than 400"), (10, "about 160"), (781, "about 12,000"),
+     (2_500, "about 40,000"), (7_813, "about 125,000"), (62_500, "about 1,000,000")],
+)  # fmt: skip
+def test_a_guess_has_as_many_digits_as_it_deserves(hits, words):
+    assert guesses.Guess(hits).words == words
 
 
 def test_a_segment_that_names_what_is_gone_says_so_and_can_be_opened(where, staff, session):

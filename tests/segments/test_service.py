@@ -123,7 +123,7 @@ def test_a_count_that_takes_too_long_is_stopped_in_words_and_the_transaction_goe
     make.person(where.id)
     with transaction():
         monkeypatch.setattr(queries, "SECONDS", 0.2)
-        monkeypatch.setattr(queries, "select_sql", lambda *_: sleeping)
+        monkeypatch.setattr(queries, "select_sql", lambda *_, **_how: sleeping)
         with pytest.raises(Unavailable, match="was stopped"):
             queries.count(where.id, group)
         assert session.execute(text("SELECT current_setting('statement_timeout')")).scalar_one() == "30s"

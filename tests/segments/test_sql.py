@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from app.kernel import sampling
 from app.kernel.db import session as current
 from app.kernel.segment_fields import Type
 from app.segments import queries, rules
@@ -77,12 +78,20 @@ def trees(world, fields):
     return group(st.lists(leaf | second, min_size=1, max_size=4))
 
 
-def found_by_sql(world, group):
-    sql, values = queries.select_sql(world.id, group)
+def found_by_sql(world, group, **how):
+    sql, values = queries.select_sql(world.id, group, **how)
     return sorted(current().execute(text(sql), values).scalars())
 
 
-def test_random_trees_find_whom_plain_python_finds(session, world):
+@pytest.fixture
+def every_other(monkeypatch):
+    """Samples of every other person, so that few people are enough to be in them and not; gives who is."""
+    monkeypatch.setattr(sampling, "ONE_IN", 2)
+    query = text(f"SELECT id FROM contacts WHERE {sampling.is_sampled('id')}")
+    return lambda: set(current().execute(query).scalars())
+
+
+def test_random_trees_find_whom_plain_python_finds(session, world, every_other):
     fields = queries.fields(world.id)
 
     @settings(max_examples=80, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
@@ -93,13 +102,15 @@ def test_random_trees_find_whom_plain_python_finds(session, world):
             expected = sorted(one.id for one in found if matches(world, one, tree))
             group = rules.parse(tree, fields)
             assert found_by_sql(world, group) == expected
+            sampled = every_other()
+            assert found_by_sql(world, group, is_sampled=True) == [one for one in expected if one in sampled]
             assert sentence(group).endswith(".")
             attempt.rollback()
 
     agree()
 
 
-def test_every_field_and_operator_agrees_by_itself(session, world):
+def test_every_field_and_operator_agrees_by_itself(session, world, every_other):
     """The same, one rule at a time over all of them: what random trees meet seldom is met here."""
     fields = queries.fields(world.id)
 
@@ -108,6 +119,7 @@ def test_every_field_and_operator_agrees_by_itself(session, world):
     def agree(found, data):
         with session.begin_nested() as attempt:
             world.fill(found)
+            sampled = every_other()
             for field in fields.values():
                 for operator in operators_of(field):
                     rule = {"field": field.key, "op": operator.name}
@@ -117,10 +129,33 @@ def test_every_field_and_operator_agrees_by_itself(session, world):
                     rule |= {"days": "30"} if "days" in operator.takes else {}
                     tree = {"match": "all", "rules": [rule]}
                     expected = sorted(one.id for one in found if matches(world, one, tree))
-                    assert found_by_sql(world, rules.parse(tree, fields)) == expected, rule
+                    group = rules.parse(tree, fields)
+                    assert found_by_sql(world, group) == expected, rule
+                    in_sample = [one for one in expected if one in sampled]
+                    assert found_by_sql(world, group, is_sampled=True) == in_sample, rule
             attempt.rollback()
 
     agree()
+
+
+def test_signals_of_a_sample_are_told_by_an_index_alone(session, world):
+    """The condition stands in it as the statement has it: where they differ, all signals are read for each count."""
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    session.execute(text("SET LOCAL enable_bitmapscan = off"))
+    session.execute(text("SELECT make_signal_month(now())"))
+    session.execute(
+        text(
+            "INSERT INTO signals (event_id, workspace_id, contact_id, mailing_no, n, kind, at, verdict, reason)"
+            " SELECT gen_random_uuid(), :workspace, gen_random_uuid(), 1, n, 'click', now(), 'human', ''"
+            " FROM generate_series(1, 2000) AS n"
+        ),
+        {"workspace": world.id},
+    )
+    rule = {"field": "tracking.click", "op": "at_least", "times": "2", "days": "365"}
+    group = rules.parse({"match": "all", "rules": [rule]}, queries.fields(world.id))
+    sql, values = queries.select_sql(world.id, group, is_sampled=True)
+    plan = "".join(session.execute(text(f"EXPLAIN {sql}"), values).scalars())
+    assert re.search(r"Index Only Scan using \S*workspace_id_kind_at_contact_id", plan), plan
 
 
 def test_what_is_chosen_of_many_is_found_by_the_index_of_all_fields(session, world):
