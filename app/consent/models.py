@@ -30,6 +30,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.consent.rules import Basis
 from app.kernel.db import Base
+from app.kernel.sampling import is_sampled
 
 Instant = DateTime(timezone=True)
 
@@ -233,6 +234,11 @@ class Permission(Base):
         CheckConstraint("basis <> 'implied_casl' OR state <> 'yes' OR valid_until IS NOT NULL", name="implied"),
         Index("ix_permissions_interest", "workspace_id", "interest_id", "state"),
         Index("ix_permissions_ends", "valid_until", postgresql_where=text("state = 'yes' AND valid_until IS NOT NULL")),
+        Index(
+            "ix_permissions_sample", "workspace_id", "purpose", "channel", "interest_id",
+            postgresql_include=["contact_id", "state", "level", "valid_until", "paused_until"],
+            postgresql_where=text(is_sampled("contact_id")),
+        ),
     )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)

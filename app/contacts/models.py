@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.contacts.rules import NUMBER_KEYS, PHONE_KEYS
 from app.kernel.db import Base
+from app.kernel.sampling import is_sampled
 
 
 def _first_of(keys: tuple[str, ...]) -> str:
@@ -58,6 +59,10 @@ class Contact(Base):
             postgresql_ops={"fields": "jsonb_path_ops"},
         ),
         Index("ix_contacts_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
+        Index(
+            "ix_contacts_sample", "workspace_id", "id", postgresql_include=["erased_at", "merged_into"],
+            postgresql_where=text(is_sampled("id")),
+        ),
         Index(
             "ix_contacts_phone_key", "workspace_id", "phone_key",
             postgresql_where=text("phone_key IS NOT NULL AND merged_into IS NULL"),

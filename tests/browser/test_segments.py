@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import text
 
 from app.consent.rules import Level
 from app.kernel.db import session
@@ -95,3 +96,28 @@ def test_a_segment_is_written_counted_and_saved(chromium, web, place):
             look(page, f"{width}-{'dark' if dark else 'light'}")
             page.goto("/people/segments")
             look(page, f"list-{width}-{'dark' if dark else 'light'}")
+    _join_many(place)
+    with tab(chromium, "phone", base_url=web.url) as page:
+        page.context.add_cookies(cookies)
+        page.goto("/people/segments/new")
+        page.get_by_label("What, rule 1").select_option(label="First name")
+        page.get_by_label("Value, rule 1").fill("marla")
+        expect(page.locator("#now .big")).to_have_text(re.compile("about (49|50),[0-9]00"))
+        look(page, "many")
+        expect(page.locator("#now .big")).to_have_text("50,000")  # a pause later
+        expect(page.get_by_text("Counted in")).to_be_visible()
+        page.get_by_label("Value, rule 1").fill("mara")
+        expect(page.locator("#now .big")).to_have_text("fewer than 100")
+        page.get_by_role("button", name="Count everybody").press("Enter")
+        expect(page.locator("#now .big")).to_have_text("1")
+
+
+def _join_many(place: make.Place) -> None:
+    session().execute(
+        text(
+            "INSERT INTO contacts (id, workspace_id, first_name, last_name, name_folded, language, fields, created_at, updated_at)"
+            " SELECT gen_random_uuid(), :id, 'Marla', n, 'marla', 'en', '{}', now(), now() FROM generate_series(1, 50000) AS n"
+        ),
+        {"id": place.id},
+    )
+    session().commit()
