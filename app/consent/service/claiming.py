@@ -86,8 +86,9 @@ def refusals(
     decided = _decided(workspace_id, ids, chosen, channel)
     refused = _without_ground(file, claims, laws, chosen, channel)
     seen: set[UUID] = set()
+    now = clock.now()
     for claim in claims:
-        reason = _reason(claim, keys, vetoed, decided, seen)
+        reason = _reason(claim, keys, vetoed, decided, seen, now)
         if reason:
             refused[claim.row] = reason
         seen.add(claim.contact_id)
@@ -95,7 +96,7 @@ def refusals(
 
 
 def _reason(
-    claim: Claim, keys: dict[UUID, str], vetoed: set[UUID], decided: set[UUID], seen: set[UUID]
+    claim: Claim, keys: dict[UUID, str], vetoed: set[UUID], decided: set[UUID], seen: set[UUID], now: datetime
 ) -> str:
     if claim.contact_id not in keys:
         return "has no address here"
@@ -105,7 +106,7 @@ def _reason(
         return "has decided before"
     if claim.contact_id in seen:
         return "stands in the file twice"
-    if claim.said_at is None or not claim.source.strip() or claim.said_at > clock.now():
+    if claim.said_at is None or not claim.source.strip() or claim.said_at > now:
         return "lacks when and where the person said yes"
     return ""
 
