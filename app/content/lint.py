@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import urlsplit
 
 from app.content.compiler import MERGE_WORD
+from app.content.inboxes import Ground, colour_faults, css_faults, element_faults, ground_of, style_faults
 from app.content.mjml import Guarded, Problem
 
 GMAIL_CLIPS_OCTETS: Final = 102 * 1024
@@ -22,6 +24,9 @@ _NO_LINK = re.compile(
 """What leads nowhere in a mail; those that could do harm the compiler's process has told already."""
 _EXAMPLE_HOSTS: Final = (".example", "example.com", "example.org", "example.net")
 _VOID: Final = frozenset({"mj-image", "img"})
+_EMPTY: Final = frozenset({"br", "hr", "img", "meta", "link", "input", "col", "source", "wbr"})
+"""Elements that never end."""
+_STYLES: Final = frozenset({"style", "mj-style"})
 
 
 def lint_source(source: str) -> list[Problem]:
@@ -71,12 +76,17 @@ class _Reader(HTMLParser):
         self.found: list[tuple[int, int, str, str]] = []
         self._open: list[tuple[str, int, int]] = []
         self._words = False
+        self._grounds: list[tuple[str, Ground]] = []
+        self._depths: Counter[str] = Counter()
+        self._styles = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Look at an element."""
         values = {name: value or "" for name, value in attrs}
         line, column = self.getpos()
         self._look(tag, values)
+        self._look_as_inboxes_do(tag, values)
+        self._styles += tag in _STYLES
         if tag in _VOID:
             self._look_at_picture(tag, values)
         elif tag == "mj-button" or (tag == "a" and "href" in values):
@@ -89,6 +99,17 @@ class _Reader(HTMLParser):
             self._say("error", f"<{tag}> with a script or a form never works in a mail. Delete it.")
         elif tag == "meta" and values.get("http-equiv", "").lower() == "refresh":
             self._say("error", "A mail cannot send its reader elsewhere. Delete this.")
+
+    def _look_as_inboxes_do(self, tag: str, values: dict[str, str]) -> None:
+        around = self._grounds[-1][1] if self._grounds else Ground()
+        inside = ground_of(tag, values, around)
+        for message in (
+            *element_faults(tag, values), *style_faults(values.get("style", "")), *colour_faults(tag, values, around, inside)
+        ):  # fmt: skip
+            self._say("warning", message)
+        if tag not in _EMPTY:
+            self._grounds.append((tag, inside))
+            self._depths[tag] += 1
 
     def _look_at_picture(self, tag: str, values: dict[str, str]) -> None:
         if "alt" not in values:
@@ -118,6 +139,12 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """A link or a button ends: has it said anything?"""
+        self._styles -= tag in _STYLES and self._styles > 0
+        while self._depths[tag]:
+            name, _ = self._grounds.pop()
+            self._depths[name] -= 1
+            if name == tag:
+                break
         if self._open and self._open[-1][0] == tag:
             _, line, column = self._open.pop()
             if not self._words:
@@ -125,7 +152,10 @@ class _Reader(HTMLParser):
                 self.found.append((line, column, "warning", message))
 
     def handle_data(self, data: str) -> None:
-        """Words of a link."""
+        """Words of a link, or styles."""
+        if self._styles:
+            line, _ = self.getpos()
+            self.found += [(line + data.count("\n", 0, at), 1, "warning", message) for at, message in css_faults(data)]
         if _SPACE.sub("", data):
             self._words = True
 

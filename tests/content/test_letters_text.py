@@ -57,7 +57,7 @@ def test_a_text_part_of_ones_own_is_sent_as_it_is():
     ("inner", "severity", "words"),
     [
         ('<mj-image src="https://a.test/x.png" />', "warning", 'needs alt="…"'),
-        ('<mj-text><img src="https://a.test/x.png"></mj-text>', "warning", 'needs alt="…"'),
+        ('<mj-text><img src="https://a.test/x.png" width="20"></mj-text>', "warning", 'needs alt="…"'),
         ('<mj-image src="/x.png" alt="" />', "error", "must begin with https://"),
         ('<mj-text><a href="https://a.test/"></a></mj-text>', "warning", "has no words"),
         ('<mj-text><a href="https://a.test/"> &nbsp; </a></mj-text>', "warning", "has no words"),
@@ -80,7 +80,7 @@ def test_what_is_odd_is_told_on_its_line(inner, severity, words):
     [
         '<mj-image src="https://a.test/x.png" alt="" />',
         '<mj-image src="{{ brand.logo }}" alt="{{ brand.name }}" />',
-        '<mj-text><a href="https://a.test/"><img src="https://a.test/x.png" alt="Shop"></a></mj-text>',
+        '<mj-text><a href="https://a.test/"><img src="https://a.test/x.png" alt="Shop" width="20"></a></mj-text>',
         '<mj-text><a href="{{ links.unsubscribe }}">{{ topic.name }}</a></mj-text>',
         '<mj-text><a id="top"></a>Top</mj-text>',
         "<mj-text>5 &lt; 6</mj-text>",
