@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.consent.events import Objected, Suppressed, Withdrawn
+from app.content import service as content
 from app.delivery import (
     counting,
     highwater,
@@ -41,6 +42,7 @@ def _configure(app: Flask) -> None:
     health.warn_with("delivery", queries.late_words)
     health.warn_with("delivery.restores", queries.restore_words)
     tracking.set_resolver(queries.recipients_of)
+    content.set_wire(service.specimen_for)
 
 
 def _sweep() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import email
 import io
 import re
+from email import policy
 from html import unescape
 from xml.etree import ElementTree
 
@@ -14,6 +16,7 @@ from app.consent import queries as consent
 from app.contacts import service as contacts
 from app.content import queries, service
 from app.content.mjml import EMAILS
+from app.delivery import service as delivery
 from app.kernel.db import session as current
 from app.kernel.db import transaction
 from tests.support import accounts, images, letters, make
@@ -252,6 +255,29 @@ def test_the_preview_shows_light_dark_no_pictures_and_the_text_part(inside, made
     text = inside.get(f"{base}?part=text")
     assert text.content_type == "text/plain; charset=utf-8"
     assert text.text.startswith("Hello Mara\n\nYou get this")
+
+
+def test_the_preview_shows_the_mail_as_it_goes_over_the_wire(inside, place, made):
+    path = f"/letters/{made.id}/preview?part=source"
+    refused = inside.get(path)
+    assert (refused.status_code, "Say first who your mails come from" in refused.text) == (422, True)
+    person = make.person(place.id, "tom@example.org", "Tom")
+    with transaction():
+        delivery.set_sender(place.id, "Ostkai", "news@ostkai.example")
+        receipt = service.create_letter(place.id, "Receipt", design="transactional", is_transactional=True)
+    assert '<option value="source">Source</option>' in inside.get(f"/letters/{made.id}").text
+    answer = inside.get(f"{path}&as={person.id}")
+    assert answer.content_type == "text/plain; charset=utf-8"
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    mail = email.message_from_bytes(answer.data, policy=policy.default)
+    assert (mail["From"], mail["To"], mail["Subject"]) == ("Ostkai <news@ostkai.example>", "tom@example.org", "Three new coffees")
+    assert "/u/preview>" in mail["List-Unsubscribe"]
+    assert "One-Click" in mail["List-Unsubscribe-Post"]
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    assert "Hello Tom" in mail.get_body(("html",)).get_content()
+    plain = email.message_from_bytes(inside.get(f"/letters/{receipt.id}/preview?part=source").data, policy=policy.default)
+    assert plain["From"] == mail["From"]
+    assert plain["List-Unsubscribe"] is None
 
 
 def test_a_draft_that_cannot_be_shown_says_where_it_is_broken(inside, place, made):

@@ -12,7 +12,7 @@ from app.content import designs, places, queries, snippets
 from app.content.colours import Colours
 from app.content.letters import Draft, Rendered
 from app.content.pages import blueprint, frames, people
-from app.content.service import draft_of, preview_draft
+from app.content.service import draft_of, preview_draft, wire_of
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput
 from app.kernel.http import guards
@@ -24,8 +24,8 @@ from app.kernel.http.actor import current_actor
 def preview(letter_id: UUID) -> Response:
     """The draft, or with ``version`` that version's source, as one reader's inbox shows it.
 
-    Arguments: ``as`` (sample, nobody or a person's id), ``part`` (html or text), ``theme`` (light, dark; else the
-    machine's), ``pictures`` (off leaves them out), ``marks`` (1: blocks can be pressed).
+    Arguments: ``as`` (sample, nobody or a person's id), ``part`` (html, text, or source: the whole mail as it goes over the
+    wire), ``theme`` (light, dark; else the machine's), ``pictures`` (off leaves them out), ``marks`` (1: blocks can be pressed).
     """
     with transaction():
         letter = queries.get_letter(current_actor().workspace_id, letter_id)
@@ -45,7 +45,8 @@ def preview(letter_id: UUID) -> Response:
         reader = people.shown(request.args.get("as", ""), draft, None if number else letter)
     # Compiling takes a while, and no connection should wait for it.
     try:
-        return _answer(preview_draft(reader.draft, reader.values))
+        rendered = preview_draft(reader.draft, reader.values)
+        return _source(reader, rendered) if request.args.get("part") == "source" else _answer(rendered)
     except BadInput as problem:
         return frames.fault(problem.detail)
 
@@ -66,6 +67,13 @@ def design(name: str) -> Response:
         )
         reader = people.shown(people.SAMPLE, draft)
     return _answer(preview_draft(draft, reader.values))
+
+
+def _source(reader: people.Shown, rendered: Rendered) -> Response:
+    leave = reader.values["links"]["unsubscribe"] if reader.draft.data is None else ""
+    with transaction():
+        mail = wire_of(current_actor().workspace_id, reader.values["contact"]["email"], rendered, leave)
+    return frames.plain(mail.decode("utf-8", "replace"))
 
 
 def _answer(rendered: Rendered) -> Response:

@@ -102,6 +102,7 @@ from app.content.service.versions import (
     withdraw,
     written_of,
 )
+from app.content.service.wire import set_wire, wire_of
 from app.content.skeleton import Blank, Parts, Skeleton
 
 __all__ = [
@@ -190,6 +191,7 @@ __all__ = [
     "samples_in",
     "samples_of",
     "save_draft",
+    "set_wire",
     "shared_values",
     "signature_of",
     "skeleton",
@@ -199,6 +201,7 @@ __all__ = [
     "transactional_values",
     "unmark_entries",
     "web_view_url",
+    "wire_of",
     "withdraw",
     "written_of",
 ]

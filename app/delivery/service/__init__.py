@@ -31,7 +31,7 @@ from app.delivery.service.mailings import (
 from app.delivery.service.pacing import clear_rate, own_route, reopen, set_connections, set_pace, set_rate
 from app.delivery.service.rehearsal import USUAL_ADDRESS, USUAL_NAME, Copy, Rehearsal, envelope_fault
 from app.delivery.service.senders import set_sender, set_transport, try_transport, unset_transport
-from app.delivery.service.specimen import specimen
+from app.delivery.service.specimen import specimen, specimen_for
 from app.delivery.service.system import Wish, follow_reach, forget_person, resend, send_system, send_system_to
 from app.delivery.staff import prepare as prepare_for_staff
 from app.delivery.staff import recipient_of
@@ -90,6 +90,7 @@ __all__ = [
     "set_transport",
     "slot_sql",
     "specimen",
+    "specimen_for",
     "spf_record",
     "stand",
     "switch_off",
