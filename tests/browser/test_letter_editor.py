@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app.content import queries, service
+from app.delivery import service as delivery
 from app.kernel.db import session, transaction
 from tests.browser.conftest import check_page, sign_in, tab
 from tests.support import accounts, letters, make
@@ -64,6 +65,18 @@ def test_a_letter_is_typed_corrected_and_seen(chromium, web, owner):
 
         expect(page.locator("#problems")).to_contain_text("Nothing. This letter can be sent.")
         expect(page.locator(".cm-lint-marker-error")).to_have_count(0)
+
+        # Components, their attributes, what an if asks, and filters are offered too.
+        page.keyboard.press("End")
+        for typed, word, back in (
+            ("\n<mj-sp", "mj-spacer", 6), ("\n<mj-spacer hei", "height", 14), ("\n{% if contact.las", "contact.last_name", 19),
+            ("\n{{ contact.email|upp", "upper", 21),
+        ):  # fmt: skip
+            page.keyboard.type(typed, delay=30)
+            expect(offered.first).to_contain_text(word)
+            page.keyboard.press("Escape")
+            for _ in range(back + 1):
+                page.keyboard.press("Backspace")
         expect(page.locator("#saved")).to_contain_text(re.compile(r"Saved \d\d:\d\d"))
         expect(page.frame_locator("#preview").get_by_text("Dear Mara")).to_be_visible()
         expect(page.locator("#weight")).to_contain_text("of 102 KB")
@@ -87,6 +100,8 @@ def test_the_preview_follows_whom_how_wide_and_in_which_inbox(chromium, web, own
         owner.workspace_id, '<mj-text css-class="h1">Hello {{ contact.first_name }}</mj-text>'
     )
     make.person(owner.workspace_id, "elif@example.org", "Elif")
+    with transaction():
+        delivery.set_sender(owner.workspace_id, "Ostkai", "news@ostkai.example")
     with tab(chromium, base_url=web.url) as page:
         sign_in(page, owner)
         page.goto(f"/letters/{made.id}")
@@ -105,6 +120,9 @@ def test_the_preview_follows_whom_how_wide_and_in_which_inbox(chromium, web, own
         expect(footer).to_have_css("color", "rgb(92, 97, 104)")
         page.select_option("[name=part]", "text")
         expect(frame.locator("body")).to_contain_text("Unsubscribe: ")
+        page.select_option("[name=part]", "source")
+        expect(frame.locator("body")).to_contain_text("To: elif@example.org")
+        expect(frame.locator("body")).to_contain_text("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
         page.check("[name=width][value='375']", force=True)
         assert page.locator(".frame").bounding_box()["width"] <= 375
         page.check("[name=width][value='wide']", force=True)

@@ -29,16 +29,17 @@ export const components = {
 };
 
 const INSIDE = /\{\{-?\s*([a-z_][\w.]*)?$/;
-const FILTER = /\{\{[^{}|]*(?:\|[^{}|]*)*\|\s*([a-z]*)$/;
+const ASKED = /\{%-?\s*(?:if|elif|for\s+\w+\s+in)\s(?:(?!%\})[^"']|"[^"]*"|'[^']*')*?(?<![\w.])([a-z_][\w.]*)?$/;
+const FILTER = /\{[{%][^{}|]*(?:\|[^{}|]*)*\|\s*([a-z]*)$/;
 
-// Completes names after "{{" and filters after "|".
+// Completes names after "{{" and in what an if or a for asks, and filters after "|".
 export function mergeWords({ variables, filters }) {
   const names = variables.map((one) => ({ ...one, type: "variable" }));
   const ways = filters.map((one) => ({ ...one, type: "function" }));
   return (context) => {
     const { text, from } = context.state.doc.lineAt(context.pos);
     const before = text.slice(0, context.pos - from);
-    for (const [pattern, options] of [[FILTER, ways], [INSIDE, names]]) {
+    for (const [pattern, options] of [[FILTER, ways], [INSIDE, names], [ASKED, names]]) {
       const found = pattern.exec(before);
       if (found) return { from: context.pos - (found[1]?.length ?? 0), options, validFor: /^[\w.]*$/ };
     }
