@@ -106,7 +106,22 @@ def test_blocks_are_pressed_dragged_filled_in_and_seen_at_once(chromium, web, ow
         expect(page.locator(".blocks li").nth(7)).to_contain_text("Quote")
         page.get_by_role("button", name="Redo").click()
         expect(page.locator(".blocks li").nth(2)).to_contain_text("Quote")
+        last = page.locator(".blocks li").last
+        height = last.bounding_box()["height"]
+        page.locator(".blocks li.on").drag_to(last, target_position={"x": 60, "y": height - 3})
+        expect(last).to_contain_text("Quote")
+        assert kinds(owner, letter)[-1] == "quote"
         page.locator(".blocks li.on a").click()
+        # One that is kept for other letters can be had again, and kept no longer.
+        page.get_by_text("Keep it for other letters").click()
+        page.locator("#kept-name").fill("Praise")
+        page.get_by_role("button", name="Keep block").click()
+        expect(page.locator("#add-kept")).to_have_count(1)
+        page.get_by_role("button", name="Add", exact=True).click()
+        check_page(page)
+        page.locator("#add").get_by_role("button", name="Keep “Praise” no longer").click()
+        expect(page.locator("#add-kept")).to_have_count(0)
+        expect(page.locator("#block-title")).to_have_text("Quote")
         page.get_by_role("button", name="Remove block").click()
         expect(seen.get_by_text("Something kind that somebody said.")).to_have_count(0)
         assert "quote" not in kinds(owner, letter)

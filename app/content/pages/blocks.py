@@ -218,7 +218,7 @@ def forget_block(letter_id: UUID) -> Response:
     actor = _actor(letter_id)
     values = posted(Seen())
     blocks.forget_kept(actor.workspace_id, request.form.get("name", ""))
-    return _to(letter_id, values["back"], LINES)
+    return _to(letter_id, values["back"], request.form.get("after", "")[:12] or LINES)
 
 
 @blueprint.post("/letters/<uuid:letter_id>/lines")

@@ -156,7 +156,7 @@ function start(page) {
     if (form.id === "fill") clearTimeout(state.timer), (state.dirty = false);
     else flush();
     if (form.matches("[popover]")) form.hidePopover();
-    const isNew = form.id === "add" || button?.value === "copy";
+    const isNew = (form.id === "add" && !button?.hasAttribute("formaction")) || button?.value === "copy";
     const plain = form.id === "fill" && !button?.hasAttribute("data-whole");
     send(button?.getAttribute("formaction") ?? form.action, body, { parts: plain ? FEW : WHOLE, focus: isNew ? "form" : "" });
   });
@@ -223,7 +223,12 @@ function start(page) {
 function drag(page, drop) {
   let held = null;
   const over = ({ target }) => (held ? target.closest?.(".blocks li[data-id]") : null);
-  const clear = () => page.querySelectorAll(".over").forEach((one) => one.classList.remove("over"));
+  // Where it would go: before the row, or behind it from the lower half of the last one.
+  const isBehind = (row, { clientY }) => {
+    const { top, height } = row.getBoundingClientRect();
+    return !row.nextElementSibling && clientY > top + height / 2;
+  };
+  const clear = () => page.querySelectorAll(".over").forEach((one) => one.classList.remove("over", "behind"));
   page.addEventListener("dragstart", (event) => {
     held = event.target.closest?.(".blocks li[data-id]");
     event.dataTransfer?.setData("text/plain", held?.dataset.id ?? "");
@@ -234,14 +239,16 @@ function drag(page, drop) {
     if (!row) return;
     event.preventDefault();
     row.classList.add("over");
+    row.classList.toggle("behind", isBehind(row, event));
   });
   page.addEventListener("drop", (event) => {
     const row = over(event);
     if (!row) return;
     event.preventDefault();
     const rows = [...page.querySelectorAll(".blocks li[data-id]")];
-    const [from, to] = [rows.indexOf(held), rows.indexOf(row)];
-    if (from !== to) drop(held, from < to ? to - 1 : to);
+    const [from, place] = [rows.indexOf(held), rows.indexOf(row) + isBehind(row, event)];
+    const to = from < place ? place - 1 : place;
+    if (from !== to) drop(held, to);
   });
   page.addEventListener("dragend", () => (clear(), (held = null)));
 }
