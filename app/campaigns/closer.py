@@ -1,4 +1,4 @@
-"""A closer look at a draft: whether its links answer, and what a spam filter of this machine says of the mail.
+"""A closer look at a draft: whether its links answer, whether the records of its domain stand, and what a spam filter says.
 
 It asks other people's servers and takes seconds, so somebody has to press for it; what it found is kept with the
 edition of the letter that it is about, and counts for a day.
@@ -19,6 +19,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.campaigns.models import Campaign, CampaignLook
 from app.campaigns.rules import Check
+from app.delivery import service as delivery
+from app.delivery.queries import KeyPair
+from app.delivery.service import Verdict
 from app.kernel import clock, outgoing
 from app.kernel.db import session
 
@@ -72,6 +75,22 @@ def _answer(url: str, ask: Callable[[str], int]) -> tuple[str, str] | None:
     return "broken", f"The server answers with a fault ({status})."
 
 
+def look_at_domain(domain: str, pairs: Sequence[KeyPair]) -> dict[str, str]:
+    """What the DNS says of the domain that mails come from: ``{"name", "dkim", "spf", "dmarc"}``, each a ``Verdict``.
+
+    ``dkim`` is empty where no keys sign; of one pair that signs it is what keeps its worse record from standing.
+
+    Args:
+        domain: of the sender's address.
+        pairs: those that sign its mails.
+    """
+    said = delivery.check_domain(domain, pairs)
+    keys = [said[record.name] for pair in pairs for record in pair.records]
+    dkim = next((one for one in keys if one is not Verdict.STANDS), Verdict.STANDS).value if keys else ""
+    spf, dmarc = said[f"{delivery.BOUNCES}.{domain}"], said[delivery.dmarc_record(domain).name]
+    return {"name": domain, "dkim": dkim, "spf": spf.value, "dmarc": dmarc.value}
+
+
 def look_for_spam_in(mails: Iterable[bytes]) -> dict[str, Any] | None:
     """As ``look_for_spam``, of the mail that has the most points; somebody waits for all of them, so some are asked about at once."""
     with ThreadPoolExecutor(SPAM_AT_ONCE) as pool:
@@ -94,32 +113,58 @@ def look_for_spam(mail: bytes) -> dict[str, Any] | None:
 
 def keep(
     campaign: Campaign, revision: int, links: Sequence[dict[str, str]], spam: dict[str, Any] | None, languages: str = "",
-    variants: str = "",
+    variants: str = "", domain: dict[str, str] | None = None,
 ) -> None:
     """Keep what was found, in place of what was found before; ``languages``, ``variants``: their signatures, where it has some."""
     values = {
         "revision": revision, "languages": languages, "variants": variants, "links": list(links), "spam": spam,
-        "looked_at": clock.now(),
+        "domain": domain, "looked_at": clock.now(),
     }  # fmt: skip
     new = insert(CampaignLook).values(campaign_id=campaign.id, workspace_id=campaign.workspace_id, **values)
     session().execute(new.on_conflict_do_update(index_elements=["campaign_id"], set_=values))
 
 
-def checks_of(campaign_id: UUID, revision: int, languages: str = "", variants: str = "") -> list[Check]:
-    """What the last closer look means for this edition of the letter, its translations and its variants."""
+def checks_of(
+    campaign_id: UUID, revision: int, languages: str = "", variants: str = "", domain: str = ""
+) -> list[Check]:
+    """What the last closer look means for this edition of the letter, its translations and variants, from this domain."""
     found = session().get(CampaignLook, campaign_id, populate_existing=True)
     is_of_this = found is not None and (found.revision, found.languages, found.variants) == (revision, languages, variants)
     if found is None or not is_of_this or found.looked_at < clock.now() - COUNTS_FOR:
-        return [Check("warn", "Links not tried yet", "Let Nod follow each of them once.", "closer")]
+        return [Check("warn", "Links not tried yet", "Let Nod follow each of them once, and look up the records of your domain.", "closer")]
     broken = [one for one in found.links if one["severity"] == "broken"]
     checks = [_broken(one) for one in broken]
     untried = len(found.links) - len(broken)
     if not broken:
         left = f"; {untried} could not be tried" if untried else ""
         checks.append(Check("pass", f"Every link that could be tried answers{left}"))
+    if found.domain is not None and found.domain["name"] == domain:
+        checks += _domain_checks(found.domain)
     if found.spam is not None:
         checks.append(_spam_check(found.spam))
     return checks
+
+
+_RECORDS: Final = {
+    "dkim": ("the keys that sign", "Receivers take what is signed by keys that nobody can look up for forged."),
+    "spf": ("SPF of return paths", "Receivers ask it whether a mail may come from your server."),
+    "dmarc": ("DMARC", "Gmail and Yahoo ask for it of everybody who writes to many."),
+}
+
+
+def _domain_checks(domain: Mapping[str, str]) -> list[Check]:
+    name, told = domain["name"], {key: domain[key] for key in _RECORDS if domain[key]}
+    checks = []
+    for key, verdict in told.items():
+        called, says = _RECORDS[key]
+        if verdict == Verdict.MISSING:
+            checks.append(Check("warn", f"{name} has no record for {called}", says, "domain"))
+        elif verdict == Verdict.DIFFERS:
+            checks.append(Check("warn", f"{name} has another record for {called}, or two", says, "domain"))
+    if any(verdict == Verdict.UNKNOWN for verdict in told.values()):
+        checks.append(Check("warn", f"The DNS did not answer for {name}", "Try again in a while.", "closer"))
+    names = ", ".join(_RECORDS[key][0] for key in told)
+    return checks or [Check("pass", f"The records of {name} stand: {names}")]
 
 
 def _broken(link: dict[str, str]) -> Check:

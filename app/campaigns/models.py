@@ -241,6 +241,8 @@ class CampaignLook(Base):
     """The signature of its variants then; empty: it had none."""
     links: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
     spam: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    domain: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
+    """The sender's ``name``, and what the DNS said of its records (``closer.look_at_domain``)."""
     looked_at: Mapped[datetime] = mapped_column(Instant)
 
 

@@ -170,7 +170,7 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
         _check_brand(brand),
         _check_test(campaign, letter, translations),
         _check_signing(workspace_id, sender),
-        *(_check_links(campaign, letter, languages, seen) if written.is_usable else []),
+        *(_check_links(campaign, letter, languages, seen, sender) if written.is_usable else []),
         *(rehearsal.checks_of(tried) if written.is_usable else []),
         *(seen.checks if seen else []),
         *(approval.check(campaign, about, by) if needs else []),
@@ -180,8 +180,11 @@ def look(workspace_id: UUID, campaign: Campaign, by: UUID | None = None) -> Look
     return Look(letter, written, translations, languages, brand, sender, reckoned, found, needs, about, seen, tried)
 
 
-def _check_links(campaign: Campaign, letter: Letter, languages: str, seen: trials.Seen | None) -> list[Check]:
-    return closer.checks_of(campaign.id, letter.edition, languages, seen.signature if seen else "")
+def _check_links(
+    campaign: Campaign, letter: Letter, languages: str, seen: trials.Seen | None, sender: Sender | None
+) -> list[Check]:
+    variants, domain = seen.signature if seen else "", sender.domain if sender else ""
+    return closer.checks_of(campaign.id, letter.edition, languages, variants, domain)
 
 
 def _check_letter(letter: Letter, written: content.Written) -> list[Check]:
@@ -231,7 +234,7 @@ def _check_sender(sender: Sender | None) -> Check:
 
 
 def _check_signing(workspace_id: UUID, sender: Sender | None) -> Check:
-    domain = sender.address.rpartition("@")[2].lower() if sender else ""
+    domain = sender.domain if sender else ""
     pairs = outbox.list_key_pairs(workspace_id, domain) if domain else []
     if any(pair.state is DkimState.ACTIVE for pair in pairs):
         return Check("pass", f"Mails are signed for {domain}")

@@ -10,15 +10,25 @@ from threading import Barrier
 
 import pytest
 
+from app.accounts.rules import acts
 from app.campaigns import closer, queries, trials, variants
 from app.campaigns.trials import Wanted
 from app.content import service as content
+from app.delivery import queries as outbox
+from app.delivery import service as delivery
 from app.kernel import clock, outgoing
 from app.kernel.db import transaction
 from tests.campaigns.conftest import draft
+from tests.support.dns import zone
 from tests.support.letters import source
 
 LINKS = '<mj-text><a href="https://shop.test/a">One</a> <a href="https://shop.test/b">Two</a> <a href="https://shop.test/{{ contact.email }}">Own</a></mj-text>'
+
+
+@pytest.fixture(autouse=True)
+def dns():
+    with zone() as made:
+        yield made
 
 
 def test_each_link_is_tried_once_and_what_does_not_answer_is_told():
@@ -148,6 +158,45 @@ def test_the_review_tries_the_links_when_somebody_presses(staff, where, readers,
     page = staff.get(path).text
     assert "A link is broken: https://shop.test/b" in page
     assert "The page is not there (404)." in page
+
+
+def test_what_the_dns_says_of_the_senders_domain_is_told(staff, where, readers, dns, monkeypatch):
+    monkeypatch.setattr(outgoing, "look", lambda _url, **_: 200)
+    made = draft(where, inner=LINKS)
+    path = f"{made.path}/review"
+    domain = outbox.sender_of(where.id).domain
+
+    def told() -> list[str]:
+        staff.post(f"{made.path}/closer", page=path)
+        page = staff.get(path).text
+        titles = [one.title for one in closer.checks_of(made.campaign.id, made.revision, domain=domain) if domain in one.title]
+        assert all(title in page for title in titles)
+        return titles
+
+    assert "Mails are not signed" in staff.get(path).text
+    assert dns.asked == []
+    assert told() == [f"{domain} has no record for SPF of return paths", f"{domain} has no record for DMARC"]
+    by = acts.user(where.owner_id)
+    with transaction():
+        delivery.make_keys(where.id, domain, by=by)
+    (pair,) = outbox.list_key_pairs(where.id, domain)
+    with transaction():
+        delivery.set_published(where.id, pair.id, "owner", by=by)
+        delivery.switch_on(where.id, pair.id, by=by)
+    bounces, (key, _) = f"{delivery.BOUNCES}.{domain}", pair.records
+    dns.publish(pair)
+    dns |= {bounces: ["v=spf1 a:mail.example ~all"], f"_dmarc.{domain}": ["v=DMARC1; p=none"]}
+    assert told() == [f"The records of {domain} stand: the keys that sign, SPF of return paths, DMARC"]
+    assert f"Mails are signed for {domain}" in staff.get(path).text
+    dns |= {bounces: [*dns[bounces], "v=spf1 -all"], key.name: []}
+    assert told() == [f"{domain} has no record for the keys that sign", f"{domain} has another record for SPF of return paths, or two"]
+    dns.silent |= {bounces, key.name}
+    assert told() == [f"The DNS did not answer for {domain}"]
+    with transaction():
+        delivery.set_sender(where.id, "Ostkai", "news@elsewhere.example")
+    page = staff.get(path).text
+    assert "The DNS did not answer" not in page, "what was found is of the domain as it was"
+    assert "Mails are not signed" in page
 
 
 def test_links_of_variants_are_tried_too_and_a_broken_one_says_in_which_it_is(staff, where, readers, monkeypatch):

@@ -26,6 +26,7 @@ from app.campaigns.specimen import specimen_of
 from app.consent import queries as consent
 from app.content import service as content
 from app.delivery import queries as outbox
+from app.delivery.rules import DkimState
 from app.kernel import clock, languages, shared
 from app.kernel.charts import share_bar
 from app.kernel.db import session, transaction
@@ -106,14 +107,17 @@ def send(campaign_id: UUID) -> Response:
 @blueprint.post("/campaigns/<uuid:campaign_id>/closer")
 @guards.member("campaigns.write", in_slices=True)
 def look_closer(campaign_id: UUID) -> Response:
-    """Follow its links once, and ask a spam filter where there is one; no connection waits for either."""
+    """Follow its links once, ask the DNS and a spam filter where there is one; no connection waits for any of them."""
     actor = current_actor()
     with transaction():
         standing = standing_of(campaign_id)
         posted(Nothing())
         draft = specimen_of(actor.workspace_id, campaign_id)
+        pairs = outbox.list_key_pairs(actor.workspace_id, draft.sender.domain) if draft.sender else []
     if standing.state is not State.DRAFT:
         return to("show", campaign_id)
+    signing = [pair for pair in pairs if pair.state is DkimState.ACTIVE]
+    domain = closer.look_at_domain(draft.sender.domain, signing) if draft.sender else None
     try:
         links, spam = closer.look_at_links(draft.links()), closer.look_for_spam_in(draft.mails())
     except BadInput as fault:
@@ -121,7 +125,7 @@ def look_closer(campaign_id: UUID) -> Response:
             return make_response(review_page(standing, notice=fault.detail), fault.status)
     with transaction():
         campaign = queries.get_campaign(actor.workspace_id, campaign_id)
-        closer.keep(campaign, draft.edition, links, spam, draft.languages, draft.signature)
+        closer.keep(campaign, draft.edition, links, spam, draft.languages, draft.signature, domain)
     return to("review", campaign_id, _anchor="checks")
 
 
