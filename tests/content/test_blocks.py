@@ -98,7 +98,8 @@ def test_a_kind_is_a_folder_that_compiles_empty_and_full(name):
         assert errors(written) == []
         assert not re.search(r"\[\[|\[%|nodtag|\$[a-z]", written.html)
     assert [one for one in written.problems if "alt" in one.message or "nowhere" in one.message] == []
-    assert not writing.find_faults([Block("b1", name, filled(kind), {})])
+    some = {"name": "contact.first_name", "test": "has", "value": ""} if kind.is_for_some else {}
+    assert not writing.find_faults([Block("b1", name, filled(kind), some)])
 
 
 def test_a_kind_that_is_gone_is_told_and_loses_nothing(place, letter):
@@ -233,6 +234,20 @@ def test_a_condition_that_says_nothing_is_told(only):
     block = replace(of("heading"), only=only)
     assert [(one.field, one.severity) for one in writing.find_faults([block])] == [("only", "error")]
     assert "{%" not in writing.write([block]).mjml
+
+
+def test_what_is_for_some_and_shown_to_everybody_is_told(place, letter):
+    with transaction():
+        service_blocks.edit(place.id, letter.id, lambda before: acts.add(before, "only"), subject="Words")
+    told = [one for one in service.check(place.id, letter.id).problems if "Everybody sees this block" in one.message]
+    assert [one.severity for one in told] == ["warning"]
+    assert service.place_of(letter, told[0]) == "In the block “Only for some”"
+    rule = {"name": "contact.first_name", "test": "has", "value": ""}
+    with transaction():
+        service_blocks.edit(
+            place.id, letter.id, lambda before: [replace(one, only=rule) if one.kind == "only" else one for one in before]
+        )
+    assert "Everybody sees" not in str(service.check(place.id, letter.id).problems)
 
 
 def test_html_of_ones_own_keeps_its_line_breaks():

@@ -609,6 +609,26 @@ def test_blocks_are_kept_used_and_turned_into_code(blocks):
     assert "Go back to version 1" in page
 
 
+def test_what_a_block_lacks_is_listed_where_it_is_written(blocks):
+    blocks.press("/lines", subject="S", preheader="P")
+    answer = blocks.press("/blocks", kind="only")
+    made = re.search(r"block=(b\d+)", answer.headers["Location"])[1]
+
+    def listed(**rule):
+        values = {"v-title": "T", "v-text": "<p>For some</p>"} | {f"only-{name}": value for name, value in rule.items()}
+        blocks.press(f"/blocks/{made}", act="save", filled="1", **values)
+        page = unescape(blocks.see(f"?block={made}").text)
+        found = re.findall(rf'data-choose="{made}"><b>Only for some</b></a> ([^<]+)', page)
+        assert all(f">{one}</p>" in page.partition('id="facts"')[0] for one in found), "and beside the field"
+        return found
+
+    assert listed() == ["Everybody sees this block. Say below whom it is for."]
+    assert listed(name="contact.first_name", test="is", value="") == ["Say who sees this block, or show it to everybody."]
+    assert listed(name="contact.first_name", test="has", value="") == []
+    blocks.press("/blocks/b7", act="save", filled="1", **{"v-label": "Go", "v-link": "shop"})
+    assert blocks.see().text.count('data-choose="b7"') == 1, "what the source tells is not told twice"
+
+
 def test_what_has_changed_since_a_version_is_shown_in_readers_words(blocks, inside):
     assert blocks.press("/versions", revision=None).status_code == 303
     same = inside.get(f"{blocks.path}/versions/1").text

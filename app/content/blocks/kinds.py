@@ -73,6 +73,7 @@ class Kind:
         summary: the field whose words stand in the list, with a dot for one within.
         bleeds: values with which it reaches the upper edge of the paper.
         only_in: the purpose of the letters that it is offered for; empty: all.
+        is_for_some: it makes sense only where somebody says who sees it.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Kind:
     summary: str
     bleeds: Mapping[str, str]
     only_in: str
+    is_for_some: bool
     fields: tuple[Field, ...]
     sample: Mapping[str, Any]
     icon: Markup
@@ -112,6 +114,7 @@ def _read(folder: Path) -> tuple[int, Kind]:
         summary=told["summary"],
         bleeds=told.get("bleeds", {}),
         only_in=told.get("only_in", ""),
+        is_for_some=told.get("for_some", False),
         fields=tuple(map(_field, told["fields"])),
         sample=json.loads((folder / "sample.json").read_text(encoding="utf-8")),
         icon=Markup((folder / "icon.svg").read_text(encoding="utf-8")),  # noqa: S704  a file of ours

@@ -20,6 +20,8 @@ _VARIABLE: Final = re.compile(r"[a-z_]+(?:\.[a-z][a-z0-9_]*)+")
 _TESTS: Final = {"has": "{name}", "lacks": "not {name}", "is": "{name} == {value}", "not": "{name} != {value}"}
 _KEPT_BREAK: Final = "\x01"
 """Stands for a line break of the author's own HTML, which may hold text that keeps its spaces, while ours is indented."""
+ONLY: Final = "only"
+"""The field of a fault that is about who sees a block."""
 TESTS: Final = (("has", "is known"), ("lacks", "is not known"), ("is", "is"), ("not", "is not"))
 """How a block may depend on what is known of a reader."""
 
@@ -111,8 +113,10 @@ def find_faults(blocks: Sequence[Block]) -> list[Fault]:
             found += [Fault(block.id, *told) for told in _wrong(field, block.values, "")]
         if block.only and _condition(block.only) is None:
             found.append(
-                Fault(block.id, "only", "error", "Say who sees this block, or show it to everybody.")
+                Fault(block.id, ONLY, "error", "Say who sees this block, or show it to everybody.")
             )
+        elif kind.is_for_some and not block.only:
+            found.append(Fault(block.id, ONLY, "warning", "Everybody sees this block. Say below whom it is for."))
     return found
 
 

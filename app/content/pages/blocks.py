@@ -87,7 +87,7 @@ def page(look: Look, **more: Any) -> str:
         inputs=[_input(field, block.values, posting.ROOT, faults, block.id) for field in kind.fields]
         if block and kind
         else [],
-        only=_only(look, block) if block and kind and kind.place == "card" else None,
+        only=_only(look, block, faults) if block and kind and kind.place == "card" else None,
         menu=[
             (group, list(found))
             for group, found in groupby(sorted(_offered(letter), key=_group), key=_group_name)
@@ -98,7 +98,7 @@ def page(look: Look, **more: Any) -> str:
         pictures=_pictures(letter.workspace_id)
         if kind and any(_has_picture(field) for field in kind.fields)
         else None,
-        problems=[*_problems(look, all_blocks), *_feed_problems(all_blocks, faults)],
+        problems=_with_faults([*_problems(look, all_blocks), *_feed_problems(all_blocks, faults)], all_blocks, faults),
         can_undo=can_undo,
         can_redo=can_redo,
         longest=LONGEST,
@@ -386,14 +386,15 @@ def _feed(values: Mapping[str, Any], faults: Sequence[Fault]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _only(look: Look, block: Block) -> dict[str, Any]:
+def _only(look: Look, block: Block, faults: Sequence[Fault]) -> dict[str, Any]:
     """What is known of readers that a block may depend on."""
     offered = [
         (one.name, one.says)
         for one in look.draft.names
         if one.name.startswith(("contact.", "topic.")) and one.item is None
     ]
-    return {"offered": offered, "tests": writing.TESTS} | {
+    told = next((one.message for one in faults if (one.block, one.field) == (block.id, writing.ONLY)), "")
+    return {"offered": offered, "tests": writing.TESTS, "error": told} | {
         key: block.only.get(key, "") for key in ("name", "test", "value")
     }
 
@@ -430,6 +431,20 @@ def _feed_problems(all_blocks: Sequence[Block], faults: Sequence[Fault]) -> list
         {"severity": one.severity, "message": one.message, "block": one.block, "title": kind.title}
         for one in faults
         if (kind := kinds_of.get(one.block)) and one.field == entries.field_of(kind.name)
+    ]
+
+
+def _with_faults(
+    told: list[dict[str, Any]], all_blocks: Sequence[Block], faults: Sequence[Fault]
+) -> list[dict[str, Any]]:
+    """And what only the blocks themselves know, unless as much is said of that block: most of it the source tells too."""
+    titles = {one.id: kind.title for one in all_blocks if (kind := find_kind(one.kind))}
+    said = {one["block"] for one in told}
+    stopped = {one["block"] for one in told if one["severity"] == "error"}
+    return told + [
+        {"severity": one.severity, "message": one.message, "block": one.block, "title": titles.get(one.block, "No longer here")}
+        for one in faults
+        if one.block not in (stopped if one.severity == "error" else said)
     ]
 
 

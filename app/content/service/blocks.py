@@ -12,7 +12,7 @@ from app.content import queries
 from app.content.blocks import acts
 from app.content.blocks.entries import field_of
 from app.content.blocks.kinds import find_kind
-from app.content.blocks.writing import Block, find_faults, problems_of, write
+from app.content.blocks.writing import ONLY, Block, find_faults, problems_of, write
 from app.content.letters import Problem
 from app.content.models import KeptBlock, Letter, LetterStep
 from app.content.service.drafts import MAX_SOURCE, hold_languages, hold_letter, one_line, plain_name
@@ -35,15 +35,18 @@ def blocks_of(letter: Letter) -> list[Block]:
 
 
 def block_problems(letter: Letter) -> list[Problem]:
-    """What must not be sent of its blocks, though it compiles; feeds are told of by themselves (``feeds.feed_faults``)."""
+    """What must not be sent of its blocks, though it compiles, and who sees what is for some.
+
+    Feeds are told of by themselves (``feeds.feed_faults``).
+    """
     found = blocks_of(letter)
     kinds = {block.id: block.kind for block in found}
-    errors = [
+    told = [
         one
         for one in find_faults(found)
-        if one.severity == "error" and not (one.field and one.field == field_of(kinds[one.block]))
+        if (one.severity == "error" or one.field == ONLY) and not (one.field and one.field == field_of(kinds[one.block]))
     ]
-    return problems_of(errors, write(found)) if errors else []
+    return problems_of(told, write(found)) if told else []
 
 
 def place_of(letter: Letter, problem: Problem) -> str:
