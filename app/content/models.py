@@ -104,6 +104,8 @@ class KeptBlock(Base):
     name: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(Text(collation="C"))
     values: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    only: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    """Who sees it (``blocks.writing.Block.only``)."""
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[UUID | None] = mapped_column(Uuid)
 

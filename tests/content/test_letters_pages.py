@@ -595,10 +595,15 @@ def test_what_cannot_be_kept_is_said_and_nothing_is_changed(blocks):
 
 
 def test_blocks_are_kept_used_and_turned_into_code(blocks):
+    rule = {"name": "contact.first_name", "test": "has", "value": ""}
+    given = {"v-label": "Go", "v-link": "https://shop.test/"} | {f"only-{name}": value for name, value in rule.items()}
+    blocks.press("/blocks/b7", act="save", filled="1", **given)
     assert blocks.press("/blocks/b7/keep", name="Our button").status_code == 303
     answer = blocks.press("/blocks", kept="Our button", kind="")
     assert answer.status_code == 303
     assert blocks.kinds().count("button") == 2
+    shown = [one for one in blocks.kept().blocks if one["kind"] == "button"]
+    assert [one.get("only") for one in shown] == [rule, rule], "what was for some is for the same in another letter"
     (forget,) = re.findall(r'name="name" value="Our button" formaction="([^"]+)"', blocks.see().text)
     answer = blocks.press(forget.removeprefix(blocks.path), name="Our button", after="b7")
     assert answer.headers["Location"].endswith("block=b7")  # nobody loses what they were at

@@ -15,7 +15,8 @@ MOST_BLOCKS = 120
 
 
 def add(
-    blocks: Sequence[Block], kind: str, after: str = "", values: Mapping[str, Any] | None = None
+    blocks: Sequence[Block], kind: str, after: str = "", values: Mapping[str, Any] | None = None,
+    only: Mapping[str, str] | None = None,
 ) -> list[Block]:
     """A new block behind another one; at the end of the letter's own words where none is named.
 
@@ -27,7 +28,7 @@ def add(
     if found is None:
         raise NotFound("There is no such block.")
     place = _index(blocks, after) + 1 if after else _end_of_words(blocks)
-    return _with(blocks, place, Block(next_id(blocks), kind, found.sample if values is None else values, {}))
+    return _with(blocks, place, Block(next_id(blocks), kind, found.sample if values is None else values, only or {}))
 
 
 def duplicate(blocks: Sequence[Block], block_id: str) -> list[Block]:

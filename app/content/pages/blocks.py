@@ -117,7 +117,9 @@ def add_block(letter_id: UUID) -> Response:
     def act(before: list[Block]) -> list[Block]:
         made.append(acts.next_id(before))
         after = values["after"] if acts.find(before, values["after"]) else ""
-        return acts.add(before, kept.kind if kept else values["kind"], after, kept.values if kept else None)
+        if kept:
+            return acts.add(before, kept.kind, after, kept.values, kept.only)
+        return acts.add(before, values["kind"], after)
 
     blocks.edit(actor.workspace_id, letter_id, act, revision=values["revision"], by=actor.id)
     return _to(letter_id, values["back"], made[0])

@@ -191,12 +191,13 @@ def keep_block(workspace_id: UUID, block: Block, name: str, *, by: UUID | None =
     if name not in known and len(known) >= MOST_KEPT:
         raise BadInput(fields={"name": f"At most {MOST_KEPT} blocks are kept. Remove one first."})
     new = insert(KeptBlock).values(
-        id=uuid7(), workspace_id=workspace_id, name=name, kind=block.kind, values=dict(block.values),
+        id=uuid7(), workspace_id=workspace_id, name=name, kind=block.kind, values=dict(block.values), only=dict(block.only),
         created_at=clock.now(), created_by=by,
     )  # fmt: skip
     session().execute(
         new.on_conflict_do_update(
-            index_elements=["workspace_id", "name"], set_={"kind": block.kind, "values": dict(block.values)}
+            index_elements=["workspace_id", "name"],
+            set_={"kind": block.kind, "values": dict(block.values), "only": dict(block.only)},
         )
     )
 
