@@ -201,6 +201,9 @@ def test_blocks_are_written_with_keys_alone_on_a_phone(chromium, web, owner):
         page.locator("#undo").focus()
         page.keyboard.press("Enter")
         expect(page.frame_locator("#preview").get_by_text("By keys")).to_have_count(0)
+        for keys, count in (("ControlOrMeta+Shift+z", 1), ("ControlOrMeta+z", 0)):
+            page.keyboard.press(keys)
+            expect(page.frame_locator("#preview").get_by_text("By keys")).to_have_count(count)
 
         with transaction():
             snippets.create_snippet(owner.workspace_id, "Delivery", "<p>Within <strong>three days</strong></p>")

@@ -536,6 +536,23 @@ def test_a_public_copy_has_one_number_for_ever(place):
 # --- Look -------------------------------------------------------------------------------------------------------
 
 
+def test_the_brands_colour_stands_in_every_letter_light_and_dark(place):
+    from app.accounts import service as accounts
+    from app.accounts.rules import acts
+    from app.accounts.rules.brand import Details
+    from app.content.colours import Colours
+
+    with transaction():
+        made = service.create_letter(place.id, "November", design="announcement")
+        accounts.change_workspace(place.id, Details("Ostkai", "Kiel 1", "en", accent="#0b57d0"), by=acts.COMMAND)
+        frozen = service.freeze_version(place.id, made.id)
+    own, before = Colours.of("#0b57d0"), Colours()
+    assert own.brand in frozen.html
+    assert own.brand_dark in frozen.html
+    assert before.brand not in frozen.html
+    assert before.brand_dark not in frozen.html
+
+
 def test_fonts_logo_and_footer_of_the_brand_stand_in_every_letter(place):
     from app.accounts import service as accounts
     from app.accounts.rules import acts
