@@ -250,6 +250,9 @@ def test_the_preview_shows_light_dark_no_pictures_and_the_text_part(inside, made
     assert "@media all {" in dark
     assert "@media not all {" in light
     assert "prefers-color-scheme: dark" not in dark + light
+    # What the mail does not paint is the inbox's: an inbox that is light stands on white on a dark machine too.
+    for page, theme in ((dark, "dark"), (light, "light")):
+        assert set(re.findall(r"color-scheme(?:s?:|s?\" content=\")\s*([a-z ]+)", page)) == {theme}
     assert "prefers-color-scheme: dark" in inside.get(base).text
     assert "img-src 'none'" in inside.get(f"{base}?pictures=off").headers["Content-Security-Policy"]
     text = inside.get(f"{base}?part=text")

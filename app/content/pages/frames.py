@@ -17,6 +17,7 @@ from app.content import places
 from app.kernel.http import headers
 
 _DARK: Final = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
+_SCHEMES: Final = re.compile(r"(color-schemes?\s*(?::|[\"']\s+content\s*=\s*[\"'])\s*)(?:light\s+dark|dark\s+light)\b", re.IGNORECASE)
 _MARKS: Final = Path(__file__).with_name("marks.js").read_text(encoding="utf-8")
 _PAGE: Final = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>:root{{color-scheme:light dark}}"
@@ -68,7 +69,10 @@ def themed(page: str, theme: str) -> str:
     def media(found: re.Match[str]) -> str:
         return "all" if found[1].lower() == theme else "not all"
 
-    return _DARK.sub(media, page) if theme in {"light", "dark"} else page
+    if theme not in {"light", "dark"}:
+        return page
+    # What the mail stands on where it paints nothing itself is the inbox's, and goes with the theme as well.
+    return _SCHEMES.sub(rf"\g<1>{theme}", _DARK.sub(media, page))
 
 
 def _sandboxed(
