@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from app.kernel.db import db
 from app.local.supervised import free_port
@@ -69,6 +69,17 @@ def check_page(page: Page) -> None:
         [axe_source(), RULES],
     )
     assert not found, f"{page.url}: {json.dumps(found, indent=1)[:3000]}"
+
+
+def by_keys(page: Page, place: Locator, key: str = "") -> None:
+    """Come to a place with the Tab key alone, as somebody does who has no mouse, and press ``key`` there."""
+    for _ in range(200):
+        if place.evaluate("one => one === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    expect(place).to_be_focused()
+    if key:
+        page.keyboard.press(key)
 
 
 def sign_in(page: Page, account: Account) -> None:

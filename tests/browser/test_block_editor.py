@@ -13,7 +13,7 @@ from app.content.service import blocks as service_blocks
 from app.content.service import pictures as service_pictures
 from app.content.service import snippets
 from app.kernel.db import session, transaction
-from tests.browser.conftest import check_page, sign_in, tab
+from tests.browser.conftest import by_keys, check_page, sign_in, tab
 from tests.support import accounts, images
 
 pytestmark = pytest.mark.browser
@@ -56,6 +56,7 @@ def test_blocks_are_pressed_dragged_filled_in_and_seen_at_once(chromium, web, ow
         seen = page.frame_locator("#preview")
         # Words for many letters are written first, and seen while they are.
         page.goto("/snippets/new")
+        expect(page.frame_locator("[name=preview-frame]").get_by_role("heading")).to_have_text("No preview yet")
         page.get_by_label("Name").fill("Opening hours")
         page.locator(".rich .ProseMirror").click()
         page.keyboard.type("Open from 8 to 18")
@@ -67,6 +68,7 @@ def test_blocks_are_pressed_dragged_filled_in_and_seen_at_once(chromium, web, ow
         page.goto("/snippets")
         check_page(page)
         page.goto(f"/letters/{letter.id}")
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "its parts scroll, not the page"
 
         # A press in the preview opens the block there.
         seen.get_by_text("Three neighbours, three cups").click()
@@ -138,6 +140,17 @@ def test_blocks_are_pressed_dragged_filled_in_and_seen_at_once(chromium, web, ow
         kept = queries.get_letter(owner.workspace_id, letter.id)
         assert kept.subject == "Guji is in"
         assert "Taste it" in kept.source
+
+        # A version is kept, looked back at and left alone.
+        by_keys(page, page.get_by_role("button", name="Versions"), "Enter")
+        by_keys(page, page.get_by_role("button", name="Keep this as a version"), "Enter")
+        page.get_by_role("button", name="Versions").click()
+        by_keys(page, page.get_by_role("link", name="What has changed since"), "Enter")
+        expect(page.get_by_role("heading", name="What has changed since version 1")).to_be_visible()
+        check_page(page)
+        page.get_by_role("link", name="Back to the letter").click()
+        page.locator("#go-b2").click()
+        expect(page.locator("#block-title")).to_have_text("Image")
 
         # Somebody else's words are never written over.
         with transaction():

@@ -20,7 +20,7 @@ from app.kernel.db import session, transaction
 from app.kernel.ids import uuid7
 from app.tracking import service as tracking
 from app.tracking.rules.hits import NO_LINK, Hit, Kind
-from tests.browser.conftest import check_page, tab
+from tests.browser.conftest import by_keys, check_page, tab
 from tests.browser.test_segments import sign_in
 from tests.campaigns.conftest import Made, draft, launched
 from tests.support import make, reading
@@ -89,6 +89,15 @@ def look(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"report-{name}.png", full_page=True)
 
 
+def read_the_archive(page: Page, url: str) -> None:
+    """As everybody may: the letters so far, one of them, and what its mail's own link leads to looks the same."""
+    page.goto("/" + url.split("/", 3)[3].rpartition("/")[0])
+    check_page(page)
+    by_keys(page, page.get_by_role("link", name="Three new coffees"), "Enter")
+    expect(page.frame_locator("iframe").get_by_text("Hello, three coffees are new")).to_be_visible()
+    check_page(page)
+
+
 def test_a_report_is_read_saved_and_shared(made, web, chromium):
     with tab(chromium, base_url=web.url) as page:
         sign_in(page, made.where)
@@ -106,14 +115,28 @@ def test_a_report_is_read_saved_and_shared(made, web, chromium):
         page.goto(f"{made.path}/report")
         page.get_by_role("button", name="Make a link").click()
         address = page.get_by_label("Copy the link").input_value()
+        page.get_by_role("button", name="Show it in the archive").click()
+        archive = page.get_by_role("link", name="in your archive").get_attribute("href")
         signed_in = page.context.cookies()
     path = "/" + address.split("/", 3)[3]
+    with tab(chromium, base_url=web.url) as page:
+        page.goto(path)
+        look(page, "public-desk")
+        read_the_archive(page, archive)
     with tab(chromium, "phone", dark=True, base_url=web.url) as page:
         page.goto(path)
         expect(page.get_by_text("Audience of 20")).to_be_visible()
         look(page, "public-phone-dark")
+        read_the_archive(page, archive)
         page.context.add_cookies(signed_in)
         page.goto(f"{made.path}/report")
         look(page, "phone-dark")
+        by_keys(page, page.get_by_role("link", name=re.compile("no such mailbox: show who")), "Enter")
+        expect(page.get_by_label("Save as a segment called")).to_be_visible()
+        look(page, "people-phone-dark")
+        page.goto(f"{made.path}/report")
+        by_keys(page, page.get_by_role("button", name="To those who did not click"), "Enter")
+        expect(page).to_have_url(re.compile("/letters/"))
+        check_page(page)
         page.goto(f"{made.path}/clicks")
         look(page, "clicks-phone-dark")

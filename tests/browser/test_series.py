@@ -11,7 +11,7 @@ from app.campaigns import service as campaigns
 from app.content import syndication
 from app.content.service import feeds
 from app.kernel.db import transaction
-from tests.browser.conftest import check_page, sign_in, tab
+from tests.browser.conftest import by_keys, check_page, sign_in, tab
 from tests.support import accounts
 from tests.support.feeds import numbered
 
@@ -59,5 +59,11 @@ def test_a_feed_is_shown_looked_at_and_becomes_a_series(chromium, web, owner):
         expect(page.get_by_role("heading", name="Next dates")).to_be_visible()
         expect(page.get_by_text("Every week on Monday and Thursday at 10:00")).to_be_visible()
         check_page(page)
+        by_keys(page, page.get_by_role("link", name="Change"), "Enter")
+        expect(page.get_by_role("heading", name="Change the series")).to_be_visible()
+        check_page(page)
+        by_keys(page, page.get_by_label("Thursday"), "Space")
+        by_keys(page, page.get_by_role("button", name="Keep"), "Enter")
+        expect(page.get_by_text("Every week on Monday at 10:00")).to_be_visible()
         page.goto("/campaigns/series")
         check_page(page)

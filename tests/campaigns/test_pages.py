@@ -370,6 +370,7 @@ def test_the_calendar_shows_the_month_in_the_workspaces_zone(staff, made):
     at = (clock.now() + timedelta(days=40)).replace(hour=9, minute=0, second=0, microsecond=0)
     launched(made, send_at=at)
     page = staff.get(f"/campaigns/calendar?month={at:%Y-%m}").text
+    assert re.search(r'href="/campaigns" aria-current="page"><svg', page), "the menu says where one is"
     assert f"{at:%B %Y}" in page
     assert "Autumn letter" in page
     assert "event-info" in page

@@ -8,6 +8,8 @@ export function preview(page) {
   const state = page.querySelector("[data-preview-state]");
   if (state) state.textContent = "of what you write, not saved yet";
   button.hidden = true;
+  // Nothing is kept yet: the frame says what to do instead of standing empty.
+  if (!page.querySelector(`iframe[name="${button.formTarget}"]`)?.getAttribute("src")) form.requestSubmit(button);
   let timer;
   const later = (event) => {
     if (event.submitter === button) return;
