@@ -191,7 +191,7 @@ def _now(workspace_id: UUID, draft: Draft) -> dict[str, Any]:
     try:
         group = queries.read(workspace_id, draft)
         shown["words"] = sentence(group)
-        return shown | (_guessed if total >= guesses.FROM_PEOPLE else _counted)(workspace_id, group)
+        return shown | (_guessed if total >= guesses.FROM_PEOPLE else _whole)(workspace_id, group)
     except BadInput as problem:
         rest = len(problem.fields)
         waits = "" if drafts.is_unwritten(draft) else next(iter(problem.fields.values()))
@@ -203,29 +203,36 @@ def _now(workspace_id: UUID, draft: Draft) -> dict[str, Any]:
 
 
 def _guessed(workspace_id: UUID, group: Group) -> dict[str, Any]:
-    """Of many people what a sample says, and what counting says where that is asked for."""
+    """Of many people what a sample says, and the number that counting gives where that is asked for."""
     began = time.monotonic()
     guess = queries.guess(workspace_id, group)
     found = min(guess.people, queries.count_everybody(workspace_id))
-    shown = _shown(workspace_id, group, began, found=found, guess=guess.words, is_sampled=True)
+    shown = {"found": found, "guess": guess.words, "milliseconds": _since(began)}
+    shown["people"] = _examples(workspace_id, group, is_sampled=True)
     if COUNT not in {request.form.get("do"), request.args.get("do")}:
         return shown
     try:
-        return _counted(workspace_id, group)
+        return shown | {"guess": ""} | _counted(workspace_id, group)
     except Unavailable as problem:
         return shown | {"unfinished": problem.detail}
 
 
+def _whole(workspace_id: UUID, group: Group) -> dict[str, Any]:
+    return _counted(workspace_id, group) | {"people": _examples(workspace_id, group)}
+
+
 def _counted(workspace_id: UUID, group: Group) -> dict[str, Any]:
     began = time.monotonic()
-    return _shown(workspace_id, group, began, found=queries.count(workspace_id, group))
+    found = queries.count(workspace_id, group)
+    return {"found": found, "milliseconds": _since(began)}
 
 
-def _shown(
-    workspace_id: UUID, group: Group, began: float, *, found: int, guess: str = "", is_sampled: bool = False
-) -> dict[str, Any]:
-    took = round(1000 * (time.monotonic() - began))
-    people = [
+def _since(began: float) -> int:
+    return round(1000 * (time.monotonic() - began))
+
+
+def _examples(workspace_id: UUID, group: Group, *, is_sampled: bool = False) -> list[dict[str, Any]]:
+    return [
         {
             "url": url_for("people.show", contact_id=one.id),
             "name": one.name or one.address,
@@ -233,7 +240,6 @@ def _shown(
         }
         for one in queries.sample(workspace_id, group, is_sampled=is_sampled)
     ]
-    return {"found": found, "guess": guess, "milliseconds": took, "people": people}
 
 
 def _following(known: Known) -> dict[str, Any]:
