@@ -40,6 +40,8 @@ class Blank:
 
     def fits(self, value: str) -> bool:
         """Whether the text around it is as tidy with this value in its place as it is without."""
+        if value[-1:] == "\r":
+            return False  # a newline behind it would be the same line's end
         if self.lines is None:
             return True
         before, after = self.lines

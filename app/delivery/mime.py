@@ -7,7 +7,6 @@ octets, header lines are at most 76 where a fold is possible, body lines at most
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import re
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from email.utils import format_datetime
 from typing import Final
 
 from app.delivery.headers import address_field, structured_field, text_field
+from app.delivery.quoting import quoted
 from app.kernel.errors import BadInput
 
 OWN_FIELDS: Final = frozenset(
@@ -158,4 +158,4 @@ def _quoted(field: str, text: str) -> bytes:
     except UnicodeEncodeError as error:
         reason = "This text holds a broken character. Type it again."
         raise BadInput("A mail cannot be written like this.", fields={field: reason}) from error
-    return binascii.b2a_qp(octets, istext=True).replace(b"\n", b"\r\n")
+    return quoted(octets).replace(b"\n", b"\r\n")

@@ -19,6 +19,7 @@ _PLAIN = re.compile(r"[!-\-/-<>-~][!-<>-~]*(?: [!-<>-~]+)*")
 """A word or several that stand as they are; the first letter is no dot."""
 _NEEDS_CARE = re.compile(rb"  |\t|\r|^\.|\n\.")
 """What the library's encoder leaves as it is, and we do not."""
+_FULL_WITH_SPACE = re.compile(rb"(?m)^([^\n]{74,75})=20$")
 _SAFE: Final = frozenset(range(33, 127)) - {ord("=")}
 
 
@@ -121,11 +122,18 @@ class Quoter:
             self._line.clear()
 
 
+def quoted(octets: bytes) -> bytes:
+    """As the library encodes lines, each at most 76 octets; newlines stay newlines."""
+    made = binascii.b2a_qp(octets, istext=True)
+    # The library forgets to break a full line before the space at its end, which it writes as three octets.
+    return _FULL_WITH_SPACE.sub(rb"\1=\n=20", made) if b"=20\n" in made or made.endswith(b"=20") else made
+
+
 def quote(value: str) -> bytes:
     """A value for a hole without width: it begins and ends a line of its own."""
     if len(value) <= ROOM and _PLAIN.fullmatch(value):
         return value.encode()
-    octets = binascii.b2a_qp(value.encode(), istext=True)
+    octets = quoted(value.encode())
     if _NEEDS_CARE.search(octets) or len(octets) - octets.rfind(b"\n") - 1 > ROOM:
         quoter = Quoter()
         quoter.text(value)

@@ -25,7 +25,7 @@ from app.delivery import compose, outlets
 from app.delivery.compose import Letter
 from app.delivery.editions import Edition
 from app.delivery.outbox import Head, Held
-from app.delivery.quoting import Hole, Quoter, quote
+from app.delivery.quoting import Hole, Quoter, quote, quoted
 from app.delivery.rules import Kind, Lane, Sender
 from app.delivery.sheets import NeedsWhole
 from app.delivery.writing import Writer, _filled
@@ -62,6 +62,15 @@ def test_a_value_for_a_hole_says_what_it_said_and_fits_between_two_soft_breaks(v
     assert len(last) <= 75, "a soft break comes behind it"
     check_canonical(octets)
     assert all(len(line) <= 76 for line in octets.split(b"\r\n"))
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\nnext"])
+def test_a_space_at_the_end_of_a_full_line_makes_it_no_longer(ending: str) -> None:
+    for width in range(70, 80):
+        text = "x" * width + " " + ending
+        for octets in (quoted(text.encode()).replace(b"\n", b"\r\n"), quote(text)):
+            assert decoded(octets) == text
+            assert all(len(line) <= 76 for line in octets.split(b"\r\n")), octets
 
 
 pieces_of_text = st.lists(octet_text.map(lambda text: ("text", text)) | octet_text.map(lambda text: ("hole", text))
@@ -264,6 +273,7 @@ def check_same(quick: Letter | str, whole: Letter | str) -> None:
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(readers(), st.sampled_from(Level), numbers, names.filter(str.strip))
 @example(ReaderRow("", "", {}, ADDRESSES[0]), Level.INDIVIDUAL, 1, "News")
+@example(ReaderRow("", "", {"story": "\r.\r"}, ADDRESSES[0]), Level.NONE, 1, "News")
 @example(ReaderRow("a" * 76, "b" * 76, {"story": "x" * 76}, ADDRESSES[1]), Level.AGGREGATE, 2, "Ä" * 60)
 @example(ReaderRow(".", "..", {"story": "\n.\n\n\n\n.. \n"}, ADDRESSES[2]), Level.NONE, 3, "=")
 def test_a_copy_from_the_sheet_is_the_letter_merged_as_a_whole(
