@@ -69,7 +69,7 @@ class Specimen:
         if self.sender is None:
             raise BadInput("Say first who your mails come from.")
         links = {name: f"{self.base}/{path}/preview" for name, path in _PAGES.items()}
-        shown = content.preview_draft(draft, content.sample_values(self.brand, links))
+        shown = content.preview_draft(draft, content.sample_values(self.brand, links, draft.names))
         told = Content(shown.subject, shown.text, shown.html)
         return delivery.specimen(self.sender, READER, told, links["unsubscribe"])
 

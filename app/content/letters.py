@@ -25,7 +25,7 @@ from app.content.skeleton import Parts, Skeleton, fold, tidy
 from app.content.snippets import GROWTH, Words, Writing, named_in, offered
 from app.content.snippets import variables as snippet_variables
 from app.content.systemmail import Rendered
-from app.content.variables import NEWSLETTER, TRANSACTIONAL, Kind, Variable, samples
+from app.content.variables import NEWSLETTER, TRANSACTIONAL, Kind, Several, Variable, samples
 from app.kernel.errors import BadInput
 
 __all__ = ["Draft", "Holes", "Incomplete", "Links", "Prepared", "Problem", "Rendered", "Tags", "Written", "declared", "prepared", "write"]
@@ -38,13 +38,14 @@ _RULES: Final = "letters 2"
 """Part of every fingerprint: changes when the same draft would give another version."""
 _FIELD: Final = "contact.fields."
 _FIELD_NAMED = re.compile(r"\bcontact\.fields\.([a-z][a-z0-9_]*)")
-_KINDS: Final = {"number": Kind.NUMBER, "money": Kind.TEXT, "date": Kind.DATE}
+_KINDS: Final = {"number": Kind.NUMBER, "money": Kind.TEXT, "date": Kind.DATE, "multi_choice": Kind.CHOICES}
 _SAMPLES: Final = {
     "number": "12",
     "date": "2026-11-22",
     "boolean": True,
     "money": "12.50 EUR",
     "country": "DE",
+    "multi_choice": Several(["First choice", "Second choice"]),
 }
 
 _COLOURED = re.compile(r"""="[^"<>]*\$[a-z][^"<>]*\"""")
@@ -227,11 +228,13 @@ class Version(Subject, Protocol):
 def declared(fields: Mapping[str, str], data: Mapping[str, str] | None = None) -> tuple[Variable, ...]:
     """What a letter may name: the list of its purpose and a workspace's own fields by key and kind."""
     listed = NEWSLETTER if data is None else (*TRANSACTIONAL, *variables(data))
-    own = (
-        Variable(_FIELD + key, _KINDS.get(kind, Kind.TEXT), _SAMPLES.get(kind, "…"), f"Your field “{key}”")
-        for key, kind in fields.items()
-    )
-    return (*listed, *own)
+    return (*listed, *(_own_field(key, kind) for key, kind in fields.items()))
+
+
+def _own_field(key: str, kind: str) -> Variable:
+    found = _KINDS.get(kind, Kind.TEXT)
+    says = ": what was chosen, with commas, or one by one in a loop" if found is Kind.CHOICES else ""
+    return Variable(_FIELD + key, found, _SAMPLES.get(kind, "…"), f"Your field “{key}”{says}")
 
 
 def named_by(needs: Mapping[str, Any]) -> tuple[Variable, ...]:

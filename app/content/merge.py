@@ -1,8 +1,9 @@
 """The merge language: what an author may write between ``{{ }}`` and ``{% %}``, and nothing else.
 
 Jinja only parses. We walk its tree against an allow-list and run it ourselves: output of declared names,
-dotted look-up in plain dicts, listed filters, comparison, ``if``, and ``for`` over declared lists. No Python
-object is ever reached, no call, no arithmetic, no attribute. What runs is bounded in output, loops and time.
+dotted look-up in plain dicts, listed filters, comparison, ``if``, and ``for`` over declared lists, with ``loop.first``,
+``loop.last`` and ``loop.index``. No Python object is ever reached, no call, no arithmetic, no attribute. What runs is
+bounded in output, loops and time.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Final, Literal
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from app.content.filters import FILTERS, as_text
-from app.content.variables import Kind, Shape, Variable, shape
+from app.content.variables import Kind, Several, Shape, Variable, shape
 from app.kernel.errors import BadInput
 
 SOURCE_CHARACTERS: Final = 512 * 1024
@@ -61,6 +62,9 @@ _WORDS: Final[dict[type[nodes.Node], str]] = {
     nodes.BinExpr: "A merge tag cannot calculate.",
 }
 _NO_SHAPE: Final[Shape] = {}
+_LOOP: Final = "loop"
+_ROUND: Final[Shape] = {"first": Kind.TEXT, "last": Kind.TEXT, "index": Kind.NUMBER}
+"""What is known of a round of a loop."""
 _environment = Environment(keep_trailing_newline=True, autoescape=True)
 
 
@@ -133,6 +137,7 @@ class Piece:
         text: what stands there for everybody; None where something is merged.
         names: the dotted names that decide what it says.
         branches: of an ``if``, in their order; the first whose question is answered with yes is merged.
+        loop: of a ``for``, what is merged again and again.
         has_default: its author has said what stands there where the value is missing.
     """
 
@@ -140,6 +145,7 @@ class Piece:
     text: str | None
     names: frozenset[str]
     branches: tuple[Branch, ...] = ()
+    loop: Loop | None = None
     has_default: bool = False
 
     def render(self, values: Mapping[str, Any], language: str) -> str:
@@ -165,6 +171,40 @@ class Branch:
     def holds(self, values: Mapping[str, Any], language: str) -> bool:
         """The answer."""
         return bool(self.test(values, _Run(language)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """What a ``for`` goes through.
+
+    Attributes:
+        rows: its list.
+        name: of the list, dotted.
+        target: what an entry is called in the loop.
+        pieces: merged for each entry.
+        otherwise: merged where there is none.
+    """
+
+    rows: _Value
+    name: str
+    target: str
+    pieces: tuple[Piece, ...]
+    otherwise: tuple[Piece, ...]
+
+    def rounds(self, scope: _Scope, run: _Run) -> Iterator[_Scope]:
+        """The values of each round.
+
+        Raises:
+            MergeStopped: over 1,000 rounds, or over one second.
+        """
+        rows = self.rows(scope, run)
+        rows = rows.entries if isinstance(rows, Several) else rows if isinstance(rows, list | tuple) else ()
+        if len(rows) > LOOP_ROUNDS:
+            raise MergeStopped("A loop has more than 1,000 rounds. Loop over less.")
+        for index, row in enumerate(rows, start=1):
+            run.tick()
+            told = {"first": index == 1, "last": index == len(rows), "index": index}
+            yield {**scope, _LOOP: told, self.target: row}
 
 
 class Template:
@@ -224,8 +264,21 @@ def _blanks(pieces: Iterable[Piece], values: Mapping[str, Any], language: str) -
         if piece.branches:
             taken = next(branch for branch in piece.branches if branch.holds(values, language))
             yield from _blanks(taken.pieces, values, language)
+        elif piece.loop:
+            yield from _blanks_of_loop(piece.loop, values, language)
         elif piece.names and not piece.has_default and not piece.render(values, language).strip():
             yield from piece.names
+
+
+def _blanks_of_loop(loop: Loop, values: Mapping[str, Any], language: str) -> Iterator[str]:
+    """Of each round; an empty list is one itself, unless its author has said what stands there instead."""
+    rounds = list(loop.rounds(values, _Run(language)))
+    if not rounds and not loop.otherwise:
+        yield loop.name
+    for scope in rounds:
+        yield from _blanks(loop.pieces, scope, language)
+    if not rounds:
+        yield from _blanks(loop.otherwise, values, language)
 
 
 def one_line(text: str) -> str:
@@ -266,6 +319,9 @@ def _write_nothing(_scope: _Scope, _run: _Run) -> None:
     return None
 
 
+_NOTHING: Final = Piece(_write_nothing, None, frozenset())
+
+
 def _always(_scope: _Scope, _run: _Run) -> Any:
     return True
 
@@ -300,31 +356,32 @@ class _Reader:
     def _refuse(self, node: nodes.Node, word: str, message: str) -> None:
         self.errors.append(self.at(node.lineno, word, message))
 
-    def pieces(self, body: Sequence[nodes.Node], names: Shape) -> list[Piece]:
-        """The parts of a whole template, each with the names that it depends on."""
+    def pieces(self, body: Sequence[nodes.Node], names: Shape, depth: int = 0) -> list[Piece]:
+        """The parts of a template, each with the names that it depends on; ``depth``: of the loops around them."""
         found: list[Piece] = []
         for node in body:
             if isinstance(node, nodes.Output):
-                found += self.pieces(node.nodes, names)
-                continue
-            if isinstance(node, nodes.If):
-                found.append(self._choice(node, names))
-                continue
-            self._names = set()
-            write = self._statement(node, names, 0)
-            plain = node.data if isinstance(node, nodes.TemplateData) else None
-            found.append(Piece(write, plain, frozenset(self._names), has_default=_has_default(node)))
+                found += self.pieces(node.nodes, names, depth)
+            elif isinstance(node, nodes.If):
+                found.append(self._choice(node, names, depth))
+            elif isinstance(node, nodes.For):
+                found.append(self._for(node, names, depth))
+            else:
+                self._names = set()
+                write = self._statement(node, names)
+                plain = node.data if isinstance(node, nodes.TemplateData) else None
+                found.append(Piece(write, plain, frozenset(self._names), has_default=_has_default(node)))
         return found
 
-    def _choice(self, node: nodes.If, names: Shape) -> Piece:
+    def _choice(self, node: nodes.If, names: Shape, depth: int) -> Piece:
         self._ifs += 1
         branches = []
         for branch in (node, *node.elif_):
             self._names = set()
             test = self._expression(branch.test, names)[1]
             asked = frozenset(self._names)
-            branches.append(Branch(test, asked, tuple(self.pieces(branch.body, names))))
-        branches.append(Branch(_always, frozenset(), tuple(self.pieces(node.else_, names))))
+            branches.append(Branch(test, asked, tuple(self.pieces(branch.body, names, depth))))
+        branches.append(Branch(_always, frozenset(), tuple(self.pieces(node.else_, names, depth))))
         self._ifs -= 1
         said = [name for branch in branches for piece in branch.pieces for name in piece.names]
         asked = frozenset(said).union(*(branch.names for branch in branches))
@@ -338,25 +395,9 @@ class _Reader:
 
         return Piece(write, None, asked, tuple(branches))
 
-    def block(self, body: Sequence[nodes.Node], names: Shape, depth: int) -> _Write:
-        """A list of statements."""
-        writes = [self._statement(node, names, depth) for node in body]
-
-        def write(scope: _Scope, run: _Run) -> None:
-            for one in writes:
-                one(scope, run)
-
-        return write
-
-    def _statement(self, node: nodes.Node, names: Shape, depth: int) -> _Write:
-        if isinstance(node, nodes.Output):
-            return self.block(node.nodes, names, depth)
+    def _statement(self, node: nodes.Node, names: Shape) -> _Write:
         if isinstance(node, nodes.TemplateData):
             return self._data(node.data)
-        if isinstance(node, nodes.If):
-            return self._if(node, names, depth)
-        if isinstance(node, nodes.For):
-            return self._for(node, names, depth)
         if isinstance(node, nodes.Expr):
             return self._output(node, names)
         self._refuse(node, "", _words(node))
@@ -398,55 +439,41 @@ class _Reader:
         elif isinstance(node, nodes.Filter) and not _has_default(node):
             self.wanted.add(_dotted(node))
 
-    def _if(self, node: nodes.If, names: Shape, depth: int) -> _Write:
-        self._ifs += 1
-        branches = [
-            (self._expression(branch.test, names)[1], self.block(branch.body, names, depth))
-            for branch in (node, *node.elif_)
-        ]
-        otherwise = self.block(node.else_, names, depth)
-        self._ifs -= 1
-
-        def write(scope: _Scope, run: _Run) -> None:
-            for test, body in branches:
-                if test(scope, run):
-                    body(scope, run)
-                    return
-            otherwise(scope, run)
-
-        return write
-
-    def _for(self, node: nodes.For, names: Shape, depth: int) -> _Write:
-        kind, value = self._expression(node.iter, names)
-        if not isinstance(kind, list):
-            self._refuse(node, _word(node.iter), f"“{_dotted(node.iter)}” is not a list.")
-            return _write_nothing
+    def _for(self, node: nodes.For, names: Shape, depth: int) -> Piece:
+        self._names = set()
+        kind, rows = self._expression(node.iter, names)
+        asked = frozenset(self._names)
+        entry = Kind.TEXT if kind is Kind.CHOICES else kind[0] if isinstance(kind, list) else None
+        if entry is None:
+            with_filter = isinstance(node.iter, nodes.Filter)
+            fault = "cannot have a filter in a loop" if with_filter else "is not a list"
+            self._refuse(node, _word(node.iter), f"“{_dotted(node.iter)}” {fault}.")
+            return _NOTHING
         if node.test is not None or node.recursive or not isinstance(node.target, nodes.Name):
             self._refuse(node, "for", "Write a loop as “for item in list”, nothing more.")
-            return _write_nothing
+            return _NOTHING
         if depth >= LOOP_DEPTH:
             self._refuse(node, "for", "Loops can stand two deep, not deeper.")
-            return _write_nothing
+            return _NOTHING
         target = node.target.name
         if target in names:
             self._refuse(node, target, f"“{target}” is already a name. Choose another one for the loop.")
         self._need(node.iter)
-        self._targets.add(target)
-        body = self.block(node.body, {**names, target: kind[0]}, depth + 1)
-        otherwise = self.block(node.else_, names, depth)
+        self._targets |= {_LOOP, target}
+        body = self.pieces(node.body, {**names, _LOOP: _ROUND, target: entry}, depth + 1)
+        otherwise = self.pieces(node.else_, names, depth)
+        loop = Loop(rows, _dotted(node.iter), target, tuple(body), tuple(otherwise))
 
         def write(scope: _Scope, run: _Run) -> None:
-            rows = value(scope, run)
-            rows = rows if isinstance(rows, list | tuple) else ()
-            if len(rows) > LOOP_ROUNDS:
-                raise MergeStopped("A loop has more than 1,000 rounds. Loop over less.")
-            for row in rows:
-                run.tick()
-                body({**scope, target: row}, run)
-            if not rows:
-                otherwise(scope, run)
+            is_empty = True
+            for inner in loop.rounds(scope, run):
+                is_empty = False
+                for piece in loop.pieces:
+                    piece.write(inner, run)
+            for piece in loop.otherwise if is_empty else ():
+                piece.write(scope, run)
 
-        return write
+        return Piece(write, None, asked.union(*(piece.names for piece in (*body, *otherwise))), loop=loop)
 
     def _expression(self, node: nodes.Node, names: Shape) -> tuple[Any, _Value]:
         """The kind of an expression (Kind, Shape or list) and the function that finds its value."""

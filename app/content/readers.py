@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -14,7 +14,7 @@ from babel.dates import format_date
 
 from app.accounts.rules.brand import Brand
 from app.content import places
-from app.content.variables import NEWSLETTER, samples
+from app.content.variables import NEWSLETTER, Several, Variable, samples
 
 
 @dataclass(slots=True)
@@ -123,9 +123,9 @@ def transactional_values(reader: Reader, brand: Brand) -> dict[str, Any]:
     return {"brand": _brand(brand), "contact": Own(reader, brand, None, "").tree()["contact"]}
 
 
-def sample_values(brand: Brand, links: Mapping[str, str]) -> dict[str, Any]:
-    """Values of a made-up reader."""
-    return {**samples(NEWSLETTER), "brand": _brand(brand), "links": links}
+def sample_values(brand: Brand, links: Mapping[str, str], names: Iterable[Variable] = ()) -> dict[str, Any]:
+    """Values of a made-up reader, who has told all of ``names``, too: those of the workspace's own fields."""
+    return {**samples((*NEWSLETTER, *names)), "brand": _brand(brand), "links": links}
 
 
 def public_values(brand: Brand, topic: str = "") -> dict[str, Any]:
@@ -134,7 +134,7 @@ def public_values(brand: Brand, topic: str = "") -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return ", ".join(map(str, value)) if isinstance(value, list) else value
+    return Several(value) if isinstance(value, list) else value
 
 
 @lru_cache(maxsize=64)

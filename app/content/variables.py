@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Self
 
 
 class Kind(StrEnum):
@@ -16,8 +16,28 @@ class Kind(StrEnum):
     DATE = "date"
     NUMBER = "number"
     LIST = "list"
+    CHOICES = "list of words"
+    """A `Several`: stands as text like any other word, and can be looped over."""
     SNIPPET = "snippet"
     """Words of the workspace: put in when a letter is compiled, so it stands by itself."""
+
+
+class Several(str):
+    """Words in their order: one text with commas between them, which a loop takes apart again.
+
+    Attributes:
+        entries: each word by itself.
+    """
+
+    __slots__ = ("entries",)
+    entries: tuple[str, ...]
+
+    def __new__(cls, entries: Iterable[Any]) -> Self:
+        """Of words in their order."""
+        words = tuple(map(str, entries))
+        made = super().__new__(cls, ", ".join(words))
+        made.entries = words
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +57,14 @@ class Variable:
     sample: Any
     says: str
     item: Mapping[str, Kind] | None = None
+
+    @property
+    def loop(self) -> str:
+        """How an author goes through it, to begin with; empty: it is no list."""
+        if self.kind is Kind.CHOICES:
+            return f"{{% for one in {self.name} %}}{{{{ one }}}}{{% if not loop.last %}}, {{% endif %}}{{% endfor %}}"
+        shown = " ".join(f"{{{{ one.{key} }}}}" for key in self.item or ())
+        return f"{{% for one in {self.name} %}}{shown}{{% endfor %}}" if shown else ""
 
 
 def _text(name: str, sample: str, says: str) -> Variable:

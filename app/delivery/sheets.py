@@ -194,7 +194,7 @@ def _key_of(blank: Blank) -> Callable[[Own], object] | None:
 
     def key(own: Own) -> object:
         found = tuple(read(own) for read in reads)
-        return found if all(isinstance(value, str | None) for value in found) else None
+        return found if all(isinstance(value, str | tuple | None) for value in found) else None
 
     return key
 
@@ -203,7 +203,12 @@ def _read_of(name: str) -> Callable[[Own], object]:
     if name in OWN_NAMES:
         return attrgetter(OWN_NAMES[name])
     field = name.removeprefix(_FIELD)
-    return lambda own: own.fields.get(field)
+    return lambda own: _of_list(own.fields.get(field))
+
+
+def _of_list(value: object) -> object:
+    """A list of words as a key can hold it; of other things it is no key, since 1 and True are the same one."""
+    return tuple(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else value
 
 
 class _Frame:

@@ -32,7 +32,7 @@ def render(workspace_id: UUID, version_id: UUID) -> Content:
     version = letters.get_version(workspace_id, version_id)
     links = dict.fromkeys(("unsubscribe", "preferences", "why"), f"{_url}/u/test")
     values = content.sample_values(
-        accounts.brand(workspace_id), links | {"web_view": content.web_view_url(version.id)}
+        accounts.brand(workspace_id), links | {"web_view": content.web_view_url(version.id)}, content.named_by(version.needs)
     )
     shown = content.render(version, values)
     return Content(MARK + shown.subject, shown.text, shown.html)

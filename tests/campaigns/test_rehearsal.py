@@ -316,10 +316,17 @@ LETTERS = (
         FOOTER,
     ),
     ("Hello", "<mj-text>Hello</mj-text>", NOT_BO),
+    (
+        "{% for brew in contact.fields.brews %}{{ brew }}{% else %}any{% endfor %}",
+        '<mj-text>{% for brew in contact.fields.brews %}{% if brew == "V60" %}{{ contact.first_name }}{% else %}{{ contact.last_name }}'
+        '{% endif %}{% if loop.index > 2 %}{{ contact.fields.town }}{% endif %}{% endfor %}</mj-text>',
+        FOOTER,
+    ),
 )
 NAMES = st.sampled_from(["", " ", "Bo", "Mara", "Zoë", "<b>", ENCODED])
 TOWNS = st.sampled_from([None, "", "Kiel", 7, "y" * 60_000])
-PEOPLE = st.lists(st.tuples(NAMES, NAMES, TOWNS, st.sampled_from(Level)), min_size=8, max_size=8)
+BREWS = st.sampled_from([None, [], ["V60"], ["Moka"], ["V60", "Moka"], ["V60, Moka"], ["V60", "V60", ENCODED]])
+PEOPLE = st.lists(st.tuples(NAMES, NAMES, TOWNS, BREWS, st.sampled_from(Level)), min_size=8, max_size=8)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -328,9 +335,10 @@ def test_what_is_found_by_groups_is_what_each_copy_by_itself_would_show(eight, w
     made, ids = eight
     subject, inner, footer = LETTERS[which]
     rewrite(made, inner, subject, footer)
-    for contact_id, (first, last, town, level) in zip(ids, people, strict=True):
+    for contact_id, (first, last, town, brews, level) in zip(ids, people, strict=True):
         values = {"id": contact_id, "first": first, "last": last, "level": level.value}
-        fields = json.dumps({} if town is None else {"town": town})
+        told = {"town": town, "brews": brews}
+        fields = json.dumps({key: value for key, value in told.items() if value is not None})
         session().execute(
             text("UPDATE contacts SET first_name = :first, last_name = :last, fields = CAST(:fields AS jsonb) WHERE id = :id"),
             {**values, "fields": fields},
@@ -352,6 +360,7 @@ def test_what_is_found_by_groups_is_what_each_copy_by_itself_would_show(eight, w
 def eight(where):
     with transaction():
         contacts.define_field(where.id, "Town", "text")
+        contacts.define_field(where.id, "Brews", "multi_choice", choices=["V60", "Moka"])
     ids = crowd(Setting(where, uuid7()), 8, tracking=Level.INDIVIDUAL)
     return draft(where), ids
 
@@ -399,7 +408,35 @@ def holes_of(which: int, person) -> list[str]:
         shown = ("contact.first_name", first) if first else ("contact.fields.town", town)
         said = [("contact.last_name", person.last_name), shown]
         return [name for name, value in said if not str(value).strip()]
+    if which == 4:
+        return holes_of_loop(person)
     return ["link"] if which == 2 and not str(town).strip() else []
+
+
+def holes_of_loop(person) -> list[str]:
+    chosen = person.fields.get("brews") or []
+    shown = {"contact.first_name": person.first_name} if "V60" in chosen else {}
+    shown |= {"contact.last_name": person.last_name} if set(chosen) - {"V60"} else {}
+    shown |= {"contact.fields.town": person.fields.get("town", "")} if len(chosen) > 2 else {}
+    lacking = [name for name, value in shown.items() if not str(value).strip()]
+    return lacking if chosen else ["contact.fields.brews"]
+
+
+def test_what_nobody_chose_of_several_is_counted_and_what_stands_there_instead_is_none(where, staff):
+    with transaction():
+        contacts.define_field(where.id, "Brews", "multi_choice", choices=["V60", "Moka"])
+    several, _nothing, one = called(where, "Mara", "Ben", "Tom")
+    with transaction():
+        contacts.set_fields(where.id, several.id, {"brews": ["V60", "Moka"]})
+        contacts.set_fields(where.id, one.id, {"brews": ["Moka"]})
+    loop = "<mj-text>{% for brew in contact.fields.brews %}{{ brew }}{% endfor %}</mj-text>"
+    made = draft(where, inner=loop)
+    tried(made)
+    assert found(made) == {("", "blank", "contact.fields.brews"): 1}
+    assert "“contact.fields.brews” is empty for 1 of 3" in staff.get(f"{made.path}/review").text
+    rewrite(made, loop.replace("{% endfor", "{% else %}any way{% endfor"))
+    tried(made)
+    assert found(made) == {}
 
 
 def test_a_finding_that_is_many_in_one_counts_each_person_once():

@@ -453,6 +453,36 @@ def test_the_workspaces_own_fields_are_named_and_others_are_not(place):
     assert [(where, line) for where, line, _ in messages(unknown)] == [("source", 8)]
 
 
+def test_what_was_chosen_of_several_can_be_gone_through(place):
+    with transaction():
+        contacts.define_field(place.id, "Brews", "multi_choice", key="brews", choices=["V60", "Aeropress <2>"])
+    loop = "{% for brew in contact.fields.brews %}BODY{% else %}any way{% endfor %}"
+    inner = (
+        f"<mj-text>All: {{{{ contact.fields.brews }}}}; {loop.replace('BODY', '{{ loop.index }} {{ brew }}. ')}</mj-text>"
+        "<mj-text><ul>{% for brew in contact.fields.brews %}<li>{{ brew }}</li>{% endfor %}</ul></mj-text>"
+    )
+    frozen = letters.version(place.id, inner, subject=f"Yours: {loop.replace('BODY', '{{ brew }} ')}")
+    both, none = (
+        service.render(frozen, letters.values(place.id, Reader("Mara", fields=fields)))
+        for fields in ({"brews": ["V60", "Aeropress <2>"]}, {})
+    )
+    assert (both.subject, none.subject) == ("Yours: V60 Aeropress <2>", "Yours: any way")
+    assert "All: V60, Aeropress &lt;2&gt;; 1 V60. 2 Aeropress &lt;2&gt;. " in both.html
+    assert "<li>V60</li><li>Aeropress &lt;2&gt;</li>" in both.html
+    assert "- V60\n\n- Aeropress <2>" in both.text
+    assert "All: ; any way" in none.html
+    assert "<li>" not in none.html
+    # Whatever everybody needs to see must not hang on what somebody chose; both readers are tried when it is saved.
+    for only in ("{% for brew in contact.fields.brews %}FOOTER{% endfor %}", "{% for brew in contact.fields.brews %}{% else %}FOOTER{% endfor %}"):
+        lacking = only.replace("FOOTER", '<a href="{{ links.unsubscribe }}">Leave</a> {{ brand.postal_address }}')
+        source = letters.source(f"<mj-text>{lacking}</mj-text>", footer="")
+        saved = service.save_draft(place.id, frozen.letter_id, "S", "P", source)
+        assert any("Every reader must see" in message for _, _, message in messages(saved)), only
+    wrong = "<mj-text>{% for brew in contact.fields.brews %}{{ brew.name }}{% endfor %}</mj-text>"
+    saved = service.save_draft(place.id, frozen.letter_id, "S", "P", letters.source(wrong))
+    assert [(where, line) for where, line, _ in messages(saved)] == [("source", 8)]
+
+
 def test_a_letter_in_german_speaks_german_to_the_end(place):
     with transaction():
         made = service.create_letter(place.id, "Brief", source=letters.source(), language="de")

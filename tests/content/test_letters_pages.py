@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import io
+import json
 import re
 from email import policy
 from html import unescape
@@ -448,6 +449,31 @@ def test_fields_of_the_workspace_are_offered_to_the_editor(inside, place, made):
     assert '"contact.fields.roast"' in words
     assert '"links.unsubscribe"' in words
     assert '"links.confirm"' not in words
+
+
+def test_a_field_of_several_choices_is_offered_as_a_list_and_shown_as_one(inside, place, made):
+    with transaction():
+        contacts.define_field(place.id, "Brews", "multi_choice", key="brews", choices=["V60", "Moka"])
+        contacts.define_field(place.id, "Town", "text", key="town")
+        of_blocks = service.create_letter(place.id, "November", design="announcement")
+        inner = "<mj-text>{% for one in contact.fields.brews %}[{{ loop.index }} {{ one }}]{% else %}[nothing]{% endfor %}</mj-text>"
+        service.save_draft(place.id, made.id, "S", "P", letters.source(inner))
+    words = json.loads(unescape(re.search(r'data-words="([^"]*)"', inside.get(f"/letters/{made.id}").text)[1]))
+    lists = {one["label"]: (one["detail"], one["loop"]) for one in words["variables"] if one["loop"]}
+    loop = "{% for one in contact.fields.brews %}{{ one }}{% if not loop.last %}, {% endif %}{% endfor %}"
+    assert lists == {"contact.fields.brews": ("list of words", loop)}
+    for page in (f"/letters/{of_blocks.id}", "/snippets/new"):
+        menu = inside.get(page).text
+        pressed = [unescape(found) for found in re.findall(r'data-tag="contact.fields.brews" data-words="([^"]*)"', menu)]
+        assert pressed == ["{{ contact.fields.brews }}", loop]
+        assert [*re.findall(r'data-tag="contact.fields.town" data-words="([^"]*)"', menu)] == ["{{ contact.fields.town }}"]
+    who = make.person(place.id, "tom@example.org", "Tom")
+    with transaction():
+        contacts.set_fields(place.id, who.id, {"brews": ["Moka"]})
+    shown = {key: inside.get(f"/letters/{made.id}/preview?as={key}").text for key in ("sample", "nobody", who.id)}
+    assert "[1 First choice][2 Second choice]" in shown["sample"]
+    assert "[nothing]" in shown["nobody"]
+    assert "[1 Moka]" in shown[who.id]
 
 
 # --- Blocks without scripts -------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.content.merge import MergeRefused, MergeStopped, Target, check, prepare
-from app.content.variables import NEWSLETTER, SYSTEM, Kind, Variable, samples
+from app.content.variables import NEWSLETTER, SYSTEM, Kind, Several, Variable, samples
 
 ROWS = Variable(
     "shop.rows", Kind.LIST, ({"name": "a", "url": "https://a.example"},), "Rows", {"name": Kind.TEXT}
 )
-DECLARED = (*SYSTEM, ROWS, Variable("shop.since", Kind.DATE, date(2026, 11, 22), "Since"))
+BREWS = Variable("contact.fields.brews", Kind.CHOICES, Several(["V60", "Aeropress"]), "Brews")
+DECLARED = (*SYSTEM, ROWS, BREWS, Variable("shop.since", Kind.DATE, date(2026, 11, 22), "Since"))
 
 
 def merge(source: str, values: object = None, target: Target = "html", language: str = "en") -> str:
@@ -40,6 +41,16 @@ def merge(source: str, values: object = None, target: Target = "html", language:
         ("{% if contact.first_name < 3 %}a{% else %}b{% endif %}", "b"),
         ("{% for t in request.topics %}{{ t.name }};{% endfor %}", "New coffees;Brewing letters;"),
         ("{% for t in request.topics %}x{% else %}y{% endfor %}", "xx"),
+        ("{% for t in request.topics %}{{ loop.index }}{% if not loop.last %},{% endif %}{% endfor %}", "1,2"),
+        (
+            "{% for a in contact.fields.brews %}{% for b in request.topics %}{{ loop.index }}{% endfor %}{% if loop.first %};{% endif %}{% endfor %}",
+            "12;12",
+        ),
+        ("{{ contact.fields.brews }}", "V60, Aeropress"),
+        ("{{ contact.fields.brews|upper }}", "V60, AEROPRESS"),
+        ('{% if contact.fields.brews == "V60, Aeropress" %}a{% endif %}', "a"),
+        ("{% for b in contact.fields.brews %}{{ b|lower }};{% endfor %}", "v60;aeropress;"),
+        ('{% for b in contact.fields.brews %}{% if b == "V60" %}a{% else %}b{% endif %}{% endfor %}', "ab"),
         ('{{ shop.since|date("short") }}', "11/22/26"),
         ("{{ 1234.5|money('EUR') }}", "€1,234.50"),
         ("{{ 1234567|number }}", "1,234,567"),
@@ -143,6 +154,10 @@ ATTACKS = [
     "{% for t in request.topics if t.name %}{% endfor %}",
     "{% for t in request.topics recursive %}{% endfor %}",
     "{% for contact in request.topics %}{% endfor %}",
+    "{% for b in contact.fields.brews %}{{ b.name }}{% endfor %}",
+    "{% for b in contact.fields.brews|upper %}{% endfor %}",
+    "{% for b in contact.fields.brews %}{{ loop.cycle }}{% endfor %}",
+    "{% for b in contact.fields.brews %}{% endfor %}{{ b }}",
     "{% for t in request.topics %}{{ t.secret }}{% endfor %}",
     "{% for t in request.topics %}{% endfor %}{{ t.name }}",
     "{% for a in request.topics %}" + "{% for b in shop.rows %}" * 2 + "{% endfor %}" * 3,
@@ -270,6 +285,32 @@ def test_a_template_knows_what_it_cannot_do_without() -> None:
     )
     assert template.needed == {"contact.email", "request.topics"}
     assert template.missing({"contact": {"email": ""}}) == ["request.topics"]
+
+
+@pytest.mark.parametrize(
+    ("source", "brews", "names"),
+    [
+        ("{% for b in contact.fields.brews %}{{ b }}{% endfor %}", [], {"contact.fields.brews"}),
+        ("{% for b in contact.fields.brews %}{{ b }}{% endfor %}", ["V60"], set()),
+        ("{% for b in contact.fields.brews %}{% else %}nothing{% endfor %}", [], set()),
+        ("{% if contact.fields.brews %}{% for b in contact.fields.brews %}{% endfor %}{% endif %}", [], set()),
+        # A word that is for some of them alone is no hole for the others, and other tags are looked at in each round.
+        ('{% for b in contact.fields.brews %}{% if b == "V60" %}a{% endif %}{% endfor %}', ["Aeropress"], set()),
+        ("{% for b in contact.fields.brews %}{{ b }} {{ contact.first_name }}{% endfor %}", ["V60"], {"contact.first_name"}),
+        ("{% for b in contact.fields.brews %}{{ contact.first_name }}{% endfor %}", [], {"contact.fields.brews"}),
+        ("{% for b in contact.fields.brews %}{% else %}{{ contact.first_name }}{% endfor %}", [], {"contact.first_name"}),
+    ],
+)
+def test_an_empty_list_is_a_blank_and_so_is_what_is_empty_in_a_round(source: str, brews: list[str], names: set[str]) -> None:
+    values = {"contact": {"fields": {"brews": Several(brews)}}}
+    template = prepare(source, "html", DECLARED)
+    assert template.blanks(values) == names
+    assert template.blanks({"contact": {}}) == prepare(source, "html", DECLARED).blanks({"contact": {"fields": {"brews": Several([])}}})
+
+
+def test_a_loop_over_too_many_words_is_stopped() -> None:
+    with pytest.raises(MergeStopped):
+        merge("{% for b in contact.fields.brews %}{% endfor %}", {"contact": {"fields": {"brews": Several(["V60"] * 1001)}}})
 
 
 def test_every_declared_name_can_be_merged() -> None:

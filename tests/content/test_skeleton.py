@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from app.content.merge import MergeRefused, Template, check, prepare
 from app.content.skeleton import Blank, Parts, fold, tidy
-from app.content.variables import NEWSLETTER, Kind, Variable
+from app.content.variables import NEWSLETTER, Kind, Several, Variable
 
 DECLARED = (
     *NEWSLETTER,
     Variable("contact.fields.cups", Kind.NUMBER, "2", "Cups"),
+    Variable("contact.fields.brews", Kind.CHOICES, Several(["V60"]), "Brews"),
     Variable("nod.l0", Kind.URL, "", "A link"),
     Variable("shop.rows", Kind.LIST, (), "Rows", {"name": Kind.TEXT}),
 )
@@ -28,7 +29,7 @@ FIXED = {
     "nod": {"l0": "https://n.example/r/1"},
     "shop": {"rows": [{"name": "a"}, {"name": "b"}]},
 }
-MARA = {"contact": {"first_name": "Mara", "fields": {"cups": "4"}}, "permission": {"date": "today"}}
+MARA = {"contact": {"first_name": "Mara", "fields": {"cups": "4", "brews": Several(["V60", "Moka"])}}, "permission": {"date": "today"}}
 NOBODY: dict[str, Any] = {"contact": {}, "permission": {}}
 
 
@@ -109,6 +110,7 @@ def test_loops_count_their_depth_inside_an_if_too():
         ("{% if topic.name %}{% if contact.first_name %}a{% endif %}b{% endif %}", ["contact.first_name", "b"]),
         ("{% for r in shop.rows %}{{ r.name }},{% endfor %}", ["a,b,"]),
         ("{% for r in shop.rows %}{{ contact.first_name }}{% endfor %}", ["contact.first_name"]),
+        ("{% for b in contact.fields.brews %}{{ b }}{% if loop.last %}.{% endif %}{% endfor %}", ["contact.fields.brews"]),
         ('<a href="{{ nod.l0 }}">x</a>', ['<a href="https://n.example/r/1">x</a>']),
         ("", []),
     ],
@@ -129,6 +131,7 @@ TAGS = [
     "{{ contact.first_name }}", "{{ brand.name }}", "{{ contact.fields.cups|number }}", "{{ links.why }}",
     "{% if contact.first_name %}", "{% elif topic.name %}", "{% else %}", "{% endif %}", "{% if brand.site %}",
     "{% for r in shop.rows %}", "{{ r.name }}", "{% endfor %}", "text\n", "\n\n\n", " <b>&amp;</b> ",
+    "- {% for b in contact.fields.brews %}{{ b }}{% if not loop.last %},\n{% endif %}{% else %}{{ links.why }}{% endfor %}",
 ]  # fmt: skip
 
 

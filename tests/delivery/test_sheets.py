@@ -110,7 +110,7 @@ def lines_of(pieces: Iterable[tuple[str, str]]) -> str:
 
 # --- Whole mails ------------------------------------------------------------------------------------------------
 
-FIELDS = {"story": "text", "cups": "number", "day": "date"}
+FIELDS = {"story": "text", "cups": "number", "day": "date", "brews": "multi_choice"}
 GREETING = 'Hello {{ contact.first_name|default("there") }},'
 CHOICE = (
     "{% if contact.fields.cups > 3 %}You drink {{ contact.fields.cups|number }} cups"
@@ -118,6 +118,7 @@ CHOICE = (
 )
 LINK = '<a href="https://ostkai.example/new?a=1&amp;b=2">look</a>'
 OWN_LINK = '<a href="https://ostkai.example/for?name={{ contact.first_name|urlencode }}">yours</a>'
+BREWS = "{% for brew in contact.fields.brews %}{{ loop.index }} {{ brew }}{% if not loop.last %},\n{% endif %}{% else %}{{ contact.first_name }}{% endfor %}"
 ENDS = "\n\n{{ brand.postal_address }}\nLeave: {{ links.unsubscribe }}\n"
 
 
@@ -135,6 +136,10 @@ LETTERS = {
     "plain": Words(f"<mj-text>{GREETING} {LINK}</mj-text>"),
     "choices": Words(f"<mj-text>{GREETING}<br/>{CHOICE} {LINK}</mj-text>", "{{ contact.first_name|default('You') }}: " + CHOICE),
     "field": Words("<mj-text>Your story: {{ contact.fields.story }} and no more.</mj-text>", "On {{ contact.fields.day|date }}"),
+    "loops": Words(f"<mj-text>{{{{ contact.fields.brews }}}}<ul>{{% for brew in contact.fields.brews %}}<li>{{{{ brew }}}}</li>{{% endfor %}}</ul>{BREWS}</mj-text>",
+                   BREWS, text=f"{BREWS}\n\n{{% for b in contact.fields.brews %}}- {{{{ b|upper }}}}\n{{% endfor %}}\n{ENDS}"),
+    "loops with links": Words(f'<mj-text>{{% for brew in contact.fields.brews %}}{{{{ brew }}}}: {LINK} <a href="https://ostkai.example/?b={{{{ brew|urlencode }}}}">it</a>'
+                              ' <a href="{{ links.why }}">why</a>{% endfor %}</mj-text>'),
     "neighbours": Words("<mj-text>{{ contact.first_name }}{{ contact.last_name }}</mj-text>"),
     "own text": Words(f"<mj-text>{LINK}</mj-text>", text=f"{GREETING}\n\n{{{{ contact.fields.story }}}}\n\nhttps://ostkai.example/new?a=1&b=2{ENDS}"),
     "begins with a tag": Words(f"<mj-text>{LINK}</mj-text>", text="{{ contact.first_name }} hello" + ENDS),
@@ -205,13 +210,14 @@ def _is_name(raw: str) -> bool:
 names = octet_text.filter(_is_name).map(clean_name)
 stories = st.none() | octet_text.filter(lambda text: "\x00" not in text)
 cups = st.none() | st.sampled_from(["", "2", "3.5", "12", "1e3", "many"])
+brews = st.none() | st.lists(st.sampled_from(["V60", "Moka", "Moka, V60", "", "\n\n\n", ".", "<&>", "é" * 80]), max_size=3)
 days = st.none() | st.sampled_from(["2026-11-22", "", "soon"])
 numbers = st.integers(1, tracking.NOBODY - 1)
 
 
 @st.composite
 def readers(draw: st.DrawFn) -> ReaderRow:
-    fields: dict[str, Any] = {"story": draw(stories), "cups": draw(cups), "day": draw(days)}
+    fields: dict[str, Any] = {"story": draw(stories), "cups": draw(cups), "day": draw(days), "brews": draw(brews)}
     told = {key: value for key, value in fields.items() if value is not None}
     return ReaderRow(draw(names), draw(names), told, draw(st.sampled_from(ADDRESSES)))
 
@@ -274,6 +280,7 @@ def check_same(quick: Letter | str, whole: Letter | str) -> None:
 @given(readers(), st.sampled_from(Level), numbers, names.filter(str.strip))
 @example(ReaderRow("", "", {}, ADDRESSES[0]), Level.INDIVIDUAL, 1, "News")
 @example(ReaderRow("", "", {"story": "\r.\r"}, ADDRESSES[0]), Level.NONE, 1, "News")
+@example(ReaderRow("", "", {"brews": ["V60", "Moka"]}, ADDRESSES[0]), Level.INDIVIDUAL, 1, "News")
 @example(ReaderRow("a" * 76, "b" * 76, {"story": "x" * 76}, ADDRESSES[1]), Level.AGGREGATE, 2, "Ä" * 60)
 @example(ReaderRow(".", "..", {"story": "\n.\n\n\n\n.. \n"}, ADDRESSES[2]), Level.NONE, 3, "=")
 def test_a_copy_from_the_sheet_is_the_letter_merged_as_a_whole(
@@ -281,6 +288,25 @@ def test_a_copy_from_the_sheet_is_the_letter_merged_as_a_whole(
 ) -> None:
     ground = Ground(uuid7(), topic, SOON, level)
     check_same(*both(desk, reader, ground, n))
+
+
+@pytest.mark.parametrize("desk", ["loops"], indirect=True)
+def test_readers_who_chose_otherwise_get_copies_of_their_own_from_one_sheet(desk: Desk) -> None:
+    """What a blank gave is remembered by what was chosen: one text may be made of other words."""
+    ground = Ground(uuid7(), "News", SOON, Level.NONE)
+    chosen = [["V60", "Moka"], ["V60, Moka"], ["Moka", "V60"], [], None, "V60, Moka", [1], [True], ["V60", "Moka"]]
+    pages = []
+    for n, told in enumerate(chosen, start=1):
+        quick, whole = both(desk, ReaderRow("", "", {} if told is None else {"brews": told}, ADDRESSES[0]), ground, n)
+        check_same(quick, whole)
+        assert isinstance(quick, Letter)
+        pages.append(parts(quick)[1])
+    assert len(set(pages[:4])) == 4
+    assert pages[3] == pages[4]
+    printed = desk.writer._sheet(desk.edition, desk.held, ground, desk.edition.sender.domain)
+    assert printed is not None
+    kept = {key for filler in printed.sheet._fillers for key in filler._known}
+    assert (("V60", "Moka"), "") in kept, "merged once for all who chose these"
 
 
 @pytest.mark.parametrize("desk", ["runaway"], indirect=True)

@@ -86,7 +86,7 @@ def _marked(standing: Standing, shares: dict[int, str], language: str) -> str:
     places = content.link_places(version, translations).get(language)
     version = translations.get(language, version)
     own = {name: f"{_MARK}{name}" for name in ("unsubscribe", "preferences", "why", "web_view")}
-    values = content.sample_values(accounts.brand(workspace_id), own)
+    values = content.sample_values(accounts.brand(workspace_id), own, content.named_by(version.needs))
     page = content.render(version, values, links=lambda index, _url: f"{_MARK}{places[index] if places else index}").html
 
     def badge(found: re.Match[str]) -> str:

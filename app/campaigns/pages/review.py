@@ -146,7 +146,7 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
     actor = current_actor()
     campaign = queries.get_campaign(actor.workspace_id, standing.id)
     seen = service.look(actor.workspace_id, campaign, actor.id)
-    subject, preheader = content.header_lines(seen.written, content.sample_values(seen.brand, {}))
+    subject, preheader = _lines(seen, seen.written)
     names = [found.name for found in consent.get_interests(actor.workspace_id, standing.interests)]
     # Of many people it is not counted what they read: a page should not wait for it.
     few = seen.reckoned.reached <= shared.ALWAYS
@@ -185,6 +185,11 @@ def review_page(standing: Standing, *, notice: str = "", errors: Mapping[str, st
     )
 
 
+def _lines(seen: service.Look, written: content.Written) -> tuple[str, str]:
+    """Subject and preview line as a made-up reader gets them."""
+    return content.header_lines(written, content.sample_values(seen.brand, {}, content.named_by(written.needs)))
+
+
 def _languages(standing: Standing, seen: service.Look, measured: Measured | None) -> dict[str, Any]:
     """The letter's languages with what they say, and which of them stands in the preview's frame (``language``)."""
     texts = [(content.InLanguage(seen.letter, content.Stage.WRITTEN), seen.written)]
@@ -192,7 +197,6 @@ def _languages(standing: Standing, seen: service.Look, measured: Measured | None
     codes = [one.letter.language for one, _ in texts]
     asked = request.args.get("language", "")
     shown = texts[codes.index(asked)][0] if asked in codes else texts[0][0]
-    values = content.sample_values(seen.brand, {})
     people, others = _readers(measured.languages if measured else {}, codes)
     rows = [
         {
@@ -200,7 +204,7 @@ def _languages(standing: Standing, seen: service.Look, measured: Measured | None
             "code": one.letter.language,
             "is_main": one.is_main,
             "is_shown": one.letter.id == shown.letter.id,
-            "subject": content.header_lines(written, values)[0],
+            "subject": _lines(seen, written)[0],
             "state": _state(one, written),
             "people": people.get(one.letter.language),
             "edit_url": _edit_url(one.letter, standing),

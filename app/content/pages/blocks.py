@@ -93,8 +93,8 @@ def page(look: Look, **more: Any) -> str:
             for group, found in groupby(sorted(_offered(letter), key=_group), key=_group_name)
         ],
         kept=blocks.list_kept(letter.workspace_id),
-        tags=[(one.name, one.says) for one in look.draft.offered if not _is_snippet(one)],
-        snippets=[(one.name, one.says) for one in look.draft.offered if _is_snippet(one)],
+        tags=looks.tags_of(one for one in look.draft.offered if not _is_snippet(one)),
+        snippets=looks.tags_of(one for one in look.draft.offered if _is_snippet(one)),
         pictures=_pictures(letter.workspace_id)
         if kind and any(_has_picture(field) for field in kind.fields)
         else None,

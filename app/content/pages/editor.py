@@ -225,7 +225,7 @@ def _words(draft: Draft) -> dict[str, Any]:
     """What the code editor offers to complete."""
     return {
         "variables": [
-            {"label": one.name, "info": one.says, "detail": one.kind.value} for one in draft.offered
+            {"label": one.name, "info": one.says, "detail": one.kind.value, "loop": one.loop} for one in draft.offered
         ],
         "filters": [{"label": name, "info": one.says} for name, one in FILTERS.items()],
     }

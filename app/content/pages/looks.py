@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from app.content.pages import people
 from app.content.service import STAGES, draft_of, freeze_version, list_languages
 from app.content.service.drafts import PUT_AWAY
 from app.content.service.versions import NotReady
+from app.content.variables import Variable
 from app.kernel.errors import BadInput
 from app.kernel.http.actor import current_actor
 from app.kernel.i18n import NAMES
@@ -110,6 +111,15 @@ def shared(
         "may_search": current_actor().may("people.read"),
         **shown(look),
     }
+
+
+def tags_of(names: Iterable[Variable]) -> list[tuple[str, str, str]]:
+    """What the menu of a field inserts: name, the words that it puts there, and what they are."""
+    found = []
+    for one in names:
+        found += [(one.name, f"{{{{ {one.name} }}}}", one.says)] if one.item is None else []
+        found += [(one.name, one.loop, f"{one.says}: a loop")] if one.loop else []
+    return found
 
 
 def keep_version_if_ready(workspace_id: UUID, letter_id: UUID, by: UUID) -> None:

@@ -60,7 +60,7 @@ def label_of(contact: Contact, address: str, letter: InLanguage | None = None) -
 def _reader(key: str, draft: Draft, letter: Letter | None) -> Shown:
     brand = accounts.brand(current_actor().workspace_id)
     if key in {"", SAMPLE}:
-        return Shown(SAMPLE, "As a made-up reader", sample_values(brand, _links()), draft)
+        return Shown(SAMPLE, "As a made-up reader", sample_values(brand, _links(), draft.names), draft)
     if key == NOBODY:
         bare = Reader(email="reader@example.org")
         values = reader_values(

@@ -12,7 +12,7 @@ from marshmallow import fields, validate
 from app.accounts import queries as accounts
 from app.content import queries
 from app.content.models import Snippet
-from app.content.pages import blueprint, frames
+from app.content.pages import blueprint, frames, looks
 from app.content.service import snippets as service
 from app.content.service.drafts import MAX_NAME
 from app.content.service.snippets import Use
@@ -173,7 +173,7 @@ def _page(
         uses=service.uses_of_snippets(actor.workspace_id).get(snippet.key, []) if snippet else [],
         versions=service.count_versions(actor.workspace_id, snippet.key) if snippet else 0,
         warnings=service.warnings_of(Words("", snippet.body)) if snippet else [],
-        tags=[(one.name, one.says) for one in service.names_for(actor.workspace_id) if one.item is None],
+        tags=looks.tags_of(service.names_for(actor.workspace_id)),
         errors=errors,
         notice="" if errors or fault is None else fault.detail or fault.title,
         longest=LONGEST,

@@ -13,6 +13,7 @@ from app.content.letters import (
     Tags,
     Written,
     header_lines,
+    named_by,
     samples_in,
 )
 from app.content.lint import GMAIL_CLIPS_OCTETS
@@ -172,6 +173,7 @@ __all__ = [
     "list_translated",
     "list_translations",
     "mark_entries",
+    "named_by",
     "one_line",
     "place_of",
     "preview",

@@ -169,12 +169,11 @@ function start(page) {
     const into = event.target.closest("[data-into]");
     if (into) state.into = into.dataset.into;
     const tag = event.target.closest("[data-tag]");
-    if (tag) insert(tag.dataset.tag);
+    if (tag) insert(tag.dataset.words);
   });
 
-  function insert(name) {
+  function insert(words) {
     at("tags").hidePopover();
-    const words = `{{ ${name} }}`;
     const field = at(state.into);
     if (state.insert.has(state.into)) return state.insert.get(state.into)(words);
     field.setRangeText(words, field.selectionStart, field.selectionEnd, "end");

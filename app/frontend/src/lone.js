@@ -14,6 +14,6 @@ export function lone(page) {
     const tag = target.closest("[data-tag]");
     if (!tag) return;
     menu.hidePopover();
-    insert.get(into)?.(`{{ ${tag.dataset.tag} }}`);
+    insert.get(into)?.(tag.dataset.words);
   });
 }

@@ -30,11 +30,13 @@ export const components = {
 
 const INSIDE = /\{\{-?\s*([a-z_][\w.]*)?$/;
 const ASKED = /\{%-?\s*(?:if|elif|for\s+\w+\s+in)\s(?:(?!%\})[^"']|"[^"]*"|'[^']*')*?(?<![\w.])([a-z_][\w.]*)?$/;
+const OPENED = /\{%-?\s*\w*$/;
 const FILTER = /\{[{%][^{}|]*(?:\|[^{}|]*)*\|\s*([a-z]*)$/;
 
-// Completes names after "{{" and in what an if or a for asks, and filters after "|".
+// Completes names after "{{" and in what an if or a for asks, filters after "|", and whole loops after "{%".
 export function mergeWords({ variables, filters }) {
   const names = variables.map((one) => ({ ...one, type: "variable" }));
+  const loops = variables.filter((one) => one.loop).map((one) => ({ label: one.loop, info: one.info, detail: "loop", type: "keyword", apply }));
   const ways = filters.map((one) => ({ ...one, type: "function" }));
   return (context) => {
     const { text, from } = context.state.doc.lineAt(context.pos);
@@ -43,6 +45,13 @@ export function mergeWords({ variables, filters }) {
       const found = pattern.exec(before);
       if (found) return { from: context.pos - (found[1]?.length ?? 0), options, validFor: /^[\w.]*$/ };
     }
-    return null;
+    const opened = OPENED.exec(before);
+    return opened && loops.length ? { from: from + opened.index, options: loops, validFor: /^\{%-?\s*\w*$/ } : null;
   };
+}
+
+// A loop takes the place of what was typed, with the bracket that the editor had closed by itself.
+function apply(view, { label }, from, to) {
+  const closed = /^\s*%?\}/.exec(view.state.doc.lineAt(to).text.slice(to - view.state.doc.lineAt(to).from));
+  view.dispatch({ changes: { from, to: to + (closed?.[0].length ?? 0), insert: label }, selection: { anchor: from + label.length } });
 }
