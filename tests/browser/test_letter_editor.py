@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from app.contacts import service as contacts
 from app.content import queries, service
 from app.delivery import service as delivery
 from app.kernel.db import session, transaction
@@ -36,6 +37,8 @@ def write(page, source: str) -> None:
 
 def test_a_letter_is_typed_corrected_and_seen(chromium, web, owner):
     made = letters.letter(owner.workspace_id)
+    with transaction():
+        contacts.define_field(owner.workspace_id, "Brews", "multi_choice", choices=["V60", "Moka"])
     with tab(chromium, base_url=web.url) as page:
         sign_in(page, owner)
         page.goto(f"/letters/{made.id}")
@@ -93,6 +96,18 @@ def test_a_letter_is_typed_corrected_and_seen(chromium, web, owner):
         expect(page.locator(".cm-content")).to_contain_text('<mj-image src="')
         expect(page.locator("#problems")).to_contain_text("Nothing. This letter can be sent.")
         expect(page.locator("#weight")).to_contain_text("1 picture")
+
+        # A whole loop takes the place of what was typed and of the bracket that closed itself.
+        page.keyboard.press("ControlOrMeta+End")
+        page.keyboard.type("{% fo", delay=30)
+        expect(offered.first).to_contain_text("for one in contact.fields.brews")
+        page.wait_for_timeout(150)
+        page.keyboard.press("Enter")
+        loop = "{% for one in contact.fields.brews %}{{ one }}{% if not loop.last %}, {% endif %}{% endfor %}"
+        expect(page.locator(".cm-activeLine")).to_have_text(loop)
+        page.keyboard.type("{% for a in cont", delay=30)
+        expect(offered).to_have_count(1)
+        expect(offered).to_contain_text("contact.fields.brews")
 
 
 def test_the_preview_follows_whom_how_wide_and_in_which_inbox(chromium, web, owner):

@@ -29,19 +29,21 @@ export const components = {
 };
 
 const INSIDE = /\{\{-?\s*([a-z_][\w.]*)?$/;
-const ASKED = /\{%-?\s*(?:if|elif|for\s+\w+\s+in)\s(?:(?!%\})[^"']|"[^"]*"|'[^']*')*?(?<![\w.])([a-z_][\w.]*)?$/;
-const OPENED = /\{%-?\s*\w*$/;
+const ASKED = /\{%-?\s*(?:if|elif)\s(?:(?!%\})[^"']|"[^"]*"|'[^']*')*?(?<![\w.])([a-z_][\w.]*)?$/;
+const LISTED = /\{%-?\s*for\s+\w+\s+in\s+([a-z_][\w.]*)?$/;
+const OPENED = /\{%-?\s*(?:fo?r?)?$/;
 const FILTER = /\{[{%][^{}|]*(?:\|[^{}|]*)*\|\s*([a-z]*)$/;
 
-// Completes names after "{{" and in what an if or a for asks, filters after "|", and whole loops after "{%".
+// Completes names after "{{" and in what an if asks, lists in a for, filters after "|", and whole loops after "{%".
 export function mergeWords({ variables, filters }) {
   const names = variables.map((one) => ({ ...one, type: "variable" }));
-  const loops = variables.filter((one) => one.loop).map((one) => ({ label: one.loop, info: one.info, detail: "loop", type: "keyword", apply }));
+  const lists = names.filter((one) => one.loop);
+  const loops = lists.map((one) => ({ label: one.loop, info: one.info, detail: "loop", type: "keyword", apply }));
   const ways = filters.map((one) => ({ ...one, type: "function" }));
   return (context) => {
     const { text, from } = context.state.doc.lineAt(context.pos);
     const before = text.slice(0, context.pos - from);
-    for (const [pattern, options] of [[FILTER, ways], [INSIDE, names], [ASKED, names]]) {
+    for (const [pattern, options] of [[FILTER, ways], [INSIDE, names], [ASKED, names], [LISTED, lists]]) {
       const found = pattern.exec(before);
       if (found) return { from: context.pos - (found[1]?.length ?? 0), options, validFor: /^[\w.]*$/ };
     }
