@@ -318,8 +318,10 @@ LETTERS = (
     ("Hello", "<mj-text>Hello</mj-text>", NOT_BO),
     (
         "{% for brew in contact.fields.brews %}{{ brew }}{% else %}any{% endfor %}",
-        '<mj-text>{% for brew in contact.fields.brews %}{% if brew == "V60" %}{{ contact.first_name }}{% else %}{{ contact.last_name }}'
-        '{% endif %}{% if loop.index > 2 %}{{ contact.fields.town }}{% endif %}{% endfor %}</mj-text>',
+        (
+            '<mj-text>{% for brew in contact.fields.brews %}{% if brew == "V60" %}{{ contact.first_name }}{% else %}'
+            '{{ contact.last_name }}{% endif %}{% if loop.index > 2 %}{{ contact.fields.town }}{% endif %}{% endfor %}</mj-text>'
+        ),
         FOOTER,
     ),
 )

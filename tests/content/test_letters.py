@@ -455,7 +455,7 @@ def test_the_workspaces_own_fields_are_named_and_others_are_not(place):
 
 def test_what_was_chosen_of_several_can_be_gone_through(place):
     with transaction():
-        contacts.define_field(place.id, "Brews", "multi_choice", key="brews", choices=["V60", "Aeropress <2>"])
+        contacts.define_field(place.id, "Brews", "multi_choice", key="brews", choices=["V60", "Aeropress <2> {{ brand.name }}"])
     loop = "{% for brew in contact.fields.brews %}BODY{% else %}any way{% endfor %}"
     inner = (
         f"<mj-text>All: {{{{ contact.fields.brews }}}}; {loop.replace('BODY', '{{ loop.index }} {{ brew }}. ')}</mj-text>"
@@ -464,12 +464,12 @@ def test_what_was_chosen_of_several_can_be_gone_through(place):
     frozen = letters.version(place.id, inner, subject=f"Yours: {loop.replace('BODY', '{{ brew }} ')}")
     both, none = (
         service.render(frozen, letters.values(place.id, Reader("Mara", fields=fields)))
-        for fields in ({"brews": ["V60", "Aeropress <2>"]}, {})
+        for fields in ({"brews": ["V60", "Aeropress <2> {{ brand.name }}"]}, {})
     )
-    assert (both.subject, none.subject) == ("Yours: V60 Aeropress <2>", "Yours: any way")
-    assert "All: V60, Aeropress &lt;2&gt;; 1 V60. 2 Aeropress &lt;2&gt;. " in both.html
-    assert "<li>V60</li><li>Aeropress &lt;2&gt;</li>" in both.html
-    assert "- V60\n\n- Aeropress <2>" in both.text
+    assert (both.subject, none.subject) == ("Yours: V60 Aeropress <2> {{ brand.name }}", "Yours: any way")
+    assert "All: V60, Aeropress &lt;2&gt; {{ brand.name }}; 1 V60. 2 Aeropress &lt;2&gt; {{ brand.name }}. " in both.html
+    assert "<li>V60</li><li>Aeropress &lt;2&gt; {{ brand.name }}</li>" in both.html
+    assert "- V60\n\n- Aeropress <2> {{ brand.name }}" in both.text
     assert "All: ; any way" in none.html
     assert "<li>" not in none.html
     # Whatever everybody needs to see must not hang on what somebody chose; both readers are tried when it is saved.

@@ -157,6 +157,8 @@ ATTACKS = [
     "{% for b in contact.fields.brews %}{{ b.name }}{% endfor %}",
     "{% for b in contact.fields.brews|upper %}{% endfor %}",
     "{% for b in contact.fields.brews %}{{ loop.cycle }}{% endfor %}",
+    "{% for b in contact.fields.brews %}{{ b.entries }}{{ b.__class__ }}{% endfor %}",
+    "{% for b in contact.fields.brews.entries %}{% endfor %}",
     "{% for b in contact.fields.brews %}{% endfor %}{{ b }}",
     "{% for t in request.topics %}{{ t.secret }}{% endfor %}",
     "{% for t in request.topics %}{% endfor %}{{ t.name }}",
