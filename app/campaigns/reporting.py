@@ -13,7 +13,7 @@ from app.campaigns.shares import Shares
 from app.delivery import queries as outbox
 from app.delivery.rules import Leaving, Refusal, Word
 from app.tracking import queries as tracking
-from app.tracking.queries import HourCount, LinkCount, Readers
+from app.tracking.queries import NO_ORDERS, HourCount, LinkCount, Orders, Readers
 from app.tracking.rules.hits import Kind
 from app.tracking.rules.verdicts import Verdict
 
@@ -31,6 +31,7 @@ class Rates:
     opened: float
     clicked: float
     left: float
+    orders: Orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Report:
     hours: Sequence[HourCount]
     links: Sequence[LinkCount]
     shares: Shares
+    orders: Orders
 
     @property
     def totals(self) -> dict[Kind, dict[Verdict, int]]:
@@ -78,13 +80,14 @@ def gather(workspace_id: UUID, standing: Standing) -> Report:
         tracking.by_hour(workspace_id, number),
         tracking.by_link(workspace_id, number),
         shares.find(workspace_id, number, progress.audience, standing.frozen_at),
+        tracking.count_orders(workspace_id, [number]).get(number, NO_ORDERS),
     )
 
 
 def compare(workspace_id: UUID, report: Report) -> list[Rates]:
     """This campaign and up to five that began before it, the newest first; empty where there is none before it."""
     others = beside(workspace_id, queries.list_former(workspace_id, report.standing, COMPARED))
-    own = _rates(report.standing, report.progress, report.readers, report.leavings[Leaving.LEFT])
+    own = _rates(report.standing, report.progress, report.readers, report.leavings[Leaving.LEFT], report.orders)
     return [own, *others] if others else []
 
 
@@ -94,17 +97,22 @@ def beside(workspace_id: UUID, standings: Sequence[Standing]) -> list[Rates]:
     ends = queries.count_ends(workspace_id, numbers)
     readers = tracking.count_readers(workspace_id, numbers)
     left = outbox.count_left_of(workspace_id, numbers)
+    orders = tracking.count_orders(workspace_id, numbers)
     return [
-        _rates(found, queries.progress(ends[number]), readers.get(number, Readers(0, 0)), left.get(number, 0))
+        _rates(
+            found, queries.progress(ends[number]), readers.get(number, Readers(0, 0)), left.get(number, 0),
+            orders.get(number, NO_ORDERS),
+        )
         for found, number in zip(standings, numbers, strict=True)
-    ]
+    ]  # fmt: skip
 
 
-def _rates(standing: Standing, progress: Progress, readers: Readers, left: int) -> Rates:
+def _rates(standing: Standing, progress: Progress, readers: Readers, left: int, orders: Orders) -> Rates:
     def of(number: int, whole: int) -> float:
         return 100 * number / whole if whole else 0.0
 
     sent = progress.sent
     return Rates(
-        standing, sent, of(progress.failed, progress.audience), of(readers.opened, sent), of(readers.clicked, sent), of(left, sent)
-    )
+        standing, sent, of(progress.failed, progress.audience), of(readers.opened, sent), of(readers.clicked, sent), of(left, sent),
+        orders,
+    )  # fmt: skip

@@ -33,6 +33,7 @@ def of(report: Report, zone: str) -> list[Table]:
 
 def _all(report: Report, zone: str) -> Iterator[Table]:
     yield Table("Summary", ("What", "People"), _summary(report))
+    yield Table("Orders", ("What", "Number"), _orders(report))
     yield Table("Not reached", ("Reason", "People"), [(REFUSALS[one][0], str(n)) for one, n in report.refusals.items()])
     yield Table("Over time", ("Hour", "Kind", "People", "Machines", "Not sure"), _hours(report, zone))
     yield Table("Links", ("Link", "By hand", "Machines", "Not sure"), _links(report))
@@ -50,6 +51,14 @@ def _summary(report: Report) -> list[Row]:
         ("Opened by hand", str(report.readers.opened)), ("Clicked by hand", str(report.readers.clicked)),
         ("Left within a week", str(report.leavings[Leaving.LEFT])), ("Complained", str(report.leavings[Leaving.COMPLAINED])),
     ]  # fmt: skip
+
+
+def _orders(report: Report) -> list[Row]:
+    orders = report.orders
+    if not orders.count:
+        return []
+    revenue = [(f"Revenue in {currency}", f"{amount:f}") for currency, amount in orders.revenue.items()]
+    return [("Orders within a week after a click", str(orders.count)), *revenue]
 
 
 def _hours(report: Report, zone: str) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.messages.pofile import read_po
+from babel.numbers import format_currency
 
 from app.kernel import clock
 
@@ -126,6 +128,11 @@ def minute(moment: datetime, zone: str = "UTC") -> str:
 def instant(moment: datetime, zone: str = "UTC") -> str:
     """Date and time in full."""
     return format_datetime(moment.astimezone(ZoneInfo(zone)), format="d MMMM y, HH:mm", locale=_babel())
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """An amount with as many decimals as its currency has, and the three letters: 1,240.50 EUR."""
+    return format_currency(amount, currency, format="#,##0.00 ¤¤", locale=_babel())
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Identity,
     Index,
     LargeBinary,
+    Numeric,
     SmallInteger,
     Text,
     Uuid,
@@ -140,6 +142,50 @@ class SignalReaders(Base):
     opened: Mapped[int] = mapped_column(BigInteger)
     """Who clicks has opened."""
     clicked: Mapped[int] = mapped_column(BigInteger)
+
+
+class MailingOrder(Base):
+    """An order that came of a mailing: of the one whose link its person followed by hand last, within a week before it.
+
+    It stands beside the order's signal. Without foreign keys, as signals are; who erases a person deletes it.
+    """
+
+    __tablename__ = "mailing_orders"
+    __table_args__ = (
+        CheckConstraint("(amount IS NULL) = (currency IS NULL)", name="total"),
+        Index("ix_mailing_orders_mailing_no", "mailing_no", "n"),
+        Index("ix_mailing_orders_contact_id", "contact_id"),
+    )
+
+    event_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    contact_id: Mapped[UUID] = mapped_column(Uuid)
+    mailing_no: Mapped[int] = mapped_column(BigInteger)
+    n: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(Instant)
+    """When it was made."""
+    amount: Mapped[Decimal | None] = mapped_column(Numeric)
+    """None: nobody could read what it came to."""
+    currency: Mapped[str | None] = mapped_column(Text(collation="C"))
+    """Its three letters."""
+
+
+class MailingOrderSums(Base):
+    """How many orders came of a mailing, and what they came to by currency: the sums over its rows.
+
+    Nobody can be found in it. Rows are added in the statement that writes or deletes orders, and put together on the way.
+    """
+
+    __tablename__ = "mailing_order_sums"
+    __table_args__ = (Index("ix_mailing_order_sums_mailing_no", "mailing_no"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(Uuid)
+    mailing_no: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str | None] = mapped_column(Text(collation="C"))
+    """None: of orders whose totals nobody could read."""
+    orders: Mapped[int] = mapped_column(BigInteger)
+    amount: Mapped[Decimal | None] = mapped_column(Numeric)
 
 
 class SignalInbox(Base):

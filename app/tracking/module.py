@@ -59,9 +59,10 @@ MODULE = Module(
         Job("tracking.forget", jobs.forget, every_seconds=3600),
     ),
     timeline_sources=(TimelineSource("reading", "What they did", timeline.entries),),
-    personal_data=(PersonalData("tracking", ("signals", "last_opens"), timeline.export, service.erase),),
+    personal_data=(PersonalData("tracking", ("signals", "last_opens", "mailing_orders"), timeline.export, service.erase),),
     merging=(
         Moves("signals", ("event_id", "at"), hold=merging.hold),
+        Moves("mailing_orders", ("event_id",)),
         Blends(("last_opens",), merging.join, merging.part),
     ),
     signal_kinds=(

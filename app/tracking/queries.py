@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,6 +16,8 @@ from app.kernel import module
 from app.kernel.db import once, session
 from app.tracking.models import (
     LastOpen,
+    MailingOrder,
+    MailingOrderSums,
     OwnSignalKind,
     Signal,
     SignalCount,
@@ -69,6 +73,17 @@ class Readers:
 
     opened: int
     clicked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """How many orders came of a mailing; revenue by currency, without those whose totals nobody could read."""
+
+    count: int
+    revenue: Mapping[str, Decimal]
+
+
+NO_ORDERS: Final = Orders(0, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,21 +181,85 @@ def by_hour(workspace_id: UUID, mailing_no: int) -> list[HourCount]:
     ]
 
 
+# The links are a long list: they are read once, with all of their counts beside them.
+_BY_LINK: Final = text(
+    "SELECT t.links, (SELECT coalesce(jsonb_agg(jsonb_build_array(k.link, k.verdict, k.clicks)), '[]') FROM (SELECT link, verdict,"
+    " sum(count) AS clicks FROM signal_counts WHERE workspace_id = :workspace_id AND mailing_no = :no AND kind = 'click'"
+    " AND link >= 0 GROUP BY link, verdict) AS k) AS counts"
+    " FROM tracked_mailings t WHERE t.mailing_no = :no AND t.workspace_id = :workspace_id"
+)
+
+
 def by_link(workspace_id: UUID, mailing_no: int) -> list[LinkCount]:
     """Clicks on each link in the order of the mailing, those without any too; not the one that no person sees."""
-    found = find_mailing(mailing_no)
-    if found is None or found.workspace_id != workspace_id:
+    found = session().execute(_BY_LINK, {"workspace_id": workspace_id, "no": mailing_no}).one_or_none()
+    if found is None:
         return []
-    query = select(SignalCount.link, SignalCount.verdict, func.sum(SignalCount.count)).where(
-        SignalCount.workspace_id == workspace_id,
-        SignalCount.mailing_no == mailing_no,
-        SignalCount.kind == Kind.CLICK,
-        SignalCount.link >= 0,
-    )
     sums = [dict.fromkeys(Verdict, 0) for _ in found.links]
-    for index, verdict, count in session().execute(query.group_by(SignalCount.link, SignalCount.verdict)):
+    for index, verdict, count in found.counts:
         sums[index][Verdict(verdict)] = int(count)
     return [LinkCount(index, url, sums[index]) for index, url in enumerate(found.links)]
+
+
+def count_orders(workspace_id: UUID, mailing_nos: Collection[int]) -> dict[int, Orders]:
+    """What was ordered because of these mailings; those without an order are missing."""
+    sums = MailingOrderSums
+    query = (
+        select(sums.mailing_no, sums.currency, func.sum(sums.orders), func.sum(sums.amount))
+        .where(sums.workspace_id == workspace_id, sums.mailing_no.in_(mailing_nos))
+        .group_by(sums.mailing_no, sums.currency)
+        .having(func.sum(sums.orders) > 0)
+        .order_by(sums.mailing_no, sums.currency)
+    )
+    orders: Counter[int] = Counter()
+    revenue: dict[int, dict[str, Decimal]] = defaultdict(dict)
+    for number, currency, count, amount in session().execute(query) if mailing_nos else ():
+        orders[number] += int(count)
+        if currency is not None and amount is not None:
+            revenue[number][currency] = amount
+    return {number: Orders(count, revenue[number]) for number, count in orders.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Somebody who ordered because of a mailing, with their newest order; ``totals``: amount and currency, one of each."""
+
+    n: int
+    contact_id: UUID
+    last_at: datetime
+    count: int
+    totals: Sequence[tuple[Decimal, str]]
+
+
+_BUYERS: Final = text(
+    "SELECT n, contact_id, max(last_at) AS last_at, sum(orders)::bigint AS orders, array_agg(sum::text || ' ' || currency"
+    " ORDER BY currency) FILTER (WHERE currency IS NOT NULL) AS totals FROM (SELECT n, contact_id, currency, max(at) AS last_at,"
+    " count(*) AS orders, sum(amount) AS sum FROM mailing_orders WHERE mailing_no = :no AND workspace_id = :workspace_id"
+    " AND n > :after AND (CAST(:currency AS text) = '' OR currency = :currency) GROUP BY n, contact_id, currency) AS o"
+    " GROUP BY n, contact_id ORDER BY n LIMIT :limit"
+)
+
+
+def list_buyers(workspace_id: UUID, mailing_no: int, currency: str = "", *, after_n: int = 0, limit: int = 50) -> list[Buyer]:
+    """Who ordered because of a mailing (in one currency), by their number in it, from after ``after_n`` on."""
+    values = {"workspace_id": workspace_id, "no": mailing_no, "currency": currency, "after": after_n, "limit": limit}
+    return [
+        Buyer(row.n, row.contact_id, row.last_at, row.orders, [_money(one) for one in row.totals or []])
+        for row in session().execute(_BUYERS, values)
+    ]
+
+
+def _money(told: str) -> tuple[Decimal, str]:
+    amount, currency = told.split()
+    return Decimal(amount), currency
+
+
+def find_mailings_of_orders(workspace_id: UUID, contact_id: UUID) -> dict[UUID, str]:
+    """Because of which mail a person ordered, by the order's event."""
+    query = select(MailingOrder.event_id, MailingOrder.mailing_no, MailingOrder.n).where(
+        MailingOrder.workspace_id == workspace_id, MailingOrder.contact_id == contact_id
+    )
+    return {event_id: f"{number}-{n}" for event_id, number, n in session().execute(query)}
 
 
 LINKS_OF_ONE = 10_000

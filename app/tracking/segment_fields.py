@@ -53,6 +53,11 @@ FIELDS = (
     _not_by_hand(Kind.OPEN, Verdict.UNKNOWN, "unsure", "They or a machine opened", "had a letter opened, by nobody knows whom"),
     _not_by_hand(Kind.CLICK, Verdict.UNKNOWN, "unsure", "They or a machine followed a link", "had a link followed, by nobody knows whom"),
     *map(_on_device, queries.DEVICES),
+    SegmentField(
+        "tracking.ordered", "Ordered because of a letter", _READING, Type.ACT,
+        Acts("mailing_orders o WHERE o.workspace_id = :workspace_id", contact="o.contact_id", at="o.at", of="o.mailing_no"),
+        phrase="ordered because of a letter", of="mailing",
+    ),
 )  # fmt: skip
 
 

@@ -62,6 +62,7 @@ def export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
     """All that is kept of what a person did."""
     day = queries.find_last_open(workspace_id, contact_id)
     last: list[dict[str, Any]] = [{"what": "last open", "day": day.isoformat()}] if day else []
+    because = queries.find_mailings_of_orders(workspace_id, contact_id)
     return last + [
         {
             "mail": f"{found.mailing_no}-{found.n}" if found.mailing_no else None,
@@ -72,6 +73,7 @@ def export(workspace_id: UUID, contact_id: UUID) -> list[dict[str, Any]]:
             "because": SAYS[found.reason],
             "program": found.program,
             "data": dict(found.data),
+            **({"counts_for_mail": because[found.event_id]} if found.event_id in because else {}),
         }
         for found in queries.list_signals(workspace_id, contact_id, limit=1_000_000)
     ]

@@ -306,3 +306,54 @@ def test_while_it_leaves_the_report_follows(staff, made, number, monkeypatch):
 
 def test_links_know_their_numbers():
     assert tracking.link_of(tracking.link_number(41, 12)) == (41, 12)
+
+
+def bought(where, who, minutes, **data):
+    at = clock.now() - timedelta(minutes=minutes)
+    with transaction():
+        tracking_service.record_acts(where.id, [tracking_service.Act(uuid7(), who.id, "order", at, data)])
+
+
+def test_orders_and_revenue_stand_where_there_is_one_and_open_who_ordered(staff, where, made, number, readers, session):
+    for i in (0, 1):
+        act(session, number, readers[i], Kind.CLICK, 0)
+    page = staff.get(f"{made.path}/report").text
+    assert "Orders" not in page
+    assert "Revenue" not in page
+    assert "Orders" not in staff.get(f"{made.path}/report.csv").text
+    for i, data in ((0, {"total": "1200 EUR"}), (0, {"total": "40.50 EUR"}), (1, {"total": "1500 JPY"}), (1, {}), (2, {"total": "9 EUR"})):
+        bought(where, readers[i], 5, **data)
+    page = staff.get(f"{made.path}/report").text
+    tiles = re.findall(r'<dt>(Orders|Revenue)</dt><dd><a[^>]*href="([^"]+)">([^<]+)</a></dd>', page)
+    assert [(name, value) for name, _, value in tiles] == [("Orders", "4"), ("Revenue", "1,240.50 EUR"), ("Revenue", "1,500 JPY")]
+    assert "within a week after a click" in page
+    both, euro, yen = (tile[1].replace("&amp;", "&") for tile in tiles)
+    assert listed(staff, both) == {"reader0@gmail.com", "reader1@gmail.com"}
+    assert "2 orders, 1,240.50 EUR" in staff.get(both).text
+    assert listed(staff, euro) == {"reader0@gmail.com"}
+    assert listed(staff, yen) == {"reader1@gmail.com"}
+    assert "one order, 1,500 JPY" in staff.get(yen).text
+    assert staff.post(both, page=both, name="Bought").status_code == 303
+    (known,) = [one for one in segments.list_segments(where.id) if one.name == "Bought"]
+    assert segments.count(where.id, segments.read(where.id, known.tree)) == 2
+    for bad in ("revenue", "revenue&which=EURO", "revenue&which=%25"):
+        assert staff.get(f"{made.path}/people?word={bad}").status_code == 400
+    rows = list(csv.reader(io.StringIO(staff.get(f"{made.path}/report.csv").text)))
+    assert ["Orders within a week after a click", "4"] in rows
+    assert ["Revenue in EUR", "1240.50"] in rows
+    paper = "".join(one.extract_text() for one in PdfReader(io.BytesIO(staff.get(f"{made.path}/report.pdf").data)).pages)
+    assert "Revenue in JPY" in paper
+
+
+def test_former_campaigns_stand_beside_it_with_their_orders(staff, where, made, number, readers, session):
+    session.execute(text("UPDATE mailings SET frozen_at = frozen_at - interval '1 day' WHERE no = :no"), {"no": number})
+    act(session, number, readers[0], Kind.CLICK, 0)
+    newer = draft(where, "Winter")
+    launched(newer)
+    schedule.run()
+    assert "Orders</th>" not in staff.get(f"{newer.path}/report").text
+    bought(where, readers[0], 5, total="12 EUR")
+    page = staff.get(f"{newer.path}/report").text
+    table = page[page.index("Beside former campaigns") :]
+    assert re.findall(r'data-label="Orders">(\d+)', table) == ["0", "1"]
+    assert re.findall(r"<small>(12.00 EUR)</small>", table) == ["12.00 EUR"]

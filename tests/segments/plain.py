@@ -103,7 +103,7 @@ def _reachable(person: Person) -> bool:
 def _acted(world: World, person: Person, rule: dict, name: str) -> bool:
     if name != "got" and rule["field"].startswith("delivery."):
         return _went(world, person, rule, name)
-    kinds, states = {"read": {"open", "click"}, "got": {"message"}}.get(name, {name}), {"human", "sent"}
+    kinds, states = {"read": {"open", "click"}, "got": {"message"}, "ordered": {"order"}}.get(name, {name}), {"human", "sent"}
     what, _, word = name.partition(".")
     if what == "device":
         kinds, states = {"open", "click"}, {"human"}  # of others nobody knows the program
@@ -126,16 +126,17 @@ def _acted(world: World, person: Person, rule: dict, name: str) -> bool:
 def _went(world: World, person: Person, rule: dict, name: str) -> bool:
     """What became of letters: those that failed could not be written, and a state says who left and who complained."""
     kind, states = {
-        "link": ("click", {"human", "sent"}), "failed": ("message", {"machine", "failed"}),
+        "link": ("click", {"human", "sent"}), "link.machine": ("click", {"machine", "failed"}), "failed": ("message", {"machine", "failed"}),
         "refused.ours": ("message", {"machine", "failed"}), "left": ("message", {"human"}),
         "complained": ("message", {"machine"}), "unknown": ("message", {"unsure"}), "waiting": ("message", {"waiting"}),
     }.get(name, ("", set()))  # fmt: skip
     found = [act for act in person.acts if act.kind == kind and act.state in states]
-    if name != "link":
+    is_link = name.startswith("link")
+    if not is_link:
         found = [act for act in found if act.mailing != 2]
     if rule.get("of"):
         numbers = {act: world.mailings[act.mailing] for act in found}
-        if name == "link":
+        if is_link:
             numbers = {act: link_number(number, 0) for act, number in numbers.items()}
         found = [act for act in found if str(numbers[act]) == rule["of"]]
     if rule.get("days"):

@@ -32,7 +32,7 @@ from app.segments import service
 from app.tags import service as tags
 from app.tags.models import ContactTag
 from app.tracking import service as tracking
-from app.tracking.models import Signal
+from app.tracking.models import MailingOrder, Signal
 from tests.support import make
 
 NAMES = ("", "Mara", "mara", "MARA", "Émile", "ÉMILE", "Nils 100%", "n_ls", "Ma\\ra")
@@ -194,6 +194,12 @@ class World:
                 for n in one.tags
             ],
             Signal: [self._signal(one, act) for one in found for act in one.acts if act.kind != "message"],
+            MailingOrder: [
+                self._order(one, act)
+                for one in found
+                for act in one.acts
+                if act.kind == "order" and act.state in {"human", "sent"}
+            ],
             Message: [
                 self._message(one, act, n)
                 for one in found
@@ -282,6 +288,12 @@ class World:
             "n": 1 if is_letters else None, "mailing_no": self.mailings[act.mailing] if is_letters else None,
             "at": self.ago(act.days), "verdict": verdict, "reason": "told",
             "program": PROGRAMS[act.mailing][1] if act.state == "human" else None,
+        }  # fmt: skip
+
+    def _order(self, one: Person, act: Act) -> dict:
+        return {
+            "event_id": uuid7(), "workspace_id": self.id, "contact_id": one.id, "mailing_no": self.mailings[act.mailing],
+            "n": 1, "at": self.ago(act.days),
         }  # fmt: skip
 
     def _message(self, one: Person, act: Act, n: int) -> dict:

@@ -70,7 +70,22 @@ def _answers(report: Report, leads: Leads) -> list[dict[str, Any]]:
             _share(report.leavings[Leaving.COMPLAINED], sent, "of sent", 3),
         ),
         answer("Not reached", report.progress.failed, "failed", _share(report.progress.failed, audience, "of the audience")),
+        *_orders(report, leads),
     ]  # fmt: skip
+
+
+def _orders(report: Report, leads: Leads) -> list[dict[str, Any]]:
+    """Nothing where nobody has ordered: most workspaces have no shop."""
+    orders = report.orders
+    if not orders.count:
+        return []
+    return [
+        {"label": "Orders", "value": f"{orders.count:,}", "url": leads("ordered", ""), "note": "within a week after a click"},
+        *(
+            {"label": "Revenue", "value": i18n.money(amount, currency), "url": leads("revenue", currency), "note": ""}
+            for currency, amount in orders.revenue.items()
+        ),
+    ]
 
 
 def _share(number: int, whole: int, of: str, places: int = 1) -> str:
@@ -203,6 +218,7 @@ def _most(found: Sequence[Rates]) -> dict[str, float]:
 def compared(found: Sequence[Rates], url_of: Callable[[Rates], str]) -> list[dict[str, Any]]:
     """Campaigns beside each other: of each rate its words, and its bar in percent of the highest one."""
     most = _most(found)
+    has_orders = any(one.orders.count for one in found)
     return [
         {
             "name": one.standing.name,
@@ -210,6 +226,8 @@ def compared(found: Sequence[Rates], url_of: Callable[[Rates], str]) -> list[dic
             "at": one.standing.frozen_at,
             "sent": one.sent,
             "rates": [_rate(getattr(one, name), most[name], is_own=i == 0) for name in RATES],
+            "orders": one.orders.count if has_orders else None,
+            "revenue": [i18n.money(amount, currency) for currency, amount in one.orders.revenue.items()],
         }
         for i, one in enumerate(found)
     ]

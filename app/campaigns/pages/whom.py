@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,9 +14,10 @@ from app.campaigns.queries import PEOPLE_ROWS, ListedPerson, Standing
 from app.campaigns.rules import LEFT_OUT
 from app.delivery.rules import REFUSALS, Leaving, Refusal, Word
 from app.kernel.errors import BadRequest
-from app.kernel.i18n import NAMES
+from app.kernel.i18n import NAMES, money
 from app.kernel.paging import Page, decode_cursor, encode_cursor
 from app.tracking import queries as tracking
+from app.tracking.queries import Buyer
 from app.tracking.rules.hits import Kind
 from app.tracking.rules.verdicts import Verdict
 
@@ -61,6 +63,20 @@ def _readers(
     return Page(rows, encode_cursor(shown[-1].n) if len(found) > limit else None)
 
 
+def _buyers(workspace_id: UUID, mailing_no: int, cursor: str, limit: int, *, currency: str = "") -> Page[ListedPerson]:
+    after = decode_cursor(cursor, int)[0] if cursor else 0
+    found = tracking.list_buyers(workspace_id, mailing_no, currency, after_n=after, limit=limit + 1)
+    shown = found[:limit]
+    names = queries.name_people(workspace_id, [one.contact_id for one in shown])
+    rows = [ListedPerson(one.contact_id, *names.get(one.contact_id, ("", "")), _bought(one), one.last_at) for one in shown]
+    return Page(rows, encode_cursor(shown[-1].n) if len(found) > limit else None)
+
+
+def _bought(buyer: Buyer) -> str:
+    times = "one order" if buyer.count == 1 else f"{buyer.count} orders"
+    return ", ".join([times, *(money(amount, currency) for amount, currency in buyer.totals)])
+
+
 def _of_word(word: Word) -> Lists:
     return lambda workspace_id, number, cursor, limit: queries.list_messages(workspace_id, number, word, cursor, limit)
 
@@ -93,6 +109,7 @@ OF_MAILING: Final[Mapping[str, Whom]] = {
         for name, kind in (("opened", Kind.OPEN), ("clicked", Kind.CLICK))
         for verdict, word, said in _OTHER_VERDICTS
     },
+    "ordered": Whom("Ordered within a week after a click", _buyers, _did("tracking.ordered")),
     "left": Whom("Left within a week", _left(Leaving.LEFT), _did("delivery.left")),
     "complained": Whom("Complained within a week", _left(Leaving.COMPLAINED), _did("delivery.complained")),
     **{
@@ -106,12 +123,12 @@ BEFORE: Final[Mapping[str, Whom]] = {
     **{key: Whom(f"Left out: {words[0]}") for key, words in LEFT_OUT.items()},
 }
 """Of a campaign that has no mailing yet."""
-NARROWED: Final = ("link", "domain", "language", "country", "device")
+NARROWED: Final = ("link", "domain", "language", "country", "device", "revenue")
 """Words that ask which one."""
 
 
 def find(workspace_id: UUID, standing: Standing, word: str, which: str) -> Whom:
-    """Those of a word; of a link, receiver, language, country or device it is ``which`` that says which one.
+    """Those of a word; of a link, receiver, language, country, device or currency it is ``which`` that says which one.
 
     Raises:
         BadRequest: no number of the report is called so.
@@ -191,7 +208,14 @@ def _on_device(_workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None
     return Whom(f"Read on a {called}", partial(_readers, kind=None, device=which), _did(f"tracking.device.{called}"))
 
 
+def _in_currency(_workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None:
+    if not re.fullmatch(r"[A-Z]{3}", which):
+        return None
+    # No segment tells currencies apart.
+    return Whom(f"Ordered in {which}", partial(_buyers, currency=which))
+
+
 _NARROWED: Final[Mapping[str, Callable[[UUID, int, str], Whom | None]]] = {
     "link": _of_link, "domain": _of_domain, "language": _of_language, "country": _of_country,
-    "device": _on_device,
+    "device": _on_device, "revenue": _in_currency,
 }  # fmt: skip

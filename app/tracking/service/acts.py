@@ -22,7 +22,8 @@ from app.tracking.events import RecordedSignal, SignalsRecorded
 from app.tracking.models import Signal
 from app.tracking.rules.hits import NO_LINK
 from app.tracking.rules.verdicts import Reason, Verdict
-from app.tracking.service import months
+from app.tracking.service import months, orders
+from app.tracking.service.orders import Order
 
 _LOCK: Final = 0x6E6F6461
 """First half of the lock's key ("noda"); the second is the workspace."""
@@ -71,6 +72,8 @@ def record_acts(workspace_id: UUID, acts: Sequence[Act], *, are_new: bool = Fals
     if kept:
         months.make({act.at for act in kept})
         session().execute(insert(Signal), [_row(workspace_id, act) for act in kept])
+        told = [Order(act.event_id, act.contact_id, act.at, act.data) for act in kept if act.kind == orders.ORDER]
+        orders.settle_new(workspace_id, told)
         publish(SignalsRecorded(workspace_id, tuple(_told(act) for act in kept)))
     stored = frozenset(act.event_id for act in kept)
     return Recorded(stored, frozenset(known), frozenset(once) - stored - known)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from app.kernel import clock
 from app.kernel.db import session
-from app.tracking.service import last_opens, readers
+from app.tracking.service import last_opens, orders, readers
 
 PROGRAMS_FOR: Final = timedelta(days=30)
 _FORGET = text(
@@ -26,6 +26,7 @@ def forget_programs(limit: int = 10_000) -> int:
 
 
 def erase(workspace_id: UUID, contact_id: UUID) -> None:
-    """Forget a person's signals and their last open; the sums of mailings stay, nobody can be found in them."""
+    """Forget a person's signals, what came of them, and their last open; the sums of mailings stay, nobody can be found in them."""
     last_opens.forget(workspace_id, contact_id)
     readers.erase(workspace_id, contact_id)
+    orders.erase(workspace_id, contact_id)

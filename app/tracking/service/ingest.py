@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from app.tracking.events import RecordedSignal, SignalsReclassified, SignalsReco
 from app.tracking.rules import verdicts
 from app.tracking.rules.hits import Hit, Kind
 from app.tracking.rules.verdicts import Seen, Verdict
-from app.tracking.service import last_opens, readers, sources, writing
+from app.tracking.service import last_opens, orders, readers, sources, writing
 from app.tracking.service.last_opens import Opened
 from app.tracking.service.recipients import Number, Recipient, resolve
 from app.tracking.service.writing import Change, New
@@ -78,6 +79,7 @@ def ingest_batch(hits: Sequence[Hit]) -> Ingested:
     writing.update(changes)
     writing.count(rows, changes)
     readers.add(_readers(messages))
+    _settle_orders(rows, changes)
     _tell(rows, changes)
     repeated = len(hits) - len(once) + len(known)
     return Ingested(len(rows), repeated, len(hits) - repeated - len(rows))
@@ -150,6 +152,19 @@ def _readers(messages: Mapping[Number, _Message]) -> dict[tuple[int, UUID], read
         opened, clicked = sums.get(key, readers.NOBODY_MORE)
         sums[key] = (opened + message.readers[0], clicked + message.readers[1])
     return sums
+
+
+def _settle_orders(written: Iterable[New], changes: Iterable[Change]) -> None:
+    """Orders may have been told before a click that counts for them was there, or was known for what it is."""
+    clicks: dict[UUID, dict[UUID, list[datetime]]] = defaultdict(lambda: defaultdict(list))
+    for row in written:
+        if row.contact_id and row.hit.kind is Kind.CLICK and row.finding.verdict is Verdict.HUMAN:
+            clicks[row.workspace_id][row.contact_id].append(row.at)
+    for change in changes:
+        if change.seen.kind is Kind.CLICK:
+            clicks[change.workspace_id][change.contact_id].append(change.seen.at)
+    for workspace_id in sorted(clicks):
+        orders.settle_again(workspace_id, clicks[workspace_id])
 
 
 def _tell(written: Sequence[New], changes: Iterable[Change]) -> None:
