@@ -16,7 +16,7 @@ from app.campaigns.rules import LEFT_OUT, MAILING_STATES, Progress, Reckoning, S
 from app.consent.queries.gate import VETOED, gate_sql
 from app.delivery import queries as outbox
 from app.delivery.queries import Counted, Recipient
-from app.delivery.rules import Leaving, MessageState, Refusal, Word
+from app.delivery.rules import STATES, Leaving, MessageState, Refusal, Word
 from app.delivery.rules.hours import PLAIN, Timing, timing_of
 from app.kernel import clock
 from app.kernel.db import array_of, session
@@ -403,6 +403,40 @@ def list_of_language(
 ) -> Page[ListedPerson]:
     """People of a mailing who read this language."""
     return _of_profile(_OF_LANGUAGE, workspace_id, mailing_no, language, cursor, limit)
+
+
+# Asked message by message: joined, all signals of the mailing would be read for a page.
+_READ_BY = (
+    "EXISTS (SELECT FROM signals s WHERE s.mailing_no = m.mailing_no AND s.n = m.n AND s.workspace_id = m.workspace_id"
+    " AND s.verdict = 'human' AND s.kind IN ({kinds}) OFFSET 0)"
+)
+_OF_PERSON = "(SELECT {value} FROM contacts c WHERE c.id = m.contact_id AND c.workspace_id = m.workspace_id)"
+_DID = {
+    "sent": f"m.state IN ({', '.join(repr(state.value) for state in STATES[Word.SENT])})",
+    "opened": _READ_BY.format(kinds="'open', 'click'"),
+    "clicked": _READ_BY.format(kinds="'click'"),
+}
+_OF_WHAT = {
+    "domain": "m.domain_group",
+    "language": _OF_PERSON.format(value="c.language"),
+    "country": _OF_PERSON.format(value="upper(c.fields ->> :field)"),
+}
+_OF_PART = {
+    (by, did): text(
+        "SELECT m.n, m.contact_id, m.done_at FROM messages m WHERE m.workspace_id = :workspace_id AND m.mailing_no = :no"  # noqa: S608  no input in it
+        f" AND m.contact_id IS NOT NULL AND {value} = :value AND {condition} AND m.n > :after ORDER BY m.n LIMIT :limit"
+    )
+    for by, value in _OF_WHAT.items()
+    for did, condition in _DID.items()
+}
+
+
+def list_of_part(
+    workspace_id: UUID, mailing_no: int, by: str, did: str, value: str, cursor: str = "", limit: int = PEOPLE_ROWS, *, field: str = ""
+) -> Page[ListedPerson]:
+    """People of one part of a mailing (``by`` domain, language, or country in ``field``) to whom it was sent, who opened or clicked."""
+    more = {"field": field} if by == "country" else {}
+    return _of_profile(_OF_PART[by, did], workspace_id, mailing_no, value, cursor, limit, **more)
 
 
 def _of_profile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import select
@@ -22,6 +23,7 @@ from app.kernel.segment_fields import (
     Type,
 )
 from app.tracking import queries as tracking
+from app.tracking.rules.verdicts import Verdict
 
 # Newsletters alone: what answers somebody's own act says nothing about what we sent them.
 _SENT = Acts(
@@ -66,12 +68,13 @@ def _went(kind: Leaving) -> Acts:
     )  # fmt: skip
 
 
-def _followed(condition: Condition, bound: Bound) -> People:
+def _followed(condition: Condition, bound: Bound, *, verdict: Verdict = Verdict.HUMAN) -> People:
     """Who followed a link: of one letter, which its number says, or any."""
     sql = (
         "SELECT s.contact_id FROM signals s WHERE s.workspace_id = :workspace_id AND s.contact_id IS NOT NULL"
-        " AND s.verdict = 'human' AND s.kind = 'click' AND s.link >= 0"
+        " AND s.kind = 'click' AND s.link >= 0"
     )
+    sql += f" AND s.verdict = {bound.bind(verdict.value)}"
     if condition.of is not None:
         number, index = tracking.link_of(int(condition.of))
         sql += f" AND s.mailing_no = {bound.bind(number)} AND s.link = {bound.bind(index)}"
@@ -105,6 +108,10 @@ FIELDS: tuple[SegmentField | SegmentChoices, ...] = (
     ),
     SegmentField(
         "delivery.link", "Followed one link", "Reading", Type.ACT, _followed, phrase="followed one link", of="link"
+    ),
+    SegmentField(
+        "delivery.link.machine", "A machine followed one link", "Reading", Type.ACT, partial(_followed, verdict=Verdict.MACHINE),
+        phrase="had one link followed by a machine", of="link",
     ),
     _act("waiting", "Waits for a letter", "waits for a letter", _waiting()),
     _act("skipped", "Was left out", "was left out of a letter", _ended(_states(Word.SKIPPED))),

@@ -114,6 +114,7 @@ def test_each_number_is_saved_as_a_segment_of_the_same_people(staff, made, numbe
     with transaction():
         consent.suppress(made.where.id, readers[1].id, Reason.COMPLAINT, by=By("system"))
     words = [word for word, found in whom.OF_MAILING.items() if found.rules]
+    words += ["link-machine&which=0", "domain-opened&which=gmail.com", "country-clicked&which=DE", "language-sent&which=en"]
     words += ["link&which=0", "domain&which=gmail.com", "country&which=DE", "device&which=Phone", "device&which=Computer"]
     sizes = {}
     for word in words:
@@ -159,6 +160,33 @@ def test_receivers_countries_and_devices_stand_with_what_they_took(staff, made, 
     assert ">Germany</a>" in page
     assert listed(staff, re.search(r'href="([^"]+)"[^>]*>Phone</a>', page)[1].replace("&amp;", "&")) == {"reader0@gmail.com"}
     assert listed(staff, f"{made.path}/people?word=country&which=FR") == {"reader4@one4.example", "reader5@one5.example"}
+
+
+def test_the_numbers_of_receivers_countries_and_links_open_their_people(staff, made, number, readers, session):
+    act(session, number, readers[0], Kind.CLICK, 0)
+    act(session, number, readers[1], Kind.OPEN)
+    act(session, number, readers[3], Kind.OPEN)
+    act(session, number, readers[2], Kind.CLICK, 0, program="curl/8")
+    page = staff.get(f"{made.path}/report").text
+
+    def opened(label, of):
+        url, count = re.search(rf'<a href="([^"]+)" aria-label="(\d+) {label}, {of}: show who">', page).groups()
+        found = listed(staff, url.replace("&amp;", "&"))
+        assert len(found) == int(count)
+        return found
+
+    gmail = {f"reader{i}@gmail.com" for i in range(3)}
+    assert opened("sent", "gmail.com") == gmail
+    assert opened("opened", "gmail.com") == {"reader0@gmail.com", "reader1@gmail.com"}
+    assert opened("clicked", "gmail.com") == {"reader0@gmail.com"}
+    assert opened("opened", "Germany") == {"reader0@gmail.com", "reader1@gmail.com", "reader3@one3.example"}
+    assert opened("clicked", "Germany") == {"reader0@gmail.com"}
+    assert "sent, France" not in page, "where there is nobody nothing opens"
+    machines = re.search(r'<a href="([^"]+)" aria-label="1 clicks by machines on [^"]*guji: show who">1</a>', page)[1]
+    assert listed(staff, machines.replace("&amp;", "&")) == {"reader2@gmail.com"}
+    assert listed(staff, f"{made.path}/people?word=language-opened&which=en") == opened("opened", "Germany")
+    for bad in ("domain-sent", "country-opened&which=Germany", "language-clicked&which=xx", "domain-failed&which=gmail.com", "link-machine&which=99"):
+        assert staff.get(f"{made.path}/people?word={bad}").status_code == 400
 
 
 def test_more_than_ten_receivers_end_in_all_others(where, made, number, session):

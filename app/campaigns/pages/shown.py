@@ -127,12 +127,21 @@ def _part(by: By, share: Share, report: Report, leads: Leads) -> dict[str, Any]:
         "label": "All others" if share.value == OTHERS else _named(by, share.value),
         "url": leads(by.value, share.value) if is_one else "",
         "people": share.people,
-        "sent": share.sent,
-        "failed": share.failed,
-        "opened": share.opened,
         "clicked": share.clicked,
+        "numbers": [
+            (label, f"{number:,}", leads(f"{by.value}-{word}", share.value) if is_one and number and word else "")
+            for label, word, number in _numbers(share)
+        ],
         "share": 100 * share.people // whole if whole else 0,
     }
+
+
+def _numbers(share: Share) -> list[tuple[str, str, int]]:
+    """Label, the word of its people (empty: the row itself opens them, or nothing does), and number."""
+    return [
+        ("People", "", share.people), ("Sent", "sent", share.sent), ("Not reached", "", share.failed),
+        ("Opened", "opened", share.opened), ("Clicked", "clicked", share.clicked),
+    ]  # fmt: skip
 
 
 def _named(by: By, value: str) -> str:
@@ -186,6 +195,7 @@ def links(found: Sequence[LinkCount], leads: Leads) -> list[dict[str, Any]]:
                 "share": 100 * human // most if most else 0,
                 "part": f"{100 * human / whole:.1f}%" if whole else "",
                 "people_url": leads("link", str(link.index)) if human else "",
+                "machines_url": leads("link-machine", str(link.index)) if link.counts[Verdict.MACHINE] else "",
             }
         )
     return rows

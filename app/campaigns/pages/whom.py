@@ -123,17 +123,13 @@ BEFORE: Final[Mapping[str, Whom]] = {
     **{key: Whom(f"Left out: {words[0]}") for key, words in LEFT_OUT.items()},
 }
 """Of a campaign that has no mailing yet."""
-NARROWED: Final = ("link", "domain", "language", "country", "device", "revenue")
-"""Words that ask which one."""
-
-
 def find(workspace_id: UUID, standing: Standing, word: str, which: str) -> Whom:
     """Those of a word; of a link, receiver, language, country, device or currency it is ``which`` that says which one.
 
     Raises:
         BadRequest: no number of the report is called so.
     """
-    if word in NARROWED and standing.mailing_no is not None:
+    if word in _NARROWED and standing.mailing_no is not None:
         found = _NARROWED[word](workspace_id, standing.mailing_no, which)
     else:
         found = (OF_MAILING if standing.mailing_no is not None else BEFORE).get(word) or BEFORE.get(word)
@@ -160,12 +156,20 @@ def segment_of(standing: Standing, whom: Whom) -> dict[str, Any]:
 
 
 def _of_link(workspace_id: UUID, mailing_no: int, which: str) -> Whom | None:
+    return _clicked_on(workspace_id, mailing_no, which, Verdict.HUMAN, "delivery.link", "Clicked by hand")
+
+
+def _of_link_by_machines(workspace_id: UUID, mailing_no: int, which: str) -> Whom | None:
+    return _clicked_on(workspace_id, mailing_no, which, Verdict.MACHINE, "delivery.link.machine", "Clicked by machines")
+
+
+def _clicked_on(workspace_id: UUID, mailing_no: int, which: str, verdict: Verdict, field: str, said: str) -> Whom | None:
     links = [found.url for found in tracking.by_link(workspace_id, mailing_no)]
     if not (which.isascii() and which.isdecimal() and len(which) < 5 and int(which) < len(links)):
         return None
     index = int(which)
-    rule = {"field": "delivery.link", "op": "did", "of": str(tracking.link_number(mailing_no, index))}
-    return Whom(f"Clicked by hand: {links[index]}", partial(_readers, kind=Kind.CLICK, link=index), (rule,))
+    rule = {"field": field, "op": "did", "of": str(tracking.link_number(mailing_no, index))}
+    return Whom(f"{said}: {links[index]}", partial(_readers, kind=Kind.CLICK, verdict=verdict, link=index), (rule,))
 
 
 def _of_domain(_workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None:
@@ -201,6 +205,27 @@ def _of_country(workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None
     return Whom(f"In {which}", lists, (*_did("delivery.got"), of_country))
 
 
+_PARTS: Final = {"sent": "delivery.got", "opened": "tracking.read", "clicked": "tracking.click"}
+"""What is counted of each receiver, language and country, and what a segment calls it."""
+
+
+def _part(by: str, did: str) -> Callable[[UUID, int, str], Whom | None]:
+    """Those of one receiver, language or country of whom only one number is asked for."""
+
+    def narrowed(workspace_id: UUID, mailing_no: int, which: str) -> Whom | None:
+        whole = _WHOLE[by](workspace_id, mailing_no, which)
+        if whole is None:
+            return None
+        field = shares.country_field(workspace_id) or ""
+
+        def lists(workspace_id: UUID, number: int, cursor: str, limit: int) -> Page[ListedPerson]:
+            return queries.list_of_part(workspace_id, number, by, did, which, cursor, limit, field=field)
+
+        return Whom(f"{whole.title}: {did}", lists, (*_did(_PARTS[did]), *whole.rules[1:]))
+
+    return narrowed
+
+
 def _on_device(_workspace_id: UUID, _mailing_no: int, which: str) -> Whom | None:
     if which not in tracking.DEVICES:
         return None
@@ -215,7 +240,12 @@ def _in_currency(_workspace_id: UUID, _mailing_no: int, which: str) -> Whom | No
     return Whom(f"Ordered in {which}", partial(_buyers, currency=which))
 
 
-_NARROWED: Final[Mapping[str, Callable[[UUID, int, str], Whom | None]]] = {
-    "link": _of_link, "domain": _of_domain, "language": _of_language, "country": _of_country,
-    "device": _on_device, "revenue": _in_currency,
+_WHOLE: Final[Mapping[str, Callable[[UUID, int, str], Whom | None]]] = {
+    "domain": _of_domain, "language": _of_language, "country": _of_country,
 }  # fmt: skip
+_NARROWED: Final[Mapping[str, Callable[[UUID, int, str], Whom | None]]] = {
+    **_WHOLE,
+    **{f"{by}-{did}": _part(by, did) for by in _WHOLE for did in _PARTS},
+    "link": _of_link, "link-machine": _of_link_by_machines, "device": _on_device, "revenue": _in_currency,
+}  # fmt: skip
+"""Words that ask which one."""
