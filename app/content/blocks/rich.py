@@ -16,7 +16,9 @@ _ELEMENTS: Final = {"p", "br", "strong", "em", "s", "a", "ul", "ol", "li"}
 _SAME: Final = {"b": "strong", "i": "em", "strike": "s", "del": "s", "div": "p"}
 _OPENING = re.compile(r"<(/?)(b|i|strike|del|div)(?=[\s>/])", re.IGNORECASE)
 _WORD = re.compile(r"nodrich(\d+)z")
-_EMPTY = re.compile(r"<(p|strong|em|s|li|ul|ol)>(?:\s|&nbsp;|\u00a0|<br>)*</\1>")
+_TAG = re.compile(r"(</?[a-z][^>]*>)")
+_MAY_BE_EMPTY: Final = {f"<{name}>" for name in ("p", "strong", "em", "s", "li", "ul", "ol")}
+_BLANK = re.compile(r"(?:\s|&nbsp;|\u00a0)*|<br>")
 _PARAGRAPH = re.compile(r"</p>\s*<p>")
 
 
@@ -32,9 +34,7 @@ def clean(html: str) -> str:
         attribute_filter=lambda _element, _name, value: value if _is_address(value, tags) else None,
         link_rel=None,
     )
-    while cleaned != (shorter := _EMPTY.sub("", cleaned)):
-        cleaned = shorter
-    return _WORD.sub(lambda found: tags[int(found[1])], cleaned).strip()
+    return _WORD.sub(lambda found: tags[int(found[1])], _without_empty(cleaned)).strip()
 
 
 def for_mail(html: str) -> str:
@@ -50,6 +50,22 @@ def outside_tags(source: str, words: Callable[[str], str], tag: Callable[[str], 
         pieces += [words(source[end:start]), tag(source[start:stop])]
         end = stop
     return "".join([*pieces, words(source[end:])])
+
+
+def _without_empty(html: str) -> str:
+    """Clean HTML without elements that hold nothing, in one pass: thousands of them may stand in each other."""
+    pieces: list[str] = []
+    opened: list[int] = []  # places of elements that hold nothing so far, each in the one before
+    for piece in _TAG.split(html):
+        if piece in _MAY_BE_EMPTY:
+            opened.append(len(pieces))
+        elif opened and piece == pieces[opened[-1]].replace("<", "</"):
+            del pieces[opened.pop() :]
+            continue
+        elif not _BLANK.fullmatch(piece):
+            opened.clear()
+        pieces.append(piece)
+    return "".join(pieces)
 
 
 def _without_tags(html: str) -> tuple[str, list[str]]:
