@@ -11,7 +11,7 @@ from app.contacts import service as contacts
 from app.content import queries, service
 from app.delivery import service as delivery
 from app.kernel.db import session, transaction
-from tests.browser.conftest import check_page, sign_in, tab
+from tests.browser.conftest import by_keys, check_page, sign_in, tab
 from tests.support import accounts, letters, make
 from tests.support.installation import ROOT
 
@@ -187,6 +187,44 @@ def test_on_a_phone_everything_is_there(chromium, web, owner):
             page.goto(f"/letters/{made.id}")
             expect(page.locator(".cm-editor")).to_be_visible()
             check_page(page)
+            if not dark:
+                write_by_keys(page)
+    session().expire_all()
+    kept = queries.get_letter(owner.workspace_id, made.id)
+    assert kept.subject == "By keys"
+    assert "<mj-text>Dear {{ contact.first_name }}</mj-text>" in kept.source
+
+
+def write_by_keys(page) -> None:
+    """As somebody who has no mouse: into the code, out of it by Escape and Tab, to a fault, and to what is offered."""
+    by_keys(page, page.get_by_role("textbox", name="Subject", exact=True), "ControlOrMeta+a")
+    page.keyboard.type("By keys")
+    by_keys(page, page.locator(".cm-content"), "ControlOrMeta+Home")
+    for _ in range(7):
+        page.keyboard.press("ArrowDown")
+    expect(page.locator(".cm-activeLine")).to_contain_text("Hello")
+    for key in ("Home", "Enter", "ArrowUp"):  # a line of its own
+        page.keyboard.press(key)
+    page.keyboard.type("<mj-text>Dear {{ contact.frist }}", delay=20)  # closed by itself
+    fault = page.locator("#problems li", has_text="contact.frist").get_by_role("button", name="Line 8")
+    expect(fault).to_be_visible()
+    page.keyboard.press("Escape")  # then Tab leads out
+    by_keys(page, fault, "Enter")
+    expect(page.locator(".cm-content")).to_be_focused()
+    for key, times in (("ArrowRight", len("<mj-text>Dear {{ contact.frist")), ("Backspace", len("rist"))):
+        for _ in range(times):
+            page.keyboard.press(key)
+    page.keyboard.type("irs", delay=30)
+    expect(page.locator(".cm-tooltip-autocomplete li[aria-selected]")).to_contain_text("contact.first_name")
+    page.wait_for_timeout(150)  # as above
+    page.keyboard.press("Enter")
+    expect(page.locator("#problems")).to_contain_text("Nothing. This letter can be sent.")
+    expect(page.locator("#saved")).to_contain_text(re.compile(r"Saved \d\d:\d\d"))
+    page.keyboard.press("Escape")
+    with page.expect_response(lambda answer: answer.request.method == "POST") as saved:
+        by_keys(page, page.get_by_role("button", name="Save", exact=True), "Enter")
+    assert saved.value.ok
+    expect(page.frame_locator("#preview").get_by_text("Dear Mara")).to_be_visible()
 
 
 ATTACK = (

@@ -98,6 +98,24 @@ def read_the_archive(page: Page, url: str) -> None:
     check_page(page)
 
 
+def read_by_keys(page: Page, path: str) -> None:
+    """As somebody who has no mouse: to the people of a number, into a segment that is kept, and a link for a week."""
+    page.goto(path)
+    by_keys(page, page.get_by_role("link", name=re.compile("no such mailbox: show who")), "Enter")
+    by_keys(page, page.get_by_label("Save as a segment called"), "ControlOrMeta+a")
+    page.keyboard.type("Gone")
+    by_keys(page, page.get_by_role("button", name="Save as segment"), "Enter")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Gone")
+    by_keys(page, page.get_by_role("button", name="Save segment"), "Enter")
+    page.goto("/people/segments")
+    expect(page.get_by_role("link", name="Gone")).to_be_visible()
+    page.goto(path)
+    by_keys(page, page.get_by_label("A link for everybody works for"), "Home")
+    by_keys(page, page.get_by_role("button", name="Make a link"), "Enter")
+    by_keys(page, page.get_by_role("button", name="Copy the link").first, "Enter")
+    expect(page.get_by_text("works until")).to_have_count(2)
+
+
 def test_a_report_is_read_saved_and_shared(made, web, chromium):
     with tab(chromium, base_url=web.url) as page:
         sign_in(page, made.where)
@@ -118,6 +136,7 @@ def test_a_report_is_read_saved_and_shared(made, web, chromium):
         page.get_by_role("button", name="Show it in the archive").click()
         archive = page.get_by_role("link", name="in your archive").get_attribute("href")
         signed_in = page.context.cookies()
+        read_by_keys(page, f"{made.path}/report")
     path = "/" + address.split("/", 3)[3]
     with tab(chromium, base_url=web.url) as page:
         page.goto(path)

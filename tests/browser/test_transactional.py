@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from app.delivery import outlets, pump, service
 from app.kernel.db import session, transaction
-from tests.browser.conftest import check_page, sign_in, tab
+from tests.browser.conftest import by_keys, check_page, sign_in, tab
 from tests.browser.test_first_run import press
 from tests.support import accounts, programs
 
@@ -60,6 +60,7 @@ def test_a_receipt_is_written_published_and_sent_by_a_shop(chromium, web, owner,
         for path in ("/transactional", "/transactional/new", template, "/transactional/report"):
             page.goto(path)
             look(page, f"phone-{path.rpartition('/')[2]}")
+        begin_by_keys(page)
 
 
 def write(page: Page) -> None:
@@ -71,6 +72,30 @@ def write(page: Page) -> None:
     expect(page.locator("#seen-subject")).to_have_text("Order OK-1")
     look(page, "editor")
     page.get_by_role("link", name="Continue").click()
+
+
+def begin_by_keys(page: Page) -> None:
+    """As somebody who has no mouse: a template, what it is told, its words, and out to the programs."""
+    page.goto("/transactional")
+    by_keys(page, page.get_by_role("link", name="New template").first, "Enter")
+    by_keys(page, page.get_by_label("Name", exact=True))
+    page.keyboard.type("Parcel sent")
+    by_keys(page, page.get_by_role("button", name="Make the template"), "Enter")
+    expect(page.get_by_role("heading", name="Parcel sent")).to_be_visible()
+    by_keys(page, page.get_by_label("Names with an example"))
+    page.keyboard.type("parcel.number = P-7")
+    by_keys(page, page.get_by_role("button", name="Keep the names"), "Enter")
+    expect(page.get_by_text("Kept.")).to_be_visible()
+    by_keys(page, page.get_by_role("link", name="Write", exact=True), "Enter")
+    by_keys(page, page.get_by_role("textbox", name="Subject", exact=True))
+    page.keyboard.type("Parcel {{ data.parcel.number }}")
+    by_keys(page, page.get_by_role("textbox", name="Preview line"))
+    page.keyboard.type("On its way")
+    expect(page.locator("#seen-subject")).to_have_text("Parcel P-7")
+    expect(page.locator("#saved")).to_contain_text(re.compile(r"Saved \d\d:\d\d"))
+    by_keys(page, page.get_by_role("link", name="Continue"), "Enter")
+    by_keys(page, page.get_by_role("button", name="Publish"), "Enter")
+    expect(page.get_by_text("Programs send this from now on")).to_be_visible()
 
 
 def call_as_a_shop(owner, page: Page, smtp) -> None:
