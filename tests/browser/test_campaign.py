@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import text
 
-from app.consent import queries as consent
 from app.consent.rules import Level
+from app.contacts import queries as contacts
 from app.kernel.db import session, transaction
 from tests.browser.conftest import check_page, tab
 from tests.browser.test_first_run import press, set_up
@@ -22,23 +23,36 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 READERS = 4
 
 
-def people(nod) -> None:
-    """Readers of the first interest; all but the last let us see what they open."""
+def bring_readers(page: Page, film: Film) -> None:
+    """The people that the brand has already, as a file from its counter, with what they said."""
+    page.goto("/people")
+    page.get_by_role("link", name="Import").first.click()
+    rows = "".join(f"reader{n}@example.org;Reader{n};01.05.2026\n" for n in range(READERS))
+    file = {"name": "counter.csv", "mimeType": "text/csv", "buffer": f"E-Mail;Vorname;Datum\n{rows}".encode()}
+    page.set_input_files("input[type=file]", file)
+    film.step(page, "a-file")
+    press(page, "Look at its columns")
+    page.get_by_label("What “Datum” holds").select_option("said_at")
+    page.get_by_label("They said yes, and we can say").check()
+    page.locator("input[name=interest]").first.check()
+    page.get_by_label("The words that they agreed to").fill("Yes, send me the letters.")
+    page.get_by_label("Where they said it").fill("The counter in Kiel")
+    page.get_by_label("How you know that").fill("They wrote it into our book.")
+    film.step(page, "what-it-holds")
+    press(page, "Check the file")
+    page.get_by_role("button", name=f"Bring in {READERS} people").click(timeout=60_000)
+    expect(page.get_by_text(f"{READERS} people may be written to because of this file.")).to_be_visible(timeout=60_000)
+    film.step(page, "readers")
+
+
+def let_see(nod) -> None:
+    """All readers but the last say that what they open may be seen, as they do on a page of their own."""
     with nod.app.app_context():
-        workspace_id = session().execute(_workspaces()).scalar_one()
-        where = make.Place(workspace_id, workspace_id, "", tuple(consent.list_interests(workspace_id)))
-        session().rollback()
-        for i in range(READERS):
-            who = make.person(workspace_id, f"reader{i}@example.org", f"Reader{i}")
-            make.confirmed(where, who, interests=1)
-            if i < READERS - 1:
+        workspace_id = session().execute(text("SELECT id FROM workspaces")).scalar_one()
+        where = make.Place(workspace_id, workspace_id, "", ())
+        for who, address in contacts.list_by_beginning(workspace_id, "reader"):
+            if address != f"reader{READERS - 1}@example.org":
                 reading.allow(where, who, Level.INDIVIDUAL)
-
-
-def _workspaces():
-    from sqlalchemy import text
-
-    return text("SELECT id FROM workspaces")
 
 
 def mail_to(page: Page, to: str) -> dict:
@@ -108,9 +122,9 @@ def test_a_letter_from_the_first_word_to_the_report(nod, chromium, width, tmp_pa
     nod.start("bulk")
     with tab(chromium, width, dark=width == "phone", base_url=nod.url) as page:
         film = Film(tmp_path)
-        set_up(page)
-        film.step(page, "set-up")
-        people(nod)
+        set_up(page, lambda step: film.step(step, urlsplit(step.url).path.strip("/").replace("/", "-")))
+        bring_readers(page, film)
+        let_see(nod)
         write(page, film)
         choose(page)
         film.step(page, "review")
@@ -150,8 +164,6 @@ def read_and_leave(nod, chromium, page: Page, width: str) -> None:
     """One reader presses the link of the mail, another leaves by it."""
     with nod.app.app_context(), transaction():
         # What comes within seconds of the delivery is a program's: an hour has passed.
-        from sqlalchemy import text
-
         session().execute(
             text(
                 "UPDATE messages SET done_at = done_at - interval '1 hour', began_at = began_at - interval '1 hour'"
