@@ -9,6 +9,7 @@ import pytest
 from app.content import designs
 from app.content.letters import Draft, prepared, write
 from app.content.variables import NEWSLETTER, samples
+from tests.support import letters
 from tests.support.browser import axe_source
 
 pytestmark = pytest.mark.browser
@@ -49,3 +50,24 @@ def test_a_design_can_be_read_on_a_phone_and_at_its_width_light_and_dark(inbox, 
     assert len(grounds) == 2, "a dark inbox gets a dark letter"
     unseen = "Array.from(document.images).filter(one => !one.naturalWidth || one.clientWidth > 600).map(one => one.outerHTML + one.naturalWidth + one.complete)"
     assert inbox.evaluate(unseen) == [], "its pictures are there, and fit"
+
+
+CARD = '</mj-column></mj-section><mj-section mj-class="card"><mj-column><mj-text>In a card</mj-text><mj-text mj-class="small">Small</mj-text>'
+INK = """Array.from(document.querySelectorAll('body, body div')).filter(one => one.checkVisibility() && one.innerText.trim())
+  .map(one => getComputedStyle(one).color)"""
+
+
+@pytest.mark.parametrize("start", ["<mj-body>", '<mj-body background-color="#f6f3ee">', '<mj-body css-class="mine">'])
+def test_a_letter_by_hand_that_is_no_page_of_ours_stays_light_in_a_dark_inbox(inbox, start):
+    source = letters.source(f"<mj-text>Words</mj-text><mj-raw>Bare</mj-raw>{CARD}").replace("<mj-body>", start)
+    shown = prepared(write(Draft("Subject", "Preview", source))).merge(samples(NEWSLETTER)).html
+    seen = []
+    for scheme in ("light", "dark"):
+        inbox.emulate_media(color_scheme=scheme)
+        inbox.set_content(shown)
+        inbox.evaluate(axe_source())
+        assert inbox.evaluate(FAULTS) == []
+        ground = inbox.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground in {"rgb(255, 255, 255)", "rgb(246, 243, 238)"}
+        seen.append((ground, inbox.evaluate(INK)))
+    assert seen[0] == seen[1]

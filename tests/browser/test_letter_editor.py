@@ -111,9 +111,11 @@ def test_a_letter_is_typed_corrected_and_seen(chromium, web, owner):
 
 
 def test_the_preview_follows_whom_how_wide_and_in_which_inbox(chromium, web, owner):
-    made = letters.letter(
-        owner.workspace_id, '<mj-text css-class="h1">Hello {{ contact.first_name }}</mj-text>'
-    )
+    made = letters.letter(owner.workspace_id)
+    source = letters.source('<mj-text css-class="h1">Hello {{ contact.first_name }}</mj-text>')
+    with transaction():
+        source = source.replace("<mj-body>", '<mj-body css-class="page">')  # what is not stays light
+        service.save_draft(owner.workspace_id, made.id, "Three new coffees", "Plum and cocoa", source)
     make.person(owner.workspace_id, "elif@example.org", "Elif")
     with transaction():
         delivery.set_sender(owner.workspace_id, "Ostkai", "news@ostkai.example")
