@@ -371,6 +371,11 @@ def test_orders_and_revenue_stand_where_there_is_one_and_open_who_ordered(staff,
     assert ["Revenue in EUR", "1240.50"] in rows
     paper = "".join(one.extract_text() for one in PdfReader(io.BytesIO(staff.get(f"{made.path}/report.pdf").data)).pages)
     assert "Revenue in JPY" in paper
+    staff.post(f"{made.path}/links", page=f"{made.path}/report", days="7")
+    (url,) = re.findall(r'value="https?://[^/"]+(/reports/[^"]+)"', staff.get(f"{made.path}/report").text)
+    public = staff.get(url).text
+    assert "Clicked by hand" in public
+    assert not re.search("Orders|Revenue|EUR", public), "what a shop takes is nobody else's"
 
 
 def test_former_campaigns_stand_beside_it_with_their_orders(staff, where, made, number, readers, session):

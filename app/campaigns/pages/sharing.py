@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from flask import make_response, render_template, url_for
@@ -17,6 +18,7 @@ from app.kernel.errors import BadInput, NotFound
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import posted
+from app.tracking.queries import NO_ORDERS
 
 
 @blueprint.post("/campaigns/<uuid:campaign_id>/links")
@@ -47,13 +49,13 @@ def revoke_link(campaign_id: UUID, link_id: UUID) -> Response:
 @blueprint.get("/reports/<token>")
 @guards.public
 def public_report(token: str) -> Response:
-    """The numbers behind a link: no people, no draft, nothing that can be pressed."""
+    """The numbers behind a link: no people, no draft, nothing that can be pressed; what a shop takes stays inside."""
     link = links.find(token)
     standing = queries.get_standing(link.workspace_id, link.campaign_id)
     if not has_begun(standing):
         raise NotFound("There is nothing to report.")
     brand = accounts.brand(link.workspace_id)
-    found = reporting.gather(link.workspace_id, standing)
+    found = replace(reporting.gather(link.workspace_id, standing), orders=NO_ORDERS)
     page = render_template(
         "campaigns/public_report.html",
         brand=brand,
