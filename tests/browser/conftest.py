@@ -31,6 +31,10 @@ def chromium():
         browser.close()
 
 
+_MEANT = re.compile("status of 4|^htmx:(sendAbort|afterRequest),")
+"""Refusals, and requests that a later one has taken the place of, which htmx tells as errors; those that fail have names of their own."""
+
+
 @contextmanager
 def tab(
     chromium, width: str = "desk", *, scripts: bool = True, dark: bool = False, base_url: str = ""
@@ -48,7 +52,7 @@ def tab(
     page.on(
         "console",
         lambda said: (
-            faults.append(said.text) if said.type == "error" and "status of 4" not in said.text else None
+            faults.append(said.text) if said.type == "error" and not _MEANT.search(said.text) else None
         ),
     )
     try:

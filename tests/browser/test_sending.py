@@ -13,7 +13,6 @@ from app.consent import queries as consent
 from app.delivery import service as delivery
 from app.kernel.db import session, transaction
 from tests.browser.conftest import check_page, tab
-from tests.browser.test_campaign import _workspaces
 from tests.browser.test_first_run import set_up
 from tests.campaigns.conftest import draft, launched
 from tests.support import make
@@ -25,7 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 def readers(nod) -> make.Place:
     """The brand with six who said yes."""
     with nod.app.app_context():
-        workspace_id = session().execute(_workspaces()).scalar_one()
+        workspace_id = session().execute(text("SELECT id FROM workspaces")).scalar_one()
         owner = session().execute(text("SELECT id FROM users")).scalar_one()
         where = make.Place(workspace_id, owner, "", tuple(consent.list_interests(workspace_id)))
         session().rollback()
