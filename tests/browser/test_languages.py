@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from app.campaigns import service as campaigns
 from app.content import queries, service
 from app.content.service import blocks
 from app.kernel.db import transaction
-from tests.browser.conftest import check_page, sign_in, tab
+from tests.browser.conftest import by_keys, check_page, sign_in, tab
 from tests.support import accounts
 
 pytestmark = pytest.mark.browser
@@ -52,10 +52,25 @@ def test_a_second_language_is_added_written_and_looked_at(chromium, web, owner):
             languages = page.get_by_role("region", name="Languages")
             expect(languages).to_contain_text("Drei neue Kaffees")
             check_page(page)
-            page.get_by_role("navigation", name="Language of the preview").get_by_role("link", name="Deutsch").click()
+            by_keys(page, page.get_by_role("navigation", name="Language of the preview").get_by_role("link", name="Deutsch"), "Enter")
             expect(page.frame_locator("main iframe").get_by_text("Abmelden")).to_be_visible()
-            languages.get_by_role("link", name="Edit Deutsch").click()
+            by_keys(page, languages.get_by_role("link", name="Edit Deutsch"), "Enter")
             expect(page).to_have_url(re.compile(str(german.id)))
             check_page(page)
+            if width == "desk":
+                come_and_go_by_keys(page)
     with transaction():
         assert [one.name for one in service.list_languages(german)] == ["English", "Deutsch"]
+
+
+def come_and_go_by_keys(page: Page) -> None:
+    """A third language is added and taken out again with keys alone."""
+    by_keys(page, page.get_by_role("button", name="Add a language"), "Enter")
+    by_keys(page, page.get_by_label("Language", exact=True))
+    page.keyboard.type("Fran")
+    by_keys(page, page.get_by_role("button", name="Add it"), "Enter")
+    tabs = page.get_by_role("navigation", name="Languages of this letter")
+    expect(tabs.get_by_role("link", name=re.compile("^Français"))).to_have_attribute("aria-current", "page")
+    by_keys(page, page.get_by_role("button", name="Remove", exact=True), "Enter")
+    by_keys(page, page.get_by_role("button", name="Remove it"), "Enter")
+    expect(tabs.get_by_role("link", name=re.compile("^Français"))).to_have_count(0)
