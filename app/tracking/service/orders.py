@@ -113,7 +113,7 @@ _COUNT: Final = text(
     " AND s.contact_id = w.contact_id AND s.at <= w.at AND s.at > w.at - CAST(:within AS interval) AND s.kind = 'click'"
     " AND s.verdict = 'human' AND s.link >= 0 AND s.mailing_no IS NOT NULL ORDER BY s.at DESC LIMIT 1) AS k ON true"
     " RETURNING mailing_no, currency, amount),"
-    " gone AS (DELETE FROM mailing_order_sums WHERE mailing_no IN (SELECT mailing_no FROM done)"
+    " gone AS (DELETE FROM mailing_order_sums WHERE workspace_id = :workspace_id AND mailing_no IN (SELECT mailing_no FROM done)"
     " RETURNING mailing_no, currency, orders, amount)"
     " INSERT INTO mailing_order_sums (workspace_id, mailing_no, currency, orders, amount)"
     " SELECT :workspace_id, mailing_no, currency, sum(orders), sum(amount) FROM"
