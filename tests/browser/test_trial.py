@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from app.accounts.rules.roles import Role
 from app.campaigns import deciding
@@ -14,7 +14,7 @@ from app.delivery import schedule
 from app.delivery import service as delivery
 from app.kernel.db import session, transaction
 from app.kernel.ids import uuid7
-from tests.browser.conftest import check_page, sign_in, tab
+from tests.browser.conftest import by_keys, check_page, sign_in, tab
 from tests.campaigns.conftest import Made, draft
 from tests.campaigns.test_trials import hand_over, parts
 from tests.support import make
@@ -22,7 +22,6 @@ from tests.support.accounts import Account, make_member
 from tests.support.mailing import Setting, crowd
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-MOST_STEPS = 150
 
 
 @pytest.fixture
@@ -32,16 +31,6 @@ def made(web) -> Made:
         delivery.set_sender(where.id, "Ostkai", "hello@ostkai.example")
     crowd(Setting(where, uuid7()), 120, tracking=Level.INDIVIDUAL)
     return draft(where)
-
-
-def press(page: Page, target: Locator, key: str = "Enter") -> None:
-    """Come to it by the Tab key alone, as somebody without a mouse does, and press it."""
-    for _ in range(MOST_STEPS):
-        page.keyboard.press("Tab")
-        if target.evaluate("one => one === document.activeElement"):
-            break
-    expect(target).to_be_focused()
-    page.keyboard.press(key)
 
 
 def test_variants_are_tried_agreed_to_and_followed_up(web, chromium, made):
@@ -95,7 +84,7 @@ def agree(web, chromium, made: Made, colleague: Account) -> None:
         sign_in(page, colleague)
         page.goto(f"{made.path}/review")
         check_page(page)
-        press(page, page.get_by_role("button", name="Say yes to it as it is"))
+        by_keys(page, page.get_by_role("button", name="Say yes to it as it is"), "Enter")
         expect(page.get_by_text("has said yes.")).to_be_visible()
 
 
@@ -107,11 +96,11 @@ def follow(web, chromium, made: Made, owner: Account) -> None:
         expect(page.get_by_text("Too few orders to tell (A 0.0%, B 0.0%, C 0.0%)")).to_be_visible()
         expect(page.get_by_text("Too few orders to tell what it brought")).to_be_visible()
         check_page(page)
-        press(page, page.get_by_role("button", name="Send B to the rest now"))
+        by_keys(page, page.get_by_role("button", name="Send B to the rest now"), "Enter")
         expect(page.get_by_text("The rest gets B")).to_be_visible()
         check_page(page)
         page.goto(f"/campaigns/{parts(made)['B'].id}/report")
         check_page(page)
-        press(page, page.get_by_role("button", name="To those who did not click"))
+        by_keys(page, page.get_by_role("button", name="To those who did not click"), "Enter")
         expect(page).to_have_url(re.compile("/letters/|/write"))
         check_page(page)
