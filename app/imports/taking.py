@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -48,7 +49,7 @@ made AS (
     FROM x WHERE verdict = '{new}' ORDER BY n ON CONFLICT (workspace_id, channel, key) DO NOTHING RETURNING contact_id
 ), moved AS (
     UPDATE contacts c SET first_name = x.new_first_name, last_name = x.new_last_name, language = x.new_language,
-        fields = x.new_fields, updated_at = :now
+        name_folded = CASE WHEN {by_row} THEN x.name_folded ELSE c.name_folded END, fields = x.new_fields, updated_at = :now
     FROM x WHERE c.id = x.known_id AND x.verdict = '{changed}' RETURNING c.id
 ), noted AS (
     INSERT INTO import_changes (import_id, contact_id, workspace_id, is_made, before, after)
@@ -61,15 +62,13 @@ made AS (
     UPDATE import_rows r SET fault = x.verdict FROM x
     WHERE r.import_id = :id AND r.n = x.n AND x.verdict NOT IN ('{new}', '{changed}', 'unchanged') RETURNING r.n
 )
-SELECT verdict, count(*), (SELECT count(*) FROM made), (SELECT count(*) FROM reached) FROM x GROUP BY verdict
+SELECT verdict, count(*), (SELECT count(*) FROM made), (SELECT count(*) FROM reached),
+    jsonb_agg(jsonb_build_array(known_id, new_first_name, new_last_name)) FILTER (WHERE verdict = '{changed}'
+        AND (new_first_name, new_last_name) IS DISTINCT FROM (old_first_name, old_last_name) AND NOT ({by_row}))
+FROM x GROUP BY verdict
 """
-_RENAMED = text(
-    "SELECT c.id, c.first_name, c.last_name FROM import_rows r"  # noqa: S608  no input in it
-    f" JOIN {classing.KNOWN} ON true"
-    " JOIN import_changes h ON h.import_id = r.import_id AND h.contact_id = a.contact_id AND h.before IS NOT NULL"
-    " JOIN contacts c ON c.id = a.contact_id WHERE r.import_id = :id AND r.n BETWEEN :first AND :last AND r.fault IS NULL"
-    " AND (h.before->>'first_name', h.before->>'last_name') IS DISTINCT FROM (c.first_name, c.last_name)"
-)
+_BY_ROW: Final = "(x.new_first_name, x.new_last_name) = (coalesce(x.first_name, ''), coalesce(x.last_name, ''))"
+"""Whether somebody is called what the row says, and nothing of their name was here before."""
 _FOLD = text("UPDATE contacts SET name_folded = :folded WHERE id = :id")
 _PERMITTED = text(
     "INSERT INTO import_changes (import_id, contact_id, workspace_id, is_made, event_id)"
@@ -114,7 +113,7 @@ def _at_work(import_id: UUID) -> Import | None:
 
 def _take(found: Import, first: int, last: int) -> dict[str, int]:
     plan = Plan.from_json(found.plan or {})
-    statement = _TAKE.format(classed=classing.of(plan).sql, new=NEW, changed=CHANGED)
+    statement = _TAKE.format(classed=classing.of(plan).sql, new=NEW, changed=CHANGED, by_row=_BY_ROW)
     values: dict[str, Any] = {
         "id": found.id, "workspace_id": found.workspace_id, "first": first, "last": last, "now": clock.now(),
         "language": accounts.brand(found.workspace_id).language,
@@ -124,19 +123,17 @@ def _take(found: Import, first: int, last: int) -> dict[str, int]:
     if rows and rows[0][2] != rows[0][3]:
         raise _Overtaken
     counts = {row[0]: row[1] for row in rows}
-    if counts.get(CHANGED):
-        _fold_names(values)
+    _fold_names([name for row in rows for name in row[4] or ()])
     joining.join(plan, values)
     if plan.permission is not None:
         counts |= _permit(found, plan, values)
     return counts
 
 
-def _fold_names(values: dict[str, Any]) -> None:
-    """What the search looks at follows the names that changed."""
-    renamed = session().execute(_RENAMED, values).all()
-    if renamed:
-        folded = [{"id": row[0], "folded": fold_name(f"{row[1]} {row[2]}".strip())} for row in renamed]
+def _fold_names(renamed: Sequence[tuple[str, str, str]]) -> None:
+    """What the search looks at follows names that are half the row's and half what was here."""
+    folded = [{"id": id_, "folded": fold_name(f"{first} {last}".strip())} for id_, first, last in renamed]
+    if folded:
         session().execute(_FOLD, folded)
 
 
