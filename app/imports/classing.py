@@ -14,14 +14,15 @@ from app.kernel.db import session
 _TEXTS = ("first_name", "last_name")
 
 
-# Whoever comes with the address of somebody who was merged is who they are now. "OFFSET 0" has each row looked up by itself, whatever the planner believes of the tables' sizes; both indexes that
-# begin with workspace and channel can answer it.
+# Whoever comes with the address of somebody who was merged is who they are now. "OFFSET 0" has each row looked up by
+# itself, whatever the planner believes of the tables' sizes; both indexes that begin with workspace and channel can answer it.
 KNOWN: Final = (
     "LATERAL (SELECT contact_id FROM addresses WHERE workspace_id = :workspace_id AND channel = 'email'"
     " AND key = r.key AND folded = r.folded"
     " UNION ALL SELECT m.merged_into FROM addresses f JOIN contacts m ON m.id = f.contact_id"
     " WHERE f.workspace_id = :workspace_id AND f.channel = 'former' AND f.key = r.key AND f.folded = r.folded"
-    " AND NOT EXISTS (SELECT FROM addresses e WHERE e.workspace_id = f.workspace_id AND e.channel = 'email' AND e.key = f.key)"
+    " AND NOT EXISTS (SELECT FROM addresses e WHERE e.workspace_id = f.workspace_id AND e.channel = 'email'"
+    "  AND e.key = f.key AND e.folded = f.folded)"
     " OFFSET 0) a"
 )
 # What a row adds to people beside their own row; only asked where the file has such a column.
@@ -35,14 +36,15 @@ _COMPANY: Final = (
     " WHERE m.contact_id = a.contact_id AND m.kind = 'company'{same}))"
 )
 _SAME: Final = " AND g.name_folded = r.company_folded"
-_BY_INDEX = text("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off")
+_BY_INDEX = text("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
 
 
 def plan_by_index() -> None:
-    """For statements over a slice, until the transaction ends: find each row by its index.
+    """For statements over a slice, until the transaction ends: find each row by its index, or by its place.
 
     Tables grow by thousands of rows from slice to slice, faster than the planner hears of it: a plan that was kept
-    from an empty workspace read all of ``addresses`` for each row.
+    from an empty workspace read all of ``addresses`` for each row. Where a slice's rows are joined to others, then, each
+    of them looks the others up (``LATERAL … OFFSET 0``), and those that are written are found by their ``ctid``.
     """
     session().execute(_BY_INDEX)
 
@@ -52,8 +54,8 @@ class Classing:
     """Statement text for one way to treat people whom we know.
 
     Attributes:
-        sql: gives rows with ``n``, ``verdict``, ``known_id``, what stands here (``old_*``) and would stand (``new_*``).
-            Binds id, workspace_id, first and last.
+        sql: gives import rows with ``place``, ``verdict``, ``known_id``, what stands here (``old_*``) and would stand
+            (``new_*``). Binds id, workspace_id, first and last.
     """
 
     sql: str
@@ -82,7 +84,7 @@ def _of(known: Known, more: str) -> Classing:
     columns = ", ".join(f"c.{name} AS old_{name}, {sql} AS new_{name}" for name, sql in new.items())
     is_known = f"WHEN a.contact_id IS NOT NULL THEN '{HERE}'" if known is Known.SKIP else ""
     return Classing(
-        f"SELECT r.*, a.contact_id AS known_id, {columns},"  # noqa: S608  no input in it
+        f"SELECT r.*, r.ctid AS place, a.contact_id AS known_id, {columns},"  # noqa: S608  no input in it
         f" CASE WHEN s.address_hash IS NOT NULL THEN '{NEVER}' WHEN a.contact_id IS NULL THEN '{NEW}' {is_known}"
         f" WHEN ({new_row}) IS DISTINCT FROM ({old_row}){more} THEN '{CHANGED}' ELSE '{UNCHANGED}' END AS verdict"
         " FROM import_rows r"

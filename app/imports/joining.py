@@ -30,6 +30,9 @@ _WORDS = text(
     "SELECT w.key, mode() WITHIN GROUP (ORDER BY w.value) FROM import_rows r CROSS JOIN LATERAL jsonb_each_text(r.tags) AS w"  # noqa: S608  no input in it
     f" WHERE {_ROWS} GROUP BY w.key"
 )
+_NOTED: Final = (
+    " CROSS JOIN LATERAL (SELECT ctid AS place FROM import_changes WHERE import_id = :id AND contact_id = p.contact_id OFFSET 0) AS n"
+)
 # In one order, so that two slices never wait for each other in a circle.
 _TAG = text(
     "WITH put AS (INSERT INTO contact_tags (contact_id, tag_id, workspace_id, added_at)"  # noqa: S608  no input in it
@@ -38,8 +41,7 @@ _TAG = text(
     " JOIN tags t ON t.workspace_id = :workspace_id AND t.folded = w.folded AND t.removed_at IS NULL"
     f" WHERE {_ROWS} ORDER BY a.contact_id, t.id ON CONFLICT DO NOTHING RETURNING contact_id, tag_id)"
     " UPDATE import_changes h SET added = coalesce(h.added, '{}') || jsonb_build_object('tags', p.ids)"
-    " FROM (SELECT contact_id, jsonb_agg(tag_id) AS ids FROM put GROUP BY contact_id) AS p"
-    " WHERE h.import_id = :id AND h.contact_id = p.contact_id"
+    f" FROM (SELECT contact_id, jsonb_agg(tag_id) AS ids FROM put GROUP BY contact_id) AS p{_NOTED} WHERE h.ctid = n.place"
 )
 _NAMES = text(
     "SELECT r.company_folded, mode() WITHIN GROUP (ORDER BY r.company) FROM import_rows r"  # noqa: S608  no input in it
@@ -47,17 +49,16 @@ _NAMES = text(
 )
 _EMPLOY: Final = (
     "WITH wanted AS (SELECT a.contact_id, g.id AS group_id FROM import_rows r"  # noqa: S608  no input in it
-    f" JOIN {classing.KNOWN} ON true JOIN groups g ON g.workspace_id = :workspace_id AND g.kind = 'company'"
-    f" AND g.name_folded = r.company_folded WHERE {_ROWS} ORDER BY a.contact_id),"
-    " was AS MATERIALIZED (SELECT m.contact_id, m.group_id, m.role FROM group_members m JOIN wanted w"
-    " ON w.contact_id = m.contact_id WHERE m.kind = 'company'),"
+    f" JOIN {classing.KNOWN} ON true CROSS JOIN LATERAL (SELECT id FROM groups WHERE workspace_id = :workspace_id"
+    f"  AND kind = 'company' AND name_folded = r.company_folded OFFSET 0) AS g WHERE {_ROWS} ORDER BY a.contact_id),"
     " put AS (INSERT INTO group_members AS m (contact_id, kind, group_id, workspace_id, joined_at)"
     " SELECT contact_id, 'company', group_id, :workspace_id, :now FROM wanted ON CONFLICT (contact_id, kind) {known}"
     " RETURNING contact_id, group_id)"
     " UPDATE import_changes h SET added = coalesce(h.added, '{{}}') || jsonb_build_object('company', p.group_id,"
     " 'company_before', CASE WHEN w.group_id IS NOT NULL THEN jsonb_build_object('id', w.group_id, 'role', w.role) END)"
-    " FROM put p LEFT JOIN was w ON w.contact_id = p.contact_id"
-    " WHERE h.import_id = :id AND h.contact_id = p.contact_id"
+    # As they were before this statement.
+    " FROM put p LEFT JOIN LATERAL (SELECT group_id, role FROM group_members"
+    f"  WHERE contact_id = p.contact_id AND kind = 'company' OFFSET 0) AS w ON true{_NOTED} WHERE h.ctid = n.place"
 )
 _MOVED: Final = (
     "DO UPDATE SET group_id = excluded.group_id, role = '', joined_at = excluded.joined_at"

@@ -119,15 +119,18 @@ def _json(cells: Sequence[str]) -> str:
 # Found by their place: rows that nobody has counted yet look few, and to compare each with each took minutes for 40,000.
 _DOUBLES = text(
     "UPDATE import_rows r SET fault = :words WHERE r.ctid = ANY(ARRAY(SELECT d.place FROM (SELECT i.ctid AS place,"
-    " row_number() OVER (PARTITION BY coalesce(o.key, i.key) ORDER BY i.n) AS nth FROM import_rows i LEFT JOIN ("
+    " row_number() OVER (PARTITION BY coalesce(o.key, i.key) ORDER BY i.n) AS nth FROM import_rows i LEFT JOIN LATERAL ("
     # Two addresses of one person, since entries were merged, are one of them.
-    "  SELECT f.key AS former, a.key FROM addresses f JOIN contacts c ON c.id = f.contact_id"
+    "  SELECT a.key FROM addresses f JOIN contacts c ON c.id = f.contact_id"
     "  JOIN addresses a ON a.contact_id = c.merged_into AND a.channel = 'email'"
-    "  WHERE f.workspace_id = :workspace_id AND f.channel = 'former') o ON o.former = i.key"
+    "  WHERE f.workspace_id = :workspace_id AND f.channel = 'former' AND f.key = i.key OFFSET 0) o ON true"
     " WHERE i.import_id = :id AND i.fault IS NULL) AS d WHERE d.nth > 1))"
 )
-_LEAVE_OUT = "UPDATE import_rows r SET fault = x.verdict FROM ({classed}) AS x WHERE r.import_id = :id AND r.n = x.n AND x.verdict = ANY(:out)"
-_COUNT = "SELECT verdict, count(*) FROM ({classed}) AS x GROUP BY verdict"
+_CLASS = (
+    "WITH x AS MATERIALIZED ({classed}), left_out AS (UPDATE import_rows r SET fault = x.verdict FROM x"
+    " WHERE r.ctid = x.place AND x.verdict = ANY(:out))"
+    " SELECT verdict, count(*) FROM x WHERE verdict <> ALL(:out) GROUP BY verdict"
+)
 _FAULTS = text("SELECT fault, count(*) FROM import_rows WHERE import_id = :id AND fault IS NOT NULL GROUP BY fault")
 _OUT: Final = (NEVER, HERE)
 
@@ -139,6 +142,7 @@ def check(import_id: UUID) -> None:
         if found is None:
             return
         session().execute(text("SET LOCAL statement_timeout = '10min'"))
+        classing.plan_by_index()
         session().execute(_DOUBLES, {"id": import_id, "workspace_id": found.workspace_id, "words": TWICE})
         plan = Plan.from_json(found.plan or {})
         joining.refuse_too_many(found, plan)
@@ -172,8 +176,8 @@ def _held(import_id: UUID) -> Import | None:
 def _class(found: Import, classed: Classing, first: int, last: int) -> list[tuple[str, int]]:
     values = {"id": found.id, "workspace_id": found.workspace_id, "first": first, "last": last}
     classing.plan_by_index()
-    session().execute(text(_LEAVE_OUT.format(classed=classed.sql)), values | {"out": list(_OUT)})
-    return [(row[0], row[1]) for row in session().execute(text(_COUNT.format(classed=classed.sql)), values)]
+    rows = session().execute(text(_CLASS.format(classed=classed.sql)), values | {"out": list(_OUT)})
+    return [(row[0], row[1]) for row in rows]
 
 
 def _cut(import_id: UUID, rows: int) -> None:

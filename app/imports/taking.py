@@ -60,7 +60,7 @@ made AS (
     FROM x WHERE verdict = '{changed}' ON CONFLICT (import_id, contact_id) DO NOTHING
 ), left_out AS (
     UPDATE import_rows r SET fault = x.verdict FROM x
-    WHERE r.import_id = :id AND r.n = x.n AND x.verdict NOT IN ('{new}', '{changed}', 'unchanged') RETURNING r.n
+    WHERE r.ctid = x.place AND x.verdict NOT IN ('{new}', '{changed}', 'unchanged') RETURNING r.n
 )
 SELECT verdict, count(*), (SELECT count(*) FROM made), (SELECT count(*) FROM reached),
     jsonb_agg(jsonb_build_array(known_id, new_first_name, new_last_name)) FILTER (WHERE verdict = '{changed}'
