@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from app.local import memory
 from app.local.places import Place
 from app.local.processes import SERVER_ENVIRONMENT, all_pids, runs_in
 from app.local.programs import PostgresPrograms, find_postgres
@@ -101,7 +102,7 @@ class Postgres(Supervised):
             return None
 
     def _command(self) -> list[str]:
-        settings = SETTINGS | (FAST_SETTINGS if self.is_throwaway else {})
+        settings = SETTINGS | (FAST_SETTINGS if self.is_throwaway else memory.settings_for(memory.machine_bytes()))
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         program = self.programs.folder / "postgres"
         return [str(program), "-D", str(self.folder), "-p", str(self.port), *options]

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import redis
 
-from app.local import places, programs, servers
+from app.local import memory, places, programs, servers
 from app.local.places import LocalError, Place, place_for
 from app.local.postgres import Postgres
 from app.local.processes import is_alive
@@ -162,6 +162,31 @@ def test_an_interrupted_first_start_is_done_again(root):
     server = Postgres(place, free_port(), "secret", is_throwaway=True)
     server.start()
     server.stop()
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "buffers", "cached"), [(512, "128MB", "512MB"), (4096, "512MB", "2GB"), (65536, "2GB", "32GB")]
+)
+def test_postgresql_takes_an_eighth_of_the_memory_there_is(root, monkeypatch, megabytes, buffers, cached):
+    limit = root / "memory.max"
+    limit.write_text(f"{megabytes * memory.MEGABYTE}\n")
+    monkeypatch.setattr(memory, "_LIMITS", (root / "none", limit))
+    monkeypatch.setattr(memory.os, "sysconf", lambda name: 1 if name == "SC_PAGE_SIZE" else 2**40)
+    server = Postgres(place_for(root / "sized"), free_port(), "secret")
+    server.start()
+    try:
+        with psycopg.connect(server.admin_url) as connection:
+            assert connection.execute("SHOW shared_buffers").fetchone() == (buffers,)
+            assert connection.execute("SHOW effective_cache_size").fetchone() == (cached,)
+    finally:
+        server.stop()
+
+
+def test_a_container_without_a_limit_has_the_machine(root, monkeypatch):
+    limit = root / "memory.max"
+    limit.write_text("max\n")
+    monkeypatch.setattr(memory, "_LIMITS", (limit,))
+    assert memory.machine_bytes() == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def test_a_strangers_port_is_named_for_one_server_and_avoided_for_a_run(root):
