@@ -12,7 +12,7 @@ from app.imports import service
 from app.imports.models import Import
 from app.imports.rules import Permission, Plan
 from app.kernel.db import session, transaction
-from tests.bench import processes
+from tests.bench import plain_import, processes
 from tests.bench.house import House
 from tests.support import make
 
@@ -35,6 +35,10 @@ def file_of(count: int, *, first: int = 0, last_name: str = "Person") -> bytes:
 def measure(house: House, rows: int, say: Callable[[str], None]) -> dict[str, float]:
     """Rows per second from the wish to take the file until all are in; what the check took is told beside it."""
     where = make.place()
+    plain_new, plain_changed = plain_import.measure(
+        house.admin_url, file_of(rows), file_of(rows, last_name="Other")
+    )
+    say(f"  PostgreSQL alone, into a plain table: {plain_new:,.0f} new, {plain_changed:,.0f} changed rows a second")
     with processes.workers(house.settings, house.folder):
         bench = _Bench(where, house.database_pid, say)
         new = bench.run("new", file_of(rows))
@@ -46,6 +50,8 @@ def measure(house: House, rows: int, say: Callable[[str], None]) -> dict[str, fl
         "import_new_rows_per_second": round(new),
         "import_update_rows_per_second": round(changed),
         "import_permitted_rows_per_second": round(permitted),
+        "import_new_ratio": round(new / plain_new, 3),
+        "import_update_ratio": round(changed / plain_changed, 3),
     }
 
 
