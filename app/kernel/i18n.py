@@ -152,8 +152,8 @@ def _babel() -> str:
 @lru_cache(maxsize=1)
 def country_codes() -> frozenset[str]:
     """The two letters of every country."""
-    names = Locale(DEFAULT).territories
-    return frozenset(code for code in names if len(code) == 2 and code.isalpha()) - _NO_COUNTRY
+    known = map(str, Locale(DEFAULT).territories)
+    return frozenset(code for code in known if len(code) == 2 and code.isalpha()) - _NO_COUNTRY
 
 
 @lru_cache(maxsize=1)
