@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.accounts.events import WorkspaceCreated
 from app.consent import history, law, queries, seals, segment_fields, service
+from app.consent.history import HistoryEntry
 from app.consent.rules import Basis, By, IpPolicy, Kind, Word
 from app.consent.service import merging, write
 from app.kernel.db import transaction
@@ -59,16 +60,25 @@ def _purge() -> None:
             _, after = service.purge_proofs(after)
 
 
+def _told(workspace_id: UUID, contact_id: UUID, before: datetime | None, limit: int) -> list[HistoryEntry]:
+    """What a timeline tells, as many as asked for where there are so many: a shorter answer would end the page."""
+    # That the question was mailed stands among a person's mails.
+    mailed, size = {Kind.DOI_MAIL_SENT}, limit
+    while True:
+        found = history.list_history(workspace_id, contact_id, before=before, limit=size, without=mailed)
+        # Of a merge the survivor's own event says the same.
+        told = [entry for entry in found if not entry.body.get("into")]
+        if len(told) >= limit or len(found) < size:
+            return told[:limit]
+        size *= 2
+
+
 def _timeline(
     workspace_id: UUID, contact_id: UUID, before: datetime | None, limit: int
 ) -> list[TimelineEntry]:
     entries = []
     corrected = history.corrected(workspace_id, contact_id)
-    # That the question was mailed stands among a person's mails.
-    mailed = {Kind.DOI_MAIL_SENT}
-    for entry in history.list_history(workspace_id, contact_id, before=before, limit=limit, without=mailed):
-        if entry.body.get("into"):
-            continue  # the survivor's own event says the same
+    for entry in _told(workspace_id, contact_id, before, limit):
         detail = ", ".join(entry.interests)
         if entry.kind in {Kind.GRANTED, Kind.LAPSED}:
             ground = history.BASES[Basis(entry.body["basis"])]

@@ -10,9 +10,13 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Protocol
 
+from app.kernel import i18n
+
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MAX_TEXT = 1000
 MAX_NAME = 80
+MAX_DIGITS = 64
+"""Of a number as it is stored: PostgreSQL reads 16,383 behind the point, and a segment ends with an error beyond."""
 FORMER = "former"
 """Channel of the address of somebody who was merged: it leads to who they are now."""
 PHONE_KEYS = ("phone", "mobile", "telephone", "phone_number", "mobile_phone", "tel", "cell", "telefon", "handy")
@@ -124,7 +128,10 @@ def _number(value: str) -> str:
         raise ValueError("Write a number, like 12 or 3.5.") from None
     if not number.is_finite() or abs(number.adjusted()) > 30:
         raise ValueError("Write a number, like 12 or 3.5.")
-    return format(number, "f")
+    written = format(number, "f")
+    if len(written) > MAX_DIGITS:
+        raise ValueError("Write a number, like 12 or 3.5.")
+    return written
 
 
 def _date(value: str) -> str:
@@ -143,7 +150,7 @@ def _boolean(value: str) -> bool:
 
 
 def _country(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z]{2}", value):
+    if value.upper() not in i18n.country_codes():
         raise ValueError("Write the country's two letters, like DE.")
     return value.upper()
 

@@ -81,8 +81,6 @@ QUESTIONS = (
         lambda: _("How many people work there?"), choices=("1", "2–9", "10–49", "50–249", "250+"),
     ),
 )  # fmt: skip
-_NO_COUNTRY = frozenset(["AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ"])
-"""Codes of the locale data that name a group, a test or an outlying place."""
 _BY_NAME = {question.name: question for question in QUESTIONS}
 
 
@@ -94,11 +92,7 @@ def find(name: str) -> Question | None:
 def countries() -> list[tuple[str, str]]:
     """(two letters, name) of every country, sorted as the language in use sorts them by eye."""
     names = Locale.parse(i18n.current()).territories
-    found = [
-        (code, name)
-        for code, name in names.items()
-        if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRY
-    ]
+    found = [(code, name) for code, name in names.items() if code in i18n.country_codes()]
     return sorted(found, key=lambda pair: _plain(pair[1]))
 
 

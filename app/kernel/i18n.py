@@ -28,6 +28,8 @@ NAMES = {
     "nl": "Nederlands",
     "pt": "Português",
 }
+_NO_COUNTRY = frozenset(["AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ"])
+"""Codes of the locale data that name a group, a test or an outlying place."""
 _FROM_RIGHT = frozenset({"ar", "fa", "he", "ur"})
 _JUST_NOW = timedelta(seconds=5)
 _language: ContextVar[str] = ContextVar("language", default=DEFAULT)
@@ -148,8 +150,15 @@ def _babel() -> str:
 
 
 @lru_cache(maxsize=1)
+def country_codes() -> frozenset[str]:
+    """The two letters of every country."""
+    known = map(str, Locale(DEFAULT).territories)
+    return frozenset(code for code in known if len(code) == 2 and code.isalpha()) - _NO_COUNTRY
+
+
+@lru_cache(maxsize=1)
 def countries() -> tuple[tuple[str, str], ...]:
     """Countries (two letters) by their English names, for a list to choose from."""
     names = Locale(DEFAULT).territories
-    found = ((code, name) for code, name in names.items() if len(code) == 2 and code.isalpha())
+    found = ((code, names[code]) for code in country_codes())
     return tuple(sorted(found, key=lambda pair: pair[1]))

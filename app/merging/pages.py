@@ -176,21 +176,27 @@ def _title(contact_id: UUID) -> str:
 
 
 def _permissions(workspace_id: UUID, contact_id: UUID, other_id: UUID) -> list[dict[str, str]]:
-    """What either has said, and what would stand: one line for each permission."""
+    """What either has said, and what would stand: one line for each permission, twice where the mailbox decides it."""
     names = {found.id: found.name for found in consent.list_interests(workspace_id, include_archived=True)}
+    kept, taken = (
+        consent_service.preview(workspace_id, contact_id, other_id, takes_mailbox=takes) for takes in (False, True)
+    )
     lines = []
-    for (purpose, channel, interest_id), both in consent_service.preview(workspace_id, contact_id, other_id).items():
+    for subject, both in kept.items():
+        purpose, channel, interest_id = subject
         title = names.get(interest_id, "Everything") if interest_id else "Everything"
         if purpose == Purpose.TRACKING:
             title = "What we may see of opens and clicks"
+        result, otherwise = _word(both.result), _word(taken[subject].result)
         lines.append(
             {
                 "title": title,
                 "channel": channel,
                 "own": _word(both.own),
                 "other": _word(both.other),
-                "result": _word(both.result),
-                "state": both.result.state if _lives(both.result) else State.NO.value,
+                "result": result,
+                "state": both.result.state if both.result and _lives(both.result) else State.NO.value,
+                "otherwise": otherwise if otherwise != result else "",
             }
         )
     return lines

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from app.consent import queries
 from app.consent import service as consent
 from app.consent.rules import By, Proof
+from app.consent.service import RequestOver
 from app.consent.verify import verify
 from app.contacts import queries as contacts
 from app.contacts import service as contacts_service
@@ -44,12 +45,12 @@ class Story:
     def people(self) -> None:
         self.mara, self.double = make.person(self.where.id), make.person(self.where.id)
 
-    def merge(self, own=None, other=None):
+    def merge(self, own=None, other=None, takes=()):
         own, other = own or self.mara, other or self.double
 
         def run():
             with transaction():
-                return service.merge(self.where.id, own.id, other.id, by=BY, takes=())
+                return service.merge(self.where.id, own.id, other.id, by=BY, takes=takes)
 
         return self.apart(run)
 
@@ -107,9 +108,9 @@ def test_merges_beside_each_other_and_beside_what_people_do(story):
     # A yes that is being given while they are merged is the survivor's; a no that is being said holds for both.
     story.people()
     request = make.asked(where, story.double)
-    merge = lambda: service.merge(where.id, story.mara.id, story.double.id, by=BY, takes=())  # noqa: E731
+    merge = lambda takes=(): service.merge(where.id, story.mara.id, story.double.id, by=BY, takes=takes)  # noqa: E731
     confirm = lambda: consent.confirm(request.id, by=By(), proof=Proof())  # noqa: E731
-    done = story.held(confirm, story.merge)
+    done = story.held(confirm, lambda: story.merge(takes={"email"}))
     assert story.standing(story.mara) == {"New coffees": "yes", "Brewing letters": "yes"}
     ids = [found.id for found in where.interests]
     leave = lambda: consent.withdraw(where.id, story.double.id, ids, by=By(), proof=Proof())  # noqa: E731
@@ -118,7 +119,8 @@ def test_merges_beside_each_other_and_beside_what_people_do(story):
         service.undo(where.id, done.merge_id, by=BY)
     assert set(story.standing(story.double).values()) == {"no"}
 
-    # The other way round: whoever confirms or leaves while a merge is under way waits for it, and acts on the survivor.
+    # The other way round: whoever confirms or leaves while a merge is under way waits for it, and acts on the survivor; a
+    # question that went to the mailbox that is given up is over.
     story.people()
     request = make.asked(where, story.double)
 
@@ -129,8 +131,13 @@ def test_merges_beside_each_other_and_beside_what_people_do(story):
 
         return run
 
-    story.held(merge, in_transaction(confirm))
+    story.held(lambda: merge({"email"}), in_transaction(confirm))
     assert story.standing(story.mara) == {"New coffees": "yes", "Brewing letters": "yes"}
+    story.people()
+    request = make.asked(where, story.double)
+    with pytest.raises(RequestOver):
+        story.held(merge, in_transaction(confirm))
+    assert story.standing(story.mara) == {}
     story.people()
     make.confirmed(where, story.mara)
     make.confirmed(where, story.double)

@@ -73,7 +73,7 @@ def test_taking_a_file_back_keeps_who_was_merged_since(session, staff, where, ma
     staff.take(url)
     other = contacts.find_by_key(where.id, OTHER)
     with transaction():
-        done = service.merge(where.id, mara.id, other.id, by=By("system"))
+        done = service.merge(where.id, mara.id, other.id, by=By("system"), takes={"email"})
     assert make.standing(where, mara) == {"New coffees": "yes"}
     assert staff.post(f"{url}/undo", page=url).status_code == 303
     jobs.run()

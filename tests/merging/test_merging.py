@@ -11,6 +11,7 @@ from app.accounts import queries as accounts
 from app.consent import history, queries
 from app.consent import service as consent
 from app.consent.rules import By, Level, Proof, Reason, State, Word
+from app.consent.service import RequestOver
 from app.contacts import queries as contacts
 from app.contacts import service as contacts_service
 from app.contacts.addresses import normalise
@@ -208,7 +209,7 @@ def test_a_no_of_either_is_a_no_and_a_yes_stays_where_nobody_said_otherwise(sess
     make.confirmed(where, mara, interests=1)
     make.confirmed(where, double)
     leave(where, double, 0)
-    done = merge(where, mara, double)
+    done = merge(where, mara, double, {"email"})
     assert make.standing(where, mara) == {"New coffees": "no", "Brewing letters": "yes"}
     undo(where, done)
     assert make.standing(where, mara) == {"New coffees": "yes", "Brewing letters": "no"}
@@ -218,9 +219,40 @@ def test_a_no_of_either_is_a_no_and_a_yes_stays_where_nobody_said_otherwise(sess
 def test_a_yes_that_came_along_keeps_its_day_and_what_it_stands_on(session, where, mara, double):
     make.confirmed(where, double)
     (said,) = {row.event_id for row in queries.list_permissions(where.id, double.id)}
-    merge(where, mara, double)
+    merge(where, mara, double, {"email"})
     assert {row.event_id for row in queries.list_permissions(where.id, mara.id)} == {said}
     assert words(where, mara) == {"New coffees": Word.YES, "Brewing letters": Word.YES}
+
+
+@pytest.mark.parametrize("is_asked", [False, True], ids=["confirmed", "asked"])
+def test_nobody_may_be_written_to_at_a_mailbox_from_which_nobody_said_yes(session, where, mara, double, is_asked):
+    """Staff have no way to a yes: not by merging an address of somebody else with whoever said it."""
+    request = make.asked(where, double) if is_asked else None
+    if not is_asked:
+        make.confirmed(where, double)
+    done = merge(where, mara, double)
+    assert make.standing(where, mara) == {}
+    if request:
+        with pytest.raises(RequestOver), transaction():
+            consent.confirm(request.id, by=By(), proof=Proof())
+    assert Word.YES not in words(where, mara).values()
+    undo(where, done)
+    assert make.standing(where, double)["New coffees"] == ("no" if is_asked else "yes")
+
+
+def test_a_yes_does_not_move_on_to_the_mailbox_that_is_taken(session, where, mara, double):
+    make.confirmed(where, mara)
+    done = merge(where, mara, double, {"email"})
+    assert set(make.standing(where, mara).values()) == {"no"}
+    undo(where, done)
+    assert set(make.standing(where, mara).values()) == {"yes"}
+
+
+def test_one_mailbox_in_two_spellings_keeps_its_yes(session, where):
+    plain, dotted = make.person(where.id, "maralind@gmail.com"), make.person(where.id, "mara.lind+news@gmail.com")
+    make.confirmed(where, dotted)
+    merge(where, plain, dotted)
+    assert set(make.standing(where, plain).values()) == {"yes"}
 
 
 @pytest.mark.parametrize("reason", [Reason.COMPLAINT, Reason.NEVER])
@@ -406,12 +438,12 @@ def test_a_yes_said_since_is_the_survivors_alone(session, where, mara, double):
 
 def test_a_question_is_answered_by_the_survivor_and_goes_back_while_it_waits(session, where, mara, double):
     request = make.asked(where, double)
-    done = merge(where, mara, double)
+    done = merge(where, mara, double, {"email"})
     assert make.standing(where, mara) == {"New coffees": "asked", "Brewing letters": "asked"}
     undo(where, done)
     assert make.standing(where, mara) == {"New coffees": "no", "Brewing letters": "no"}
     assert make.standing(where, double)["New coffees"] == "asked"
-    done = merge(where, mara, double)
+    done = merge(where, mara, double, {"email"})
     with transaction():
         consent.confirm(request.id, by=By(), proof=Proof())
     assert make.standing(where, mara) == {"New coffees": "yes", "Brewing letters": "yes"}
@@ -591,8 +623,8 @@ def test_merging_again_or_the_other_way_round_changes_nothing(session, where, ma
 def test_three_become_one_and_come_apart_in_the_other_order(session, where, mara, double):
     third = make.person(where.id, "third@example.org")
     make.confirmed(where, double)
-    one = merge(where, mara, double)
-    two = merge(where, third, mara)
+    one = merge(where, mara, double, {"email"})
+    two = merge(where, third, mara, {"email"})
     assert contacts.get_contact(where.id, double.id).merged_into == third.id
     assert contacts.find_by_key(where.id, "mara.lindqvist@example.net").id == third.id
     assert words(where, third)["New coffees"] is Word.YES

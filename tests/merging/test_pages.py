@@ -85,6 +85,14 @@ def test_from_a_persons_page_by_address(staff, where, mara, double):
         assert staff.get(find, query_string={"email": typed}).status_code == status
 
 
+def test_the_page_says_for_which_mailbox_a_yes_holds(staff, where, mara, double):
+    make.confirmed(where, double, interests=1)
+    page = staff.get(f"/people/{mara.id}/merge/{double.id}").text
+    assert "nothing said</span><br><small>with the other mailbox: yes" in page
+    turned = staff.get(f"/people/{double.id}/merge/{mara.id}").text
+    assert "yes</span><br><small>with the other mailbox: nothing said" in turned
+
+
 def test_saying_that_they_are_two_is_remembered(staff, where):
     one, other = make.person(where.id, "m.l@gmail.com"), make.person(where.id, "ml@gmail.com")
     page = "/people/doubles"

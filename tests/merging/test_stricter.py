@@ -18,7 +18,7 @@ from sqlalchemy import text
 from app.consent import queries
 from app.consent import service as consent
 from app.consent.rules import By, Level, Proof, Purpose, Reason, Shown, may_write
-from app.consent.rules.merging import Barred, Said, barred, stricter
+from app.consent.rules.merging import Barred, Said, at_mailbox, barred, stricter
 from app.kernel import clock
 from app.kernel.db import transaction
 from app.merging import service
@@ -42,17 +42,21 @@ class State:
         return self.words[interest] in {"yes", "ends"} and self.veto is None and not self.is_paused
 
 
-def word_of(one: str | None, other: str | None) -> str | None:
-    both = {one, other}
-    return next((word for word in ("no", "ends", "yes", "asked") if word in both), None)
+def word_of(kept: str | None, gone: str | None) -> str | None:
+    """A yes or a question from the mailbox that is given up says nothing about the one that is kept."""
+    both = {kept, gone}
+    if "no" in both:
+        return "no"
+    return "ends" if kept == "yes" and gone == "ends" else kept
 
 
-def merged(own: State, other: State) -> State:
-    """The minimum of both, reached at the own mailbox."""
+def merged(own: State, other: State, *, takes: bool) -> State:
+    """The minimum of both, reached at the own mailbox or at that of the other one."""
+    kept, gone = (other, own) if takes else (own, other)
     levels = [found.level for found in (own, other) if found.level is not None]
-    vetoes = [own.veto, None if other.veto == Reason.BOUNCE else other.veto]
+    vetoes = [kept.veto, None if gone.veto == Reason.BOUNCE else gone.veto]
     return State(
-        tuple(word_of(*pair) for pair in zip(own.words, other.words, strict=True)),
+        tuple(word_of(*pair) for pair in zip(kept.words, gone.words, strict=True)),
         min(levels, key=list(Level).index, default=None),
         next((veto for veto in vetoes if veto is not None), None),
         own.is_paused or other.is_paused,
@@ -168,14 +172,14 @@ def do(where, who, act):
     max_examples=25, deadline=None, phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
-@given(own=states, other=states, later=laters, by_other=st.booleans())
-def test_merged_the_minimum_stands_and_parted_nobody_gets_more(session, where, own, other, later, by_other):
+@given(own=states, other=states, later=laters, by_other=st.booleans(), takes=st.booleans())
+def test_merged_the_minimum_stands_and_parted_nobody_gets_more(session, where, own, other, later, by_other, takes):
     mara, double = person(session, where, own), person(session, where, other)
     before = {who.id: standing(session, where, who) for who in (mara, double)}
     assert before[mara.id][0] == [own.may(0), own.may(1)]
     with transaction():
-        done = service.merge(where.id, mara.id, double.id, by=By("system"), takes=())
-    expected = merged(own, other)
+        done = service.merge(where.id, mara.id, double.id, by=By("system"), takes={"email"} if takes else ())
+    expected = merged(own, other, takes=takes)
     may, level = standing(session, where, mara)
     assert may == [expected.may(0), expected.may(1)]
     assert level is (expected.level or Level.NONE)
@@ -210,3 +214,6 @@ def test_of_two_yeses_the_shorter_one_stands_with_its_own_ground():
     assert stricter(for_ever, short) == short
     assert stricter(short, for_ever) == short
     assert stricter(for_ever, None) == stricter(None, for_ever) == for_ever
+    assert at_mailbox(for_ever, short) == at_mailbox(short, for_ever) == short
+    assert at_mailbox(for_ever, None) == for_ever
+    assert at_mailbox(None, for_ever) is None

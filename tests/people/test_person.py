@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -11,6 +13,7 @@ from itertools import pairwise
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import Engine, event, text
 
 from app.consent import service as consent
 from app.consent.history import Verdict, list_history, verdicts
@@ -21,6 +24,7 @@ from app.delivery import service as delivery
 from app.kernel import clock, module
 from app.kernel.db import transaction
 from app.kernel.module import PersonPanel, TimelineEntry
+from app.merging import service as merging
 from app.people import queries, rules
 from tests.support import make
 
@@ -184,6 +188,61 @@ def test_earlier_entries_are_one_link_away(staff, where, mara, monkeypatch):
     earlier = unescape(staff.get(link).text)
     assert earlier.count("<b>Asked</b>") == 2
     assert "Show earlier entries" not in earlier
+
+
+def test_earlier_entries_stay_one_link_away_where_somebody_was_merged(staff, where, mara, monkeypatch):
+    """Of a merge one event is told of two: the page is full all the same, and does not end there."""
+    monkeypatch.setattr(queries, "ENTRIES", 2)
+    for hours in range(2):
+        clock.set_shift(hours * 3600)
+        make.asked(where, mara)
+    clock.set_shift(3 * 3600)
+    with transaction():
+        merging.merge(where.id, mara.id, make.person(where.id).id, by=By("system"), takes=())
+    page = page_of(staff, mara)
+    assert page.count("<b>Asked</b>") == 1
+    assert "Show earlier entries" in page
+
+
+def test_ten_thousand_events_cost_as_much_as_one_page_of_them(staff, where, mara, session):
+    make.confirmed(where, mara)
+    session.execute(text("SELECT make_signal_month(now() - n * interval '1 month') FROM generate_series(0, 14) AS n"))
+    values = {"workspace": where.id, "mara": mara.id, "user": where.owner_id}
+    visits = (
+        "INSERT INTO signals (event_id, workspace_id, contact_id, mailing_no, n, kind, at, verdict, reason)"
+        " SELECT gen_random_uuid(), :workspace, :mara, 0, 0, 'visit', now() - n * interval '1 hour', 'human', 'told'"
+        " FROM generate_series(1, 10000) AS n"
+    )
+    notes = (
+        "INSERT INTO notes (id, workspace_id, contact_id, user_id, body, created_at)"
+        " SELECT gen_random_uuid(), :workspace, :mara, :user, 'Rang', now() - (n + 0.5) * interval '1 hour'"
+        " FROM generate_series(1, 500) AS n"
+    )
+    for statement in (visits, notes):
+        session.execute(text(statement), values)
+    session.commit()
+    rows = []
+    with _counted(rows):
+        page = page_of(staff, mara)
+    assert page.count("Rang") + page.count("<b>Visited") >= queries.ENTRIES - 5
+    assert sum(rows) < 6 * queries.ENTRIES, "no source reads more than its part of a page"
+    began = time.perf_counter()
+    page_of(staff, mara, "?kind=reading")
+    assert time.perf_counter() - began < 1
+
+
+@contextmanager
+def _counted(rows):
+    """How many rows each statement gives meanwhile."""
+
+    def count(_connection, cursor, *_):
+        rows.append(max(cursor.rowcount, 0))
+
+    event.listen(Engine, "after_cursor_execute", count)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "after_cursor_execute", count)
 
 
 @pytest.mark.parametrize("before", ["x", "W10", "WyJ5ZXN0ZXJkYXkiXQ", "WyIyMDI2LTAxLTAxIl0", "WzFd"])

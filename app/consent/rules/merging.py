@@ -65,6 +65,21 @@ def stricter(own: Said | None, other: Said | None) -> Said | None:
     return replace(first, valid_until=ends, paused_until=_latest(one.paused_until for one in yeses))
 
 
+def at_mailbox(kept: Said | None, gone: Said | None) -> Said | None:
+    """The permission of both to write to one of their two mailboxes: a yes lets nobody write to another one than said it.
+
+    Args:
+        kept: said by the entry whose mailbox goes on.
+        gone: said by the other one: its no, and what narrows a yes of both, counts as in ``stricter``; its question is over.
+
+    Returns:
+        None where nothing stands for that mailbox: nothing was said from it.
+    """
+    if gone is None or gone.state == State.NO or (kept is not None and kept.state == State.YES):
+        return stricter(kept, gone)
+    return kept
+
+
 def barred(own: Barred, other: Barred, *, takes_mailbox: bool) -> Barred:
     """The vetoes and wishes of both: each that either has, and of two wishes the one for less.
 

@@ -7,7 +7,7 @@ they are under a veto of their own, so that taking a merge back lifts that and n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,8 +17,9 @@ from sqlalchemy import exists, select, text, update
 from app.consent import events, queries
 from app.consent.models import ConsentEvent, ConsentRequest, Permission, Reach
 from app.consent.rules import By, Channel, Kind, Level, Proof, Purpose, RequestState, State
-from app.consent.rules.merging import MERGED, Barred, Said, barred, stricter
+from app.consent.rules.merging import MERGED, Barred, Said, at_mailbox, barred, stricter
 from app.consent.service import write
+from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import session
 from app.kernel.events import publish
@@ -51,22 +52,40 @@ def hold(workspace_id: UUID, contact_ids: tuple[UUID, ...]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """A permission of two entries: what each has said, and what stands for both."""
+    """A permission of two entries: what each has said, and what stands for both; None: nothing."""
 
     own: Said | None
     other: Said | None
-    result: Said
+    result: Said | None
 
 
-def preview(workspace_id: UUID, survivor_id: UUID, merged_id: UUID) -> dict[Subject, Both]:
-    """What would stand for each permission that either entry has, were they merged now."""
+def preview(workspace_id: UUID, survivor_id: UUID, merged_id: UUID, *, takes_mailbox: bool) -> dict[Subject, Both]:
+    """What would stand for each permission that either entry has, were they merged now.
+
+    Args:
+        workspace_id: of both.
+        survivor_id: who goes on.
+        merged_id: the other entry.
+        takes_mailbox: the survivor is reached at the other one's mailbox from then on.
+    """
     own, other = _said(workspace_id, survivor_id), _said(workspace_id, merged_id)
+    # Otherwise staff would have a way to a yes: by merging whoever said it into an entry of any address.
+    is_bound = _have_two_mailboxes(workspace_id, survivor_id, merged_id)
     found = {}
     for subject in sorted(own | other, key=str):
-        result = stricter(own.get(subject), other.get(subject))
-        assert result is not None
-        found[subject] = Both(own.get(subject), other.get(subject), result)
+        mine, theirs = own.get(subject), other.get(subject)
+        if is_bound and subject[:2] == (Purpose.MARKETING, Channel.EMAIL):
+            result = at_mailbox(theirs, mine) if takes_mailbox else at_mailbox(mine, theirs)
+        else:
+            result = stricter(mine, theirs)
+        found[subject] = Both(mine, theirs, result)
     return found
+
+
+def _have_two_mailboxes(workspace_id: UUID, survivor_id: UUID, merged_id: UUID) -> bool:
+    """Whether they are reached at two that are not one in other writing; the same before and after the addresses moved."""
+    known = contacts.list_addresses(workspace_id, [survivor_id, merged_id])
+    return len({found.folded for found in known}) > 1
 
 
 def merge(joining: Joining) -> dict[str, Any]:
@@ -76,9 +95,10 @@ def merge(joining: Joining) -> dict[str, Any]:
         What stood before and stands now, for ``unmerge``.
     """
     workspace_id, survivor_id = joining.workspace_id, joining.survivor_id
-    both = preview(workspace_id, survivor_id, joining.merged_id)
-    result = {subject: found.result for subject, found in both.items()}
-    changes = {subject: found.result for subject, found in both.items() if found.result != found.own}
+    both = preview(workspace_id, survivor_id, joining.merged_id, takes_mailbox="email" in joining.takes)
+    stands = {subject: _standing(found) for subject, found in both.items()}
+    result = {subject: said for subject, said in stands.items() if said is not None}
+    changes = {subject: said for subject, said in result.items() if said != both[subject].own}
     stated = _state(joining, result, changes)
     memo: list[dict[str, Any]] = []
     for subject, said in changes.items():
@@ -90,7 +110,34 @@ def merge(joining: Joining) -> dict[str, Any]:
             {"subject": _plain(subject), "before": _json(asdict(before)) if before else None, "after": _json(asdict(said))}
         )
     _tell(joining, changes, stated)
+    if _have_two_mailboxes(workspace_id, survivor_id, joining.merged_id):
+        _end_questions(joining)
     return {"permissions": memo, "reach": _bar(joining)}
+
+
+def _end_questions(joining: Joining) -> None:
+    """Questions that went to the mailbox that is given up: who reads mail there answers for that one, and is asked anew."""
+    kept_id = joining.merged_id if "email" in joining.takes else joining.survivor_id
+    session().execute(
+        update(ConsentRequest)
+        .where(
+            ConsentRequest.workspace_id == joining.workspace_id,
+            ConsentRequest.contact_id.in_((joining.survivor_id, joining.merged_id)),
+            ConsentRequest.channel == Channel.EMAIL.value,
+            ConsentRequest.state == RequestState.OPEN.value,
+            ConsentRequest.event_id == ConsentEvent.id,
+            ConsentEvent.contact_id != kept_id,
+        )
+        .values(state=RequestState.CANCELLED.value, done_at=clock.now())
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def _standing(both: Both) -> Said | None:
+    """What is written for the survivor: nothing stays unwritten, or is a no where there was a word before."""
+    if both.result is None and both.own is not None:
+        return replace(both.own, state=State.NO.value)
+    return both.result
 
 
 def unmerge(joining: Joining, memo: dict[str, Any]) -> None:
