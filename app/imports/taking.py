@@ -26,6 +26,8 @@ YES: Final = "yes"
 NO_YES: Final = "no yes: "
 """Begins the reasons of those who have none."""
 FORGOTTEN_AT_ONCE: Final = 50_000
+LEARN_FROM: Final = 10_000
+"""From so many rows on the planner is told of them: until it looks by itself, it takes full tables for empty ones."""
 
 
 class _Overtaken(Exception):
@@ -180,6 +182,10 @@ def finish(import_id: UUID) -> bool:
         if _at_work(import_id) is None or session().execute(left.limit(1)).first() is not None:
             return False
     forget_rows(import_id)
+    with transaction():
+        counts = counts_of(import_id)
+        if counts.get(NEW, 0) + counts.get(CHANGED, 0) >= LEARN_FROM:
+            session().execute(text("SELECT learn_people()"))
     with transaction():
         files.forget(import_id)
         session().execute(

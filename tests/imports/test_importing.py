@@ -236,3 +236,15 @@ def test_a_file_that_cannot_go_on_says_so_and_keeps_nobody_up(staff, where, mara
     assert (person(where, "a@example.org") is None, person(where, "b@example.org")) == (False, None)
     assert staff.found(other).state == "done", "another file goes on"
     assert staff.found(url).state == "done"
+
+
+def test_the_planner_learns_of_many_new_people_at_once(staff, monkeypatch):
+    monkeypatch.setattr(taking, "LEARN_FROM", 3)
+    known = text("SELECT reltuples FROM pg_class WHERE oid = CAST(:name AS regclass)")
+    head = "email,first name\n"
+    staff.bring(head + "one@example.org,One\ntwo@example.org,Two\n")
+    before = session().execute(known, {"name": "contacts"}).scalar_one()
+    staff.bring(head + "".join(f"more{n}@example.org,More\n" for n in range(3)))
+    there = session().execute(text("SELECT count(*) FROM contacts")).scalar_one()
+    assert before != there == session().execute(known, {"name": "contacts"}).scalar_one()
+    assert session().execute(known, {"name": "addresses"}).scalar_one() >= 5
