@@ -20,9 +20,6 @@ from app.kernel.db import array_of, session
 from app.tracking import queries as tracking
 from app.tracking.rules.verdicts import Verdict
 
-SIGNALS_SHOWN = 500
-"""So many newest signals are added up to say where a score comes from; what is older adds next to nothing."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -185,26 +182,17 @@ def _reasons(
     workspace_id: UUID, contact_id: UUID, now: datetime, by: rules.Rules, value: int
 ) -> tuple[Reason, ...]:
     kinds = tracking.signal_kinds(workspace_id)
-    signals = tracking.list_signals(workspace_id, contact_id, verdict=Verdict.HUMAN, limit=SIGNALS_SHOWN)
-    sums: dict[str, list[float]] = {}
-    last: dict[str, datetime] = {}
-    for signal in signals:
-        if by.counts(signal.kind):
-            s = rules.term(by.weights[signal.kind], signal.at, by.half_life_days)
-            sums.setdefault(signal.kind, []).append(rules.points(s, now, by.half_life_days))
-            last.setdefault(signal.kind, signal.at)  # newest first
-    whole = sum(sum(worths) for worths in sums.values())
-    found = [
-        Reason(
-            kinds[kind].label,
-            len(worths),
-            last[kind],
-            sum(worths),
-            round(value * sum(worths) / whole) if whole else 0,
-        )
-        for kind, worths in sums.items()
+    found = {
+        kind: (done, by.weights[kind] * done.worth)
+        for kind, done in tracking.decayed_by_kind(workspace_id, contact_id, now, by.half_life_days).items()
+        if by.counts(kind)
+    }
+    whole = sum(points for _, points in found.values())
+    reasons = [
+        Reason(kinds[kind].label, done.count, done.last_at, points, round(value * points / whole) if whole else 0)
+        for kind, (done, points) in found.items()
     ]
-    return tuple(sorted(found, key=lambda reason: -reason.points))
+    return tuple(sorted(reasons, key=lambda reason: -reason.points))
 
 
 # The threshold of ``rules.threshold``, in the statement that reads the half-life.

@@ -391,6 +391,31 @@ def iter_human_signals(
     yield from (tuple(row) for row in rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Decayed:
+    """What somebody did of one kind: how often, when last, and the sum where each is worth 1, and half after each half-life."""
+
+    count: int
+    last_at: datetime
+    worth: float
+
+
+# Less than 2^-1000 is out of the range of the power, and nothing beside anything else.
+_DECAYED: Final = text(
+    "SELECT kind, count(*) AS count, max(at) AS last_at, sum(power(2::float8, greatest(-1000,"
+    " CAST(extract(epoch FROM at - CAST(:now AS timestamptz)) AS float8) / 86400 / :half_life_days))) AS worth FROM signals"
+    " WHERE workspace_id = :workspace_id AND contact_id = :contact_id AND verdict = 'human' GROUP BY kind"
+)
+
+
+def decayed_by_kind(
+    workspace_id: UUID, contact_id: UUID, now: datetime, half_life_days: int
+) -> dict[str, Decayed]:
+    """All that a person did by hand, by kind; kinds without any are missing."""
+    values = {"workspace_id": workspace_id, "contact_id": contact_id, "now": now, "half_life_days": half_life_days}
+    return {row.kind: Decayed(row.count, row.last_at, row.worth) for row in session().execute(_DECAYED, values)}
+
+
 HABIT_WITHIN: Final = timedelta(days=180)
 """Links that were followed longer ago say nothing of somebody's habit."""
 HABIT_CLICKS: Final = 3

@@ -174,6 +174,32 @@ def test_levels_and_reasons(place, letter, who):
     assert abs(sum(r.share for r in found.reasons) - found.value) <= 1
 
 
+def test_the_reasons_are_of_all_that_counts_however_much_was_done_since(place, letter, who):
+    """Six hundred acts that count for nothing, newer than two clicks: the score is theirs, and so are its reasons."""
+    take(*(hit(letter, who, days=d) for d in (40, 41)))
+    with transaction():
+        now = clock.now()
+        acts = [tracking.Act(uuid7(), who.id, "service", now - timedelta(minutes=n)) for n in range(600)]
+        tracking.record_acts(place.id, acts)
+    found = queries.score(place.id, who.id)
+    assert [(r.label, r.count) for r in found.reasons] == [("Followed a link", 2)]
+    assert math.isclose(found.reasons[0].points, found.points, rel_tol=1e-6)
+    assert found.reasons[0].share == found.value > 0
+
+
+def test_a_signal_of_long_ago_by_a_short_half_life_is_told_and_worth_nothing(place, letter, who):
+    with transaction():
+        service.set_rules(place.id, 1, {})
+    for _ in range(5):
+        with transaction():
+            service.recount_slice(place.id)
+    with transaction():
+        acts = [tracking.Act(uuid7(), who.id, "order", clock.now() - timedelta(days=3650))]
+        tracking.record_acts(place.id, acts)
+    found = queries.score(place.id, who.id)
+    assert [(r.count, r.share, found.value) for r in found.reasons] == [(1, 0, 0)]
+
+
 @pytest.mark.parametrize("level", [TrackingLevel.NONE, TrackingLevel.AGGREGATE])
 def test_who_allows_less_is_not_measured(place, letter, who, level):
     take(hit(letter, who))
