@@ -454,10 +454,13 @@ def usual_hour(workspace_id: UUID, zone: str, now: datetime) -> int | None:
     return rows[0].at if sum(row.clicks for row in rows) >= USUAL_CLICKS else None
 
 
-# Down ix_signals_contact of all months at once, as far as so many people reach.
+# From person to person down ix_signals_contact of all months. As a DISTINCT with a limit it reads all signals for each
+# page where the planner has no statistics of the whole table, and of one that is cut by month nobody gathers them.
 _NEXT = text(
-    "SELECT DISTINCT contact_id FROM signals WHERE workspace_id = :workspace_id AND contact_id > :after"
-    " ORDER BY contact_id LIMIT :limit"
+    "WITH RECURSIVE found AS ((SELECT contact_id FROM signals WHERE workspace_id = :workspace_id AND contact_id > :after"
+    " ORDER BY contact_id LIMIT 1) UNION ALL SELECT (SELECT s.contact_id FROM signals s WHERE s.workspace_id = :workspace_id"
+    " AND s.contact_id > f.contact_id ORDER BY s.contact_id LIMIT 1) FROM found f WHERE f.contact_id IS NOT NULL)"
+    " SELECT contact_id FROM found WHERE contact_id IS NOT NULL LIMIT :limit"
 )
 
 
