@@ -27,7 +27,7 @@ from app.people.rules import ActKind
 from app.segments import guesses
 from app.segments import queries as segment_queries
 from app.segments.guesses import Guess
-from tests.bench import growth, importing, segments, track
+from tests.bench import growth, importing, segments, targets, track
 from tests.bench.asking import percentile
 from tests.bench.crowd import People
 from tests.bench.house import House, Sender, house, sender
@@ -239,6 +239,7 @@ def main(only: tuple[str, ...], people: int) -> None:
                 figures |= part(built, size, click.echo)
     if not only or "answers" in only:
         click.echo(growth.drawn(figures))
+    click.echo(targets.table(figures))
     click.echo(json.dumps({**figures, "machine": machine()}))
 
 
