@@ -23,6 +23,7 @@ from app.tracking.rules import kinds
 from app.tracking.service import Act
 
 MAX_ID: Final = 100
+MAX_EMAIL: Final = 320
 MAX_DATA_KEYS: Final = 20
 MAX_DATA_OCTETS: Final = 4096
 AHEAD: Final = timedelta(hours=1)
@@ -115,11 +116,11 @@ def _read(workspace_id: UUID, raw: Any, now: datetime) -> _Read:
     )
 
 
-def _line(value: Any, fault: str) -> str:
+def _line(value: Any, fault: str, longest: int = MAX_ID) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(fault)
-    if len(value) > MAX_ID or _UNSTORABLE.search(value):
-        raise ValueError(f"Use at most {MAX_ID} characters on one line.")
+    if len(value) > longest or _UNSTORABLE.search(value):
+        raise ValueError(f"Use at most {longest} characters on one line.")
     return value.strip()
 
 
@@ -143,7 +144,7 @@ def _who(raw: Mapping[str, Any]) -> UUID | str:
             return UUID(str(raw["person"]))
         except ValueError:
             raise ValueError("“person” is the id of somebody here.") from None
-    written = _line(raw["email"], "Write their address.")
+    written = _line(raw["email"], "Write their address.", MAX_EMAIL)
     try:
         return addresses.normalise(written).key
     except ValueError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
@@ -18,6 +20,7 @@ from app.preferences import data as preferences
 from app.segments import queries as segments
 from app.tracking import module, queries, service, timeline
 from tests.support import make, programs, reading
+from tests.support.outbox import in_context
 
 PATH = "/api/v1/signals"
 
@@ -201,10 +204,49 @@ def test_kinds_can_be_asked_for(program, mara):
     assert "order" in found
 
 
-def test_two_who_tell_the_same_at_once_store_it_once(place, mara, session):
+def test_a_thousand_of_the_largest_are_taken_and_again_change_nothing(program, mara):
+    batch = [webinar(n, data={"a": "x" * 4000}) for n in range(1000)]
+    assert program(*batch).json == {"stored": 1000, "repeated": 0, "refused": []}
+    assert program(*batch).json == {"stored": 0, "repeated": 1000, "refused": []}
+    assert rows("SELECT count(*) FROM signals") == [(1000,)]
+
+
+def test_a_long_address_is_one_too(program, place):
+    long = f"{'m' * 60}@{'n' * 60}.example.org"
+    ada = reading.reader(place, Level.NONE, long)
+    assert program(webinar(email=long)).json["stored"] == 1
+    assert [row.contact_id for row in rows()] == [ada.id]
+
+
+def test_what_is_told_twice_in_one_breath_is_stored_once(place, mara, session):
     with transaction():
         act = service.Act(uuid4(), mara.id, "order", clock.now())
         assert len(service.record_acts(place.id, [act, act]).stored) == 1
         again = service.record_acts(place.id, [act])
     assert (len(again.stored), len(again.repeated)) == (0, 1)
     assert queries.declared_kinds()["order"].weight == 5.0
+
+
+def test_two_who_tell_the_same_at_once_store_it_once(live):
+    """Each without its time, so by another one: the tables alone would keep both."""
+    place = make.place()
+    mara = reading.reader(place, Level.NONE, "mara@example.org")
+    event_id, is_told, go_on = uuid4(), threading.Event(), threading.Event()
+
+    def tell(later):
+        with transaction():
+            act = service.Act(event_id, mara.id, "order", clock.now() + later)
+            done = service.record_acts(place.id, [act])
+            is_told.set()
+            go_on.wait(10)
+        return len(done.stored), len(done.repeated)
+
+    with ThreadPoolExecutor(2) as both:
+        first = both.submit(in_context, live, tell, timedelta(0))
+        assert is_told.wait(10)
+        second = both.submit(in_context, live, tell, timedelta(minutes=1))
+        with pytest.raises(TimeoutError):
+            second.result(0.5)
+        go_on.set()
+        assert (first.result(10), second.result(10)) == ((1, 0), (0, 1))
+    assert rows("SELECT count(*) FROM signals") == [(1,)]
