@@ -1,4 +1,4 @@
-"""Work of tracking that happens later: taking hits in, and forgetting."""
+"""Work of tracking that happens later: taking hits in, forgetting, and what the planner is to know."""
 
 from __future__ import annotations
 
@@ -136,3 +136,9 @@ def forget() -> None:
             forgotten = service.forget_programs()
     taker: Recorder = current_app.extensions[recorder.EXTENSION]
     recorder.forget_answered(taker.folder, FORGET_ANSWERED_SECONDS)
+
+
+def gather_statistics() -> None:
+    """What PostgreSQL does not do by itself for a table that is cut by month."""
+    with transaction():
+        service.gather_statistics()

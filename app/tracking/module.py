@@ -57,6 +57,7 @@ MODULE = Module(
     jobs=(
         Job("tracking.ingest", jobs.ingest, every_seconds=1),
         Job("tracking.forget", jobs.forget, every_seconds=3600),
+        Job("tracking.statistics", jobs.gather_statistics, every_seconds=600),
     ),
     timeline_sources=(TimelineSource("reading", "What they did", timeline.entries),),
     personal_data=(PersonalData("tracking", ("signals", "last_opens", "mailing_orders"), timeline.export, service.erase),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -18,7 +19,7 @@ from app.kernel import clock
 from app.kernel.db import transaction
 from app.preferences import data as preferences
 from app.segments import queries as segments
-from app.tracking import module, queries, service, timeline
+from app.tracking import jobs, module, queries, service, timeline
 from tests.support import make, programs, reading
 from tests.support.outbox import in_context
 
@@ -250,3 +251,54 @@ def test_two_who_tell_the_same_at_once_store_it_once(live):
         go_on.set()
         assert (first.result(10), second.result(10)) == ((1, 0), (0, 1))
     assert rows("SELECT count(*) FROM signals") == [(1,)]
+
+
+def test_two_of_whom_each_tells_the_first_of_a_month_make_it_once(live):
+    """The second one waits for the month that the first one makes, and finds it there."""
+    places = [make.place(), make.place()]
+    people = [reading.reader(place, Level.NONE, "mara@example.org") for place in places]
+    is_told, go_on = threading.Event(), threading.Event()
+
+    def tell(place, who, *, is_first):
+        with transaction():
+            act = service.Act(uuid4(), who.id, "order", clock.now() - timedelta(days=400))
+            done = service.record_acts(place.id, [act])
+            if is_first:
+                is_told.set()
+                go_on.wait(10)
+        return len(done.stored)
+
+    with ThreadPoolExecutor(2) as both:
+        first = both.submit(in_context, live, partial(tell, places[0], people[0], is_first=True))
+        assert is_told.wait(10)
+        second = both.submit(in_context, live, partial(tell, places[1], people[1], is_first=False))
+        with pytest.raises(TimeoutError):
+            second.result(0.5)
+        go_on.set()
+        assert (first.result(10), second.result(10)) == (1, 1)
+    assert rows("SELECT count(DISTINCT tableoid), count(*) FROM signals") == [(1, 2)]
+
+
+def test_the_planner_knows_all_months_together_once_a_tenth_has_come(place, session):
+    """As the application, which owns no table; the months by themselves are PostgreSQL's own work."""
+    made = (
+        "INSERT INTO signals (event_id, workspace_id, contact_id, kind, at, verdict, reason) SELECT gen_random_uuid(),"
+        " :workspace_id, gen_random_uuid(), 'order', now(), 'human', '' FROM generate_series(1, 2000)"
+    )
+    known = text("SELECT n_distinct FROM pg_stats WHERE tablename = 'signals' AND attname = 'contact_id' AND inherited")
+
+    def grow():
+        service.make_months([clock.now()])
+        session.execute(text(made), {"workspace_id": place.id})
+        session.execute(text("SET LOCAL ROLE NONE"))  # only a table's owner may
+        session.execute(text(f"ANALYZE {session.execute(text('SELECT tableoid::regclass FROM signals LIMIT 1')).scalar_one()}"))
+        session.execute(text("RESET ROLE"))
+
+    assert service.gather_statistics() is False
+    grow()
+    assert session.execute(known).scalar() is None
+    jobs.gather_statistics()
+    assert session.execute(known).scalar() == -1
+    assert service.gather_statistics() is False
+    grow()
+    assert service.gather_statistics() is True

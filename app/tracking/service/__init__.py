@@ -15,12 +15,13 @@ from app.tracking.service.links import (
     register,
     token,
 )
+from app.tracking.service.months import gather_statistics
 from app.tracking.service.months import make as make_months
 from app.tracking.service.recipients import Recipient, Resolver, set_resolver
 from app.tracking.service.sources import note_answered
 
 __all__ = [
     "MAX_BATCH", "NOBODY", "Act", "Ingested", "Recipient", "Recorded", "Resolver", "SignalKind", "configure", "erase",
-    "forget_programs", "hidden_url", "ingest_batch", "links_before", "links_for", "make_months", "note_answered", "own_kinds",
+    "forget_programs", "gather_statistics", "hidden_url", "ingest_batch", "links_before", "links_for", "make_months", "note_answered", "own_kinds",
     "pixel_url", "record_acts", "register", "set_resolver", "token",
 ]  # fmt: skip
