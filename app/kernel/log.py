@@ -6,7 +6,10 @@ import json
 import logging
 import re
 import sys
+from typing import Final
 
+MAX_CHARACTERS: Final = 5_000
+"""Of one line; whoever makes a longer one wants to keep us busy."""
 _ADDRESS = re.compile(r"[^\s<>\"'=]{1,64}@[A-Za-z0-9.-]+\.[A-Za-z0-9-]+")
 _TOKEN = re.compile(r"(/(?:c|d|u|p|my|w|r|o|e)/)[A-Za-z0-9_-]{16,}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -14,6 +17,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 def clean(message: str) -> str:
     """The message with addresses and link tokens masked and control characters spelled out."""
+    if len(message) > MAX_CHARACTERS:
+        message = f"{message[:MAX_CHARACTERS]}… ({len(message):,} characters)"
     if "@" not in message and "/" not in message and message.isprintable():
         return message
     masked = _TOKEN.sub(r"\1…", _ADDRESS.sub("(address)", message))
@@ -31,8 +36,7 @@ class LineFormatter(logging.Formatter):
     def _trace(self, record: logging.LogRecord) -> str:
         if not record.exc_info:
             return ""
-        lines = self.formatException(record.exc_info).splitlines()
-        return "\n" + "\n".join("    " + clean(line) for line in lines)
+        return "\n" + "\n".join(f"    {line}" for line in _trace(self, record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -47,8 +51,14 @@ class JsonFormatter(logging.Formatter):
             "message": clean(record.getMessage()),
         }
         if record.exc_info:
-            entry["trace"] = _ADDRESS.sub("(address)", self.formatException(record.exc_info))
+            entry["trace"] = "\n".join(_trace(self, record))
         return json.dumps(entry, ensure_ascii=False)
+
+
+def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
+    """Its lines, each as clean as a message."""
+    assert record.exc_info
+    return [clean(line) for line in formatter.formatException(record.exc_info).splitlines()]
 
 
 def configure(level: str, *, as_json: bool) -> None:

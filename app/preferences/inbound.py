@@ -16,6 +16,8 @@ from typing import Final
 MOST_BYTES: Final = 256 * 1024
 """More of a mail is not read: what somebody wants stands at its beginning."""
 _MOST_TEXT: Final = 4000
+_MOST_HEADER: Final = 8000
+"""A header that is longer says nothing: what reads headers takes seconds for one that was made to be slow."""
 _MOST_WORDS: Final = 8
 
 _PHRASES: Final = (
@@ -151,6 +153,9 @@ def _text(message: EmailMessage) -> str:
 
 
 def _header(message: EmailMessage, name: str) -> str:
+    written = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    if len(written) > _MOST_HEADER:
+        return ""
     try:
         return str(message.get(name) or "")
     except (ValueError, IndexError, AttributeError, TypeError):

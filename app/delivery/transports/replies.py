@@ -12,6 +12,8 @@ from app.delivery.transports.base import Outcome, Result, Verb
 REPLY_LINES: Final = 128
 REPLY_OCTETS: Final = 64 * 1024
 TEXT_CHARACTERS: Final = 500
+JUDGED_CHARACTERS: Final = 4000
+"""So much of a reply is looked at: servers say what they mean at its beginning, and some never end."""
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
 CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -95,6 +97,7 @@ def _often_together(octets: bytes) -> tuple[tuple[int, str], ...] | None:
 
 def result_of(code: int | None, text: str, verb: Verb) -> Result:
     """What a reply at this point of the dialogue means; None: the line broke, ``text`` says how."""
+    text = text[:JUDGED_CHARACTERS]
     enhanced = _enhanced(code, text) if code is not None else ""
     return Result(classify(code, enhanced, text, verb).outcome, code, enhanced, clean(text), verb)
 
@@ -111,6 +114,7 @@ def sent(code: int, text: str) -> Result:
 
 
 def _said(code: int, text: str) -> tuple[str, str]:
+    text = text[:JUDGED_CHARACTERS]
     return _enhanced(code, text), clean(text)
 
 
