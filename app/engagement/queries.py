@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -19,6 +20,9 @@ from app.kernel import clock
 from app.kernel.db import array_of, session
 from app.tracking import queries as tracking
 from app.tracking.rules.verdicts import Verdict
+
+MOVED_OVER: Final = timedelta(days=30)
+"""Beside its score now a person has the one of so long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Score:
         is_measured: whether the person lets us see; if not, there is no value and no level.
         value: 0 to 100.
         machine_signals: signals of programs, which add nothing.
+        before: the same ``MOVED_OVER`` ago, by the rules that are in force now; None: they were not here yet.
     """
 
     is_measured: bool
@@ -48,6 +53,7 @@ class Score:
     points: float
     reasons: tuple[Reason, ...]
     machine_signals: int
+    before: rules.Score | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,18 @@ def score(workspace_id: UUID, contact_id: UUID) -> Score:
         found = rules.score(s, contact.created_at, now, by.half_life_days)
     counts = tracking.count_by_verdict(workspace_id, contact_id)
     reasons = _reasons(workspace_id, contact_id, now, by, found.value)
-    return Score(True, found.value, found.level, found.points, reasons, counts[Verdict.MACHINE])
+    before = _before(workspace_id, contact_id, contact.created_at, now - MOVED_OVER, by)
+    return Score(True, found.value, found.level, found.points, reasons, counts[Verdict.MACHINE], before)
+
+
+def _before(
+    workspace_id: UUID, contact_id: UUID, known_since: datetime, then: datetime, by: rules.Rules
+) -> rules.Score | None:
+    if known_since > then:
+        return None
+    done = tracking.decayed_by_kind(workspace_id, contact_id, then, by.half_life_days, until=then)
+    worth = sum(by.weights[kind] * one.worth for kind, one in done.items() if by.counts(kind))
+    return rules.score_of(worth, known_since, then)
 
 
 # Rules and score in one statement: between two of them the rules could change, and the old score be gone.

@@ -121,5 +121,9 @@ def level(worth: float, known_since: datetime, now: datetime) -> Level:
 
 def score(s: float, known_since: datetime, now: datetime, half_life_days: int) -> Score:
     """What a stored score says now."""
-    worth = points(s, now, half_life_days)
+    return score_of(points(s, now, half_life_days), known_since, now)
+
+
+def score_of(worth: float, known_since: datetime, now: datetime) -> Score:
+    """What so many points say."""
     return Score(worth, value(worth), level(worth, known_since, now))

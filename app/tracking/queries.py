@@ -404,15 +404,18 @@ class Decayed:
 _DECAYED: Final = text(
     "SELECT kind, count(*) AS count, max(at) AS last_at, sum(power(2::float8, greatest(-1000,"
     " CAST(extract(epoch FROM at - CAST(:now AS timestamptz)) AS float8) / 86400 / :half_life_days))) AS worth FROM signals"
-    " WHERE workspace_id = :workspace_id AND contact_id = :contact_id AND verdict = 'human' GROUP BY kind"
+    " WHERE workspace_id = :workspace_id AND contact_id = :contact_id AND verdict = 'human'"
+    " AND (CAST(:until AS timestamptz) IS NULL OR at <= CAST(:until AS timestamptz)) GROUP BY kind"
 )
 
 
 def decayed_by_kind(
-    workspace_id: UUID, contact_id: UUID, now: datetime, half_life_days: int
+    workspace_id: UUID, contact_id: UUID, now: datetime, half_life_days: int, *, until: datetime | None = None
 ) -> dict[str, Decayed]:
-    """All that a person did by hand, by kind; kinds without any are missing."""
-    values = {"workspace_id": workspace_id, "contact_id": contact_id, "now": now, "half_life_days": half_life_days}
+    """All that a person did by hand (up to a moment), by kind; kinds without any are missing."""
+    values = {
+        "workspace_id": workspace_id, "contact_id": contact_id, "now": now, "half_life_days": half_life_days, "until": until,
+    }  # fmt: skip
     return {row.kind: Decayed(row.count, row.last_at, row.worth) for row in session().execute(_DECAYED, values)}
 
 

@@ -174,6 +174,32 @@ def test_levels_and_reasons(place, letter, who):
     assert abs(sum(r.share for r in found.reasons) - found.value) <= 1
 
 
+def test_a_person_is_told_apart_from_a_month_ago(client, place, letter, who):
+    from tests.support import accounts
+
+    assert queries.score(place.id, who.id).before is None, "they have come just now"
+    past = [hit(letter, who, days=d) for d in (31, 45, 60)]
+    since = [hit(letter, who, days=d) for d in (0.1, 1, 2, 3, 29)]
+    take(*past, *since)
+    with transaction():
+        current().execute(text("UPDATE contacts SET created_at = created_at - interval '200 days'"))
+        then = clock.now() - timedelta(days=30)
+    current().expire_all()
+    found = queries.score(place.id, who.id)
+    expected = sum(WEIGHT[h.kind] * 2 ** -((then - h.at) / timedelta(days=30)) for h in past)
+    assert math.isclose(found.before.points, expected, rel_tol=1e-4)
+    assert (found.before.level, found.level) == (Level.WARM, Level.HOT)
+    accounts.sign_in(client, accounts.Account(place.owner_id, place.id, place.owner_email, make.PASSWORD))
+    page = client.get(f"/people/{who.id}").text
+    assert f"Up from {found.before.value} 30 days ago, when they were warm." in page
+    clock.set_shift(30 * 86400)
+    moved = queries.score(place.id, who.id)
+    assert (moved.before.value, moved.before.level) == (found.value, found.level)
+    clock.set_shift(0)
+    reading.allow(place, who, TrackingLevel.NONE)
+    assert queries.score(place.id, who.id).before is None
+
+
 def test_the_reasons_are_of_all_that_counts_however_much_was_done_since(place, letter, who):
     """Six hundred acts that count for nothing, newer than two clicks: the score is theirs, and so are its reasons."""
     take(*(hit(letter, who, days=d) for d in (40, 41)))
