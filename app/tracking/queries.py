@@ -402,7 +402,7 @@ class Decayed:
 
 # Less than 2^-1000 is out of the range of the power, and nothing beside anything else.
 _DECAYED: Final = text(
-    "SELECT kind, count(*) AS count, max(at) AS last_at, sum(power(2::float8, greatest(-1000,"
+    "SELECT kind, count(*) AS times, max(at) AS last_at, sum(power(2::float8, greatest(-1000,"
     " CAST(extract(epoch FROM at - CAST(:now AS timestamptz)) AS float8) / 86400 / :half_life_days))) AS worth FROM signals"
     " WHERE workspace_id = :workspace_id AND contact_id = :contact_id AND verdict = 'human'"
     " AND (CAST(:until AS timestamptz) IS NULL OR at <= CAST(:until AS timestamptz)) GROUP BY kind"
@@ -416,7 +416,7 @@ def decayed_by_kind(
     values = {
         "workspace_id": workspace_id, "contact_id": contact_id, "now": now, "half_life_days": half_life_days, "until": until,
     }  # fmt: skip
-    return {row.kind: Decayed(row.count, row.last_at, row.worth) for row in session().execute(_DECAYED, values)}
+    return {row.kind: Decayed(row.times, row.last_at, row.worth) for row in session().execute(_DECAYED, values)}
 
 
 HABIT_WITHIN: Final = timedelta(days=180)

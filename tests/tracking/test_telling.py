@@ -16,10 +16,12 @@ from app.consent.rules import By, Level
 from app.engagement import queries as engagement
 from app.engagement import service as scores
 from app.kernel import clock
+from app.kernel import module as kernel_module
 from app.kernel.db import transaction
 from app.preferences import data as preferences
 from app.segments import queries as segments
 from app.tracking import jobs, module, queries, service, timeline
+from app.tracking.service import SignalKind
 from tests.support import make, programs, reading
 from tests.support.outbox import in_context
 
@@ -180,6 +182,27 @@ def test_people_are_held_before_their_scores_as_whoever_erases_holds_them(progra
              if "FOR UPDATE OF r" in one or "hashtext(CAST" in one]  # fmt: skip
     assert locks[0] == "reach"
     assert "scores" in locks
+
+
+def test_a_kind_is_declared_in_one_place_and_known_everywhere(program, place, monkeypatch):
+    ada = reading.reader(place, Level.INDIVIDUAL, "ada@example.org")
+    refund = SignalKind("refund", "Brought something back", "cart", 2.0, is_told=True)
+    real = kernel_module.installed()
+    monkeypatch.setattr(kernel_module, "installed", lambda: (*real, kernel_module.Module("till", signal_kinds=(refund,))))
+    assert program({"id": "r", "kind": "refund", "email": "ada@example.org"}).json["stored"] == 1
+    assert {"kind": "refund", "label": refund.label} in program(path=f"{PATH}/kinds", method="GET").json["kinds"]
+    with transaction():
+        assert timeline.entries(place.id, ada.id, None, 1)[0].title == refund.label
+        found = engagement.score(place.id, ada.id)
+        assert found.reasons[0].label == refund.label
+        assert found.points == pytest.approx(2.0, abs=0.01)
+        group = segments.read(place.id, {"match": "all", "rules": [{"field": "tracking.act.refund", "op": "did"}]})
+        assert segments.count(place.id, group) == 1
+
+
+def test_no_two_rooms_declare_the_same_kind(app):
+    names = [kind.name for found in kernel_module.installed() for kind in found.signal_kinds]
+    assert sorted(names) == sorted(set(names))
 
 
 def test_an_erased_person_is_nobody(program, place, mara):
