@@ -178,6 +178,7 @@ def _import(found: Mapping[str, Any]) -> Iterator[Pair]:
         ("SHA-256 of the file", found.get("sha256")),
         ("Row of the file", found.get("row")),
         ("Declared on upload", found.get("declaration")),
+        ("Declared to be confirmed by mail", "yes" if found.get("is_doubly") else ""),
         ("Said to be given", instant(found["said_at"]) if found.get("said_at") else ""),
     )
 

@@ -26,6 +26,7 @@ _SECONDS: Final = 2 * sheets.CPU_SECONDS
 _TOO_LARGE: Final = "This workbook is too large. Save its sheet as CSV and give that."
 _FAULTS: Final = {
     sheets.NOT_OPENED: "This workbook cannot be opened. Save its sheet as CSV and give that.",
+    sheets.NO_WORKBOOK: "This is an archive. Unpack it, and give its files one by one: CSV or workbooks.",
     sheets.LINKED: "This workbook takes values from other workbooks. Save its sheet as CSV and give that.",
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ from app.contacts import queries as contacts
 from app.imports import queries, rules, schemas, service, taking
 from app.imports.models import Import
 from app.imports.reading import ENCODINGS, Layout
-from app.imports.rules import AT_WORK, DONE_WORDS, FIELD, LABELS, UNDO_DAYS, ImportState, Known
+from app.imports.rules import AT_WORK, DONE_WORDS, FIELD, LABELS, NOES, UNDO_DAYS, ImportState, Known
 from app.kernel import clock, csvs, outgoing
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, Problem
@@ -246,7 +246,7 @@ def _columns(found: Import, form: Any) -> dict[str, Any]:
         "known": (found.plan or {}).get("known", Known.UPDATE.value),
         "month_first": (found.plan or {}).get("month_first", False),
         "has_permission": "claimed" if told else "no",
-        **{name: told.get(name, "") for name in ("words", "source", "said_on", "declaration")},
+        **{name: told.get(name, "") for name in ("words", "source", "said_on", "declaration", "is_doubly")},
     }
     targets = [("", "Leave out")]
     targets += [(target.value, label) for target, label in LABELS.items()]
@@ -303,6 +303,7 @@ def _sums(counts: Mapping[str, int]) -> dict[str, Any]:
         **apart,
         "yes": counts.get(taking.YES, 0),
         "no_yes": sorted(no_yes.items(), key=lambda pair: -pair[1]),
+        "noes": sum(n for word, n in reasons.items() if word in NOES.values()),
         "left_out": sum(reasons.values()),
         "reasons": sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:20],
     }

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from app.consent.rules import Reason
 from app.contacts.addresses import Address, AddressError, normalise
 from app.contacts.rules import FieldKind, clean_name, fold_name, read_field
 from app.groups import rules as groups
+from app.imports import rules
 from app.imports.rules import FIELD, Plan, Target, iso_day, language_of, read_moment
 from app.kernel import i18n
 from app.tags import rules as tags
 
 _SEVERAL: Final = (";", "|", ",")
+_NO_TARGETS: Final = (Target.STATUS, Target.SAID_NO, Target.BOUNCED)
 
 
 class Refused(ValueError):
@@ -46,6 +49,10 @@ class Row:
     said_at: datetime | None = None
     source: str | None = None
     ip: str | None = None
+    no: Reason | None = None
+    """Why they are written to no more where the file comes from; then nothing else of the row is read."""
+    is_open: bool = False
+    """Their state there is no yes."""
 
     @property
     def name_folded(self) -> str:
@@ -91,6 +98,7 @@ class RowReader:
             Target.SAID_AT: self._said_at,
             Target.SOURCE: self._source,
             Target.IP: self._ip,
+            Target.STATUS: self._status,
         }
         self._steps: list[tuple[int, str, Callable[[Row, str], None]]] = []
         self._address_at = plan.targets.index(Target.EMAIL)
@@ -99,6 +107,7 @@ class RowReader:
                 self._steps.append((number, own[target].label, _field_reader(own[target], self._month_first)))
             elif target in readers:
                 self._steps.append((number, target, readers[target]))
+        self._noes = [(number, target) for number, target in enumerate(plan.targets) if target in _NO_TARGETS]
         self._default_said_at = default_said_at
         self._default_source = plan.permission.source if plan.permission else ""
 
@@ -108,13 +117,16 @@ class RowReader:
         Raises:
             Refused: why it is left out.
         """
-        for cell in cells:
+        no = self._no(cells)
+        for cell in cells if no is None else (cells[self._address_at],):
             if "\ufffd" in cell or "\x00" in cell:
                 raise Refused("holds characters that cannot be read in this encoding")
         try:
-            row = Row(normalise(cells[self._address_at]))
+            row = Row(normalise(cells[self._address_at]), no=no)
         except AddressError as fault:
             raise Refused(fault.reason if cells[self._address_at] else "has no email address") from None
+        if no is not None:
+            return row
         row.said_at, row.source = self._default_said_at, self._default_source or None
         for number, label, step in self._steps:
             cell = cells[number]
@@ -123,7 +135,19 @@ class RowReader:
                     step(row, cell)
                 except ValueError as fault:
                     raise Refused(f"{label}: {fault}") from None
+        if row.is_open:
+            row.said_at = row.source = None
         return row
+
+    def _no(self, cells: Sequence[str]) -> Reason | None:
+        """The gravest of those that a row tells: whoever complained said no, too."""
+        if not self._noes:
+            return None
+        told = {rules.no_of(target, cells[number]) for number, target in self._noes}
+        return next((reason for reason in (Reason.COMPLAINT, Reason.NEVER, Reason.BOUNCE) if reason in told), None)
+
+    def _status(self, row: Row, cell: str) -> None:
+        row.is_open = not rules.is_yes_word(cell)
 
     def _first_name(self, row: Row, cell: str) -> None:
         row.first_name = clean_name(cell)

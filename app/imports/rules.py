@@ -11,6 +11,9 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+from app.consent.rules import Reason
+from app.consent.rules.suppressing import former
+
 UNDO_DAYS: Final = 30
 MOST_COLUMNS: Final = 200
 FIELD: Final = "field:"
@@ -54,6 +57,9 @@ class Target(StrEnum):
     SAID_AT = "said_at"
     SOURCE = "source"
     IP = "ip"
+    STATUS = "status"
+    SAID_NO = "said_no"
+    BOUNCED = "bounced"
 
 
 LABELS: Final[dict[Target, str]] = {
@@ -67,6 +73,9 @@ LABELS: Final[dict[Target, str]] = {
     Target.SAID_AT: "When they said yes",
     Target.SOURCE: "Where they said yes",
     Target.IP: "Network address of their yes",
+    Target.STATUS: "Their state there, like subscribed or unsubscribed",
+    Target.SAID_NO: "Whether or when they said no",
+    Target.BOUNCED: "Whether or when mail to them came back",
 }
 
 # Skipped for what stands in the data here; what cannot be read has words of its own.
@@ -77,6 +86,12 @@ NEW: Final = "new"
 CHANGED: Final = "changed"
 UNCHANGED: Final = "unchanged"
 DONE_WORDS: Final = (NEW, CHANGED, UNCHANGED)
+NOES: Final = {
+    Reason.NEVER: "said no, as the file tells",
+    Reason.COMPLAINT: "complained, as the file tells",
+    Reason.BOUNCE: "mail to them came back, as the file tells",
+}
+"""Rows that bring nobody in: taking them keeps the address from being written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +103,7 @@ class Permission:
         words: what they agreed to, word for word.
         declaration: how that is known.
         source, said_on: where and when, for rows that have none of their own; empty: those rows give no permission.
+        is_doubly: they pressed a button in a mail to their address.
     """
 
     interests: tuple[UUID, ...]
@@ -95,6 +111,7 @@ class Permission:
     declaration: str
     source: str = ""
     said_on: str = ""
+    is_doubly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +173,16 @@ _NAMES: Final[dict[Target, frozenset[str]]] = {
     ),
     Target.SOURCE: frozenset(["source", "optinsource", "consentsource", "signupsource", "quelle", "permissionsource"]),
     Target.IP: frozenset(["confirmip", "optinip", "ip", "ipaddress", "consentip"]),
+    Target.STATUS: frozenset(["status", "subscriptionstatus", "subscriberstatus", "emailstatus", "emailmarketingstatus", "subscribed"]),
+    Target.SAID_NO: frozenset(
+        ["unsubtime", "unsubscribetime", "unsubscribedat", "unsubscribed", "optout", "optouttime", "optoutdate", "optedout", "blacklisted", "emailblacklisted", "blocklisted", "emailblocklisted", "donotcontact", "dnc"]
+    ),
+    Target.BOUNCED: frozenset(["cleantime", "bounced", "bouncedat", "hardbounced", "emailbounced"]),
 }  # fmt: skip
 
 
 def guess(columns: Sequence[str], sample: Sequence[Sequence[str]], fields: Mapping[str, str]) -> tuple[str, ...]:
-    """What each column most likely holds; each target once, the first column that fits.
+    """What each column most likely holds; each target once, the first column that fits and has something in it.
 
     Args:
         columns: headings, empty where the file has none.
@@ -168,15 +190,15 @@ def guess(columns: Sequence[str], sample: Sequence[Sequence[str]], fields: Mappi
         fields: the workspace's own fields, label by key.
     """
     taken: set[str] = set()
-    found: list[str] = []
+    found = [""] * len(columns)
     own = {_fold(name): f"{FIELD}{key}" for key, label in fields.items() for name in (key, label)}
-    for number, column in enumerate(columns):
-        target = _named(_fold(column), own, taken)
+    for number in sorted(range(len(columns)), key=lambda number: not _cells(sample, number)):
+        target = _named(_fold(columns[number]), own, taken)
         if not target and Target.EMAIL not in taken and _holds_addresses(sample, number):
             target = Target.EMAIL
         if target:
             taken.add(target)
-        found.append(target)
+        found[number] = target
     return tuple(found)
 
 
@@ -188,8 +210,12 @@ def _named(name: str, own: Mapping[str, str], taken: set[str]) -> str:
     return "" if target_of_own in taken else target_of_own
 
 
+def _cells(sample: Sequence[Sequence[str]], number: int) -> list[str]:
+    return [row[number] for row in sample if number < len(row) and row[number]]
+
+
 def _holds_addresses(sample: Sequence[Sequence[str]], number: int) -> bool:
-    cells = [row[number] for row in sample if number < len(row) and row[number]]
+    cells = _cells(sample, number)
     return bool(cells) and sum("@" in cell for cell in cells) * 2 > len(cells)
 
 
@@ -229,6 +255,31 @@ def _iso(text: str, *, month_first: bool) -> str:
     else:
         return text.removesuffix(" UTC")
     return f"{year}-{month:0>2}-{day:0>2}{rest.rstrip()}"
+
+
+_YES_WORDS: Final = frozenset(["subscribed", "subscribe", "enabled", "active", "confirmed", "optedin", "optin", "angemeldet", "aktiv", "yes", "true", "1"])
+_FALSE_WORDS: Final = frozenset(["", "no", "false", "n", "f", "nein", "non", "none", "null", "off"])
+
+
+def no_of(target: str, cell: str) -> Reason | None:
+    """Why somebody is written to no more, as a cell tells; None: it tells nothing like that.
+
+    Args:
+        target: ``STATUS``: a word says it. ``SAID_NO`` and ``BOUNCED``: a moment or a yes says it.
+        cell: as it stands in the file.
+    """
+    reason = former(cell)
+    if reason in NOES or target == Target.STATUS:
+        return reason if reason in NOES else None
+    # "0" and "0000-00-00 00:00:00" are no moment.
+    if _fold(cell).strip("0") in _FALSE_WORDS:
+        return None
+    return Reason.BOUNCE if target == Target.BOUNCED else Reason.NEVER
+
+
+def is_yes_word(cell: str) -> bool:
+    """Whether a state says that somebody may be written to; what it leaves open gives no permission."""
+    return _fold(cell) in _YES_WORDS
 
 
 def language_of(text: str, spoken: Sequence[str], names: Mapping[str, str]) -> str | None:

@@ -38,6 +38,7 @@ class PlanForm(Input):
     source = Line(longest=400, empty=True)
     said_on = Line(longest=30, empty=True)
     declaration = Lines(longest=2000, empty=True)
+    is_doubly = Tick()
 
 
 def plan_of(form: dict[str, Any]) -> Plan:
@@ -45,6 +46,7 @@ def plan_of(form: dict[str, Any]) -> Plan:
     told = None
     if form["has_permission"] == "claimed":
         told = Permission(
-            tuple(form["interest"]), form["words"], form["declaration"], form["source"], form["said_on"]
-        )
+            tuple(form["interest"]), form["words"], form["declaration"], form["source"], form["said_on"],
+            form["is_doubly"],
+        )  # fmt: skip
     return Plan(tuple(form["column"]), Known(form["known"]), form["month_first"], told)

@@ -26,6 +26,7 @@ DONE: Final = 0
 NOT_OPENED: Final = 3
 TOO_LARGE: Final = 4
 LINKED: Final = 5
+NO_WORKBOOK: Final = 6
 
 MEMORY_OCTETS: Final = 1024 * 1024 * 1024
 CPU_SECONDS: Final = 120
@@ -50,7 +51,7 @@ def look_at_parts(file: IO[bytes]) -> None:
     """Refuse what is made to harm before anything is unpacked; ``file`` is a ZIP.
 
     Raises:
-        Refused: a bomb, names that lead out of it, a document type, or values from other workbooks.
+        Refused: no workbook, a bomb, names that lead out of it, a document type, or values from other workbooks.
     """
     if _count_parts(file) > MOST_PARTS:
         raise Refused(TOO_LARGE)
@@ -60,6 +61,8 @@ def look_at_parts(file: IO[bytes]) -> None:
             raise Refused(TOO_LARGE)
         if any(map(_leads_out, parts)):
             raise Refused(NOT_OPENED)
+        if not any(part.filename.startswith(("xl/", "content.xml")) for part in parts):
+            raise Refused(NO_WORKBOOK)
         if any(part.filename.startswith("xl/externalLinks/") for part in parts):
             raise Refused(LINKED)
         for part in parts:

@@ -22,7 +22,7 @@ from app.imports.classing import Classing
 from app.imports.models import Import
 from app.imports.reading import Layout, Unreadable
 from app.imports.rowreader import OwnField, Refused, Row, RowReader
-from app.imports.rules import HERE, NEVER, TWICE, ImportState, Plan, read_moment
+from app.imports.rules import HERE, NEVER, NOES, TWICE, ImportState, Plan, read_moment
 from app.kernel import clock
 from app.kernel.db import copy_rows, session, transaction
 from app.kernel.ids import uuid7_texts
@@ -98,7 +98,10 @@ def _lines(
         except Refused as fault:
             yield (owner, n, str(fault), *_NOTHING, _json(cells))
             continue
-        yield (owner, n, None, contact_id, address_id, *_told(row), None)
+        if row.no is None:
+            yield (owner, n, None, contact_id, address_id, *_told(row), None)
+        else:
+            yield (owner, n, NOES[row.no], None, None, *_told(row), _json(cells))
 
 
 def _told(row: Row) -> tuple[Any, ...]:
@@ -116,15 +119,16 @@ def _json(cells: Sequence[str]) -> str:
 
 # --- What would become of them -----------------------------------------------------------------------------------
 
-# Found by their place: rows that nobody has counted yet look few, and to compare each with each took minutes for 40,000.
+# Whoever says yes and no in one file has said no, wherever that stands. Found by their place: rows that nobody has counted yet look few, and to compare each with each took minutes for 40,000.
 _DOUBLES = text(
-    "UPDATE import_rows r SET fault = :words WHERE r.ctid = ANY(ARRAY(SELECT d.place FROM (SELECT i.ctid AS place,"
-    " row_number() OVER (PARTITION BY coalesce(o.key, i.key) ORDER BY i.n) AS nth FROM import_rows i LEFT JOIN LATERAL ("
+    "UPDATE import_rows r SET fault = :words WHERE r.ctid = ANY(ARRAY(SELECT d.place FROM (SELECT i.ctid AS place, i.fault,"
+    " row_number() OVER (PARTITION BY coalesce(o.key, i.key) ORDER BY i.fault IS NULL, i.n) AS nth"
+    " FROM import_rows i LEFT JOIN LATERAL ("
     # Two addresses of one person, since entries were merged, are one of them.
     "  SELECT a.key FROM addresses f JOIN contacts c ON c.id = f.contact_id"
     "  JOIN addresses a ON a.contact_id = c.merged_into AND a.channel = 'email'"
     "  WHERE f.workspace_id = :workspace_id AND f.channel = 'former' AND f.key = i.key OFFSET 0) o ON true"
-    " WHERE i.import_id = :id AND i.fault IS NULL) AS d WHERE d.nth > 1))"
+    " WHERE i.import_id = :id AND (i.fault IS NULL OR i.fault = ANY(:noes))) AS d WHERE d.nth > 1 AND d.fault IS NULL))"
 )
 _CLASS = (
     "WITH x AS MATERIALIZED ({classed}), left_out AS (UPDATE import_rows r SET fault = x.verdict FROM x"
@@ -143,7 +147,8 @@ def check(import_id: UUID) -> None:
             return
         session().execute(text("SET LOCAL statement_timeout = '10min'"))
         classing.plan_by_index()
-        session().execute(_DOUBLES, {"id": import_id, "workspace_id": found.workspace_id, "words": TWICE})
+        values = {"id": import_id, "workspace_id": found.workspace_id, "words": TWICE, "noes": list(NOES.values())}
+        session().execute(_DOUBLES, values)
         plan = Plan.from_json(found.plan or {})
         joining.refuse_too_many(found, plan)
     classed = classing.of(plan)

@@ -13,10 +13,12 @@ from sqlalchemy.exc import OperationalError
 from app.accounts import queries as accounts
 from app.consent import service as consent
 from app.consent.rules import By
+from app.consent.rules.suppressing import Listed
+from app.contacts.addresses import normalise
 from app.contacts.rules import fold_name
 from app.imports import classing, files, joining
 from app.imports.models import Import, ImportRow, ImportSlice
-from app.imports.rules import CHANGED, NEW, ImportState, Permission, Plan
+from app.imports.rules import CHANGED, NEW, NOES, ImportState, Permission, Plan
 from app.kernel import clock
 from app.kernel.db import array_of, session, transaction
 
@@ -84,6 +86,11 @@ _CLAIMS = text(
     " WHERE r.import_id = :id AND r.fault IS NULL AND r.n BETWEEN :first AND :last ORDER BY r.n"
 )
 
+_NOES = text(
+    "SELECT n, fault, raw FROM import_rows WHERE import_id = :id AND n BETWEEN :first AND :last AND fault = ANY(:noes)"
+    " ORDER BY n"
+)
+
 
 def take_one(import_id: UUID) -> bool:
     """Take the next slice that nobody else is taking; False: none is left to take."""
@@ -129,7 +136,19 @@ def _take(found: Import, first: int, last: int) -> dict[str, int]:
     joining.join(plan, values)
     if plan.permission is not None:
         counts |= _permit(found, plan, values)
+    _keep_noes(found, values)
     return counts
+
+
+def _keep_noes(found: Import, values: dict[str, Any]) -> None:
+    """Whoever said no where the file comes from is not written to from here; also once the import is taken back."""
+    reasons = {words: reason for reason, words in NOES.items()}
+    listed = [
+        Listed(n, reasons[fault], address=normalise(raw))
+        for n, fault, raw in session().execute(_NOES, values | {"noes": list(reasons)})
+    ]
+    if listed:
+        consent.enter_list(found.workspace_id, listed, by=By("staff", str(found.user_id)))
 
 
 def _fold_names(renamed: Sequence[tuple[str, str, str]]) -> None:
@@ -155,6 +174,7 @@ def _permit(found: Import, plan: Plan, values: dict[str, Any]) -> dict[str, int]
         declaration=told.declaration,
         by=By("staff", str(found.user_id)),
         text_id=words_of(found.workspace_id, told),
+        is_doubly=told.is_doubly,
     )
     taken = consent.import_claims(found.workspace_id, file, claims, told.interests)
     people = {claim.row: claim.contact_id for claim in claims}

@@ -59,9 +59,14 @@ def test_what_our_own_export_made_safe_comes_back_as_it_was():
         (
             (b'"Email Address","First Name","Last Name","MEMBER_RATING","OPTIN_TIME","OPTIN_IP","CONFIRM_TIME","CONFIRM_IP","TAGS"\n'
             b'mara@example.org,Mara,Lund,4,"","","2024-05-01 08:00:00",192.0.2.1,"x"\n'),
-            ("email", "first_name", "last_name", "", "said_at", "ip", "", "", "tags"),
+            ("email", "first_name", "last_name", "", "", "", "said_at", "ip", "tags"),
         ),
-        (b"uuid,email,name,attributes,status,created_at\n1,mara@example.org,Mara Lund,{},enabled,2024\n", ("", "email", "name", "", "", "")),
+        (
+            b'"Email Address","First Name","OPTIN_TIME","UNSUB_TIME","UNSUB_REASON"\nmara@example.org,Mara,2024-05-01,2025-01-01,N\n',
+            ("email", "first_name", "said_at", "said_no", ""),
+        ),
+        (b'"Email Address","CLEAN_TIME"\nmara@example.org,2025-01-01 10:00:00\n', ("email", "bounced")),
+        (b"uuid,email,name,attributes,status,created_at\n1,mara@example.org,Mara Lund,{},enabled,2024\n", ("", "email", "name", "", "status", "")),
         (b"id;firstname;lastname;email;preferred_locale\n7;Mara;Lund;mara@example.org;de\n", ("", "first_name", "last_name", "email", "language")),
         (b"CONTACT ID;EMAIL;FIRSTNAME;LASTNAME;SMS\n1;mara@example.org;Mara;Lund;\n", ("", "email", "first_name", "last_name", "")),
     ],

@@ -114,7 +114,7 @@ def refused(staff, octets: bytes, words: str) -> None:
     answer = staff.send(octets, "people.xlsx")
     assert answer.status_code == 422
     assert words in answer.text
-    assert "Save its sheet as CSV and give that." in answer.text
+    assert "Save its sheet as CSV and give that." in answer.text or "give its files one by one" in answer.text
     assert session().execute(text("SELECT count(*) FROM imports")).scalar_one() == 0
 
 
@@ -148,7 +148,7 @@ def peak() -> int:
 
 
 def test_case_11_archives_in_archives_are_no_workbook(staff):
-    refused(staff, nested(), "cannot be opened")
+    refused(staff, nested(), "This is an archive")
 
 
 @pytest.mark.parametrize("name", ["../../escaped.xml", "/tmp/escaped.xml", "xl/../../escaped.xml", "..\\escaped.xml", "C:\\escaped.xml"])

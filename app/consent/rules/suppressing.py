@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -24,9 +25,15 @@ _FORMER: Final = {
     "unsubscribed": Reason.NEVER, "unsubscribe": Reason.NEVER, "blocklisted": Reason.NEVER, "blocked": Reason.NEVER,
     "spam": Reason.COMPLAINT, "complaint": Reason.COMPLAINT, "complained": Reason.COMPLAINT, "abuse": Reason.COMPLAINT,
     "bounce": Reason.BOUNCE, "bounced": Reason.BOUNCE, "hard bounce": Reason.BOUNCE, "never": Reason.NEVER,
-    "erased": Reason.ERASED,
+    "erased": Reason.ERASED, "blacklisted": Reason.NEVER, "opted out": Reason.NEVER, "opt out": Reason.NEVER,
+    "do not contact": Reason.NEVER, "abgemeldet": Reason.NEVER, "cleaned": Reason.BOUNCE,
 }  # fmt: skip
 """What other programs call them."""
+
+
+def former(word: str) -> Reason | None:
+    """Why another program wrote to somebody no more, by the word it has for them; None: it is none of these words."""
+    return _FORMER.get(" ".join(re.split(r"[\s_-]+", word.strip().lower())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ def _columns(head: Sequence[str]) -> dict[str, int]:
 
 
 def _one(line: int, row: dict[str, str], otherwise: Reason) -> Listed:
-    reason = _FORMER.get(row.get("reason", "").strip().lower(), otherwise)
+    reason = former(row.get("reason", "")) or otherwise
     written = row.get("address", "")
     if written:
         try:

@@ -46,6 +46,7 @@ class ImportedFile:
         act: what all of them did.
         product_class: what all of them bought, for soft opt-in.
         objection_offered: where they could say no when they gave the address, for soft opt-in.
+        is_doubly: the uploader has declared that all of them confirmed it in a mail to their address.
     """
 
     id: UUID
@@ -57,6 +58,7 @@ class ImportedFile:
     act: Act = Act.DECLARATION
     product_class: str = ""
     objection_offered: str = ""
+    is_doubly: bool = False
 
 
 @dataclass(frozen=True, slots=True)

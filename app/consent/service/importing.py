@@ -146,6 +146,7 @@ def _about(body: dict[str, Any], until: datetime | None) -> dict[str, Any]:
 def _import(file: ImportedFile, claim: Claim) -> dict[str, Any]:
     return {
         "id": str(file.id), "sha256": file.sha256, "row": claim.row, "declaration": file.declaration.strip(),
+        "is_doubly": file.is_doubly,
         "said_at": ledger.moment(claim.said_at) if claim.said_at else None,
     }  # fmt: skip
 
