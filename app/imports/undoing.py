@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, select, text
 from app.consent import service as consent
 from app.consent.rules import By
 from app.contacts.rules import fold_name
-from app.imports import joining
+from app.imports import classing, joining
 from app.imports.models import Import, ImportChange
 from app.imports.rules import ImportState
 from app.kernel import clock, module
@@ -24,7 +24,8 @@ from app.kernel.errors import Conflict, NotFound
 
 AT_ONCE: Final = 500
 REMARK: Final = "The import that told this was taken back."
-_OWN: Final = frozenset({"contacts", "addresses", "import_changes"})
+# The id that a row of a file has would be that of somebody new.
+_OWN: Final = frozenset({"contacts", "addresses", "import_changes", "import_rows"})
 
 # Each value by itself: what was written over since is somebody else's by now.
 _RESTORE = text(
@@ -73,6 +74,7 @@ def _undo(found: Import, rows: Sequence[tuple[UUID, bool, UUID | None]]) -> None
     values = {
         "id": found.id, "workspace_id": found.workspace_id, "now": clock.now(), "people": [row[0] for row in rows]
     }  # fmt: skip
+    classing.plan_by_index()
     renamed = session().execute(_RESTORE, values).all()
     if renamed:
         folded = [{"id": row[0], "folded": fold_name(f"{row[1]} {row[2]}".strip())} for row in renamed]
@@ -98,7 +100,16 @@ def _correct(found: Import, contact_id: UUID, event_id: UUID) -> None:
 
 def _delete(workspace_id: UUID, people: list[UUID]) -> None:
     """Those about whom nothing but this is known."""
-    tables = sorted(
+    query = text(unknown_sql()).bindparams(bindparam("people", expanding=True))
+    gone = list(session().execute(query, {"workspace_id": workspace_id, "people": people}).scalars())
+    if gone:
+        session().execute(text("DELETE FROM addresses WHERE contact_id = ANY(:gone)"), {"gone": gone})
+        session().execute(text("DELETE FROM contacts WHERE id = ANY(:gone)"), {"gone": gone})
+
+
+def kept_in() -> list[str]:
+    """The tables in which something may be kept about a person, beside what an import writes itself."""
+    return sorted(
         {
             name
             for one in module.installed()
@@ -108,16 +119,21 @@ def _delete(workspace_id: UUID, people: list[UUID]) -> None:
         }
         - _OWN
     )
-    nothing = " AND ".join(f"NOT EXISTS (SELECT FROM {name} o WHERE o.contact_id = c.id)" for name in tables)
-    query = text(
+
+
+def unknown_sql() -> str:
+    """Locks those of ``:people`` of ``:workspace_id`` about whom nothing is kept, and gives their ids."""
+    nothing = " AND ".join(map(_knows_nothing, kept_in()))
+    return (
         f"SELECT c.id FROM contacts c WHERE c.workspace_id = :workspace_id AND c.id IN :people AND {nothing}"  # noqa: S608
         " FOR UPDATE OF c"
-    ).bindparams(bindparam("people", expanding=True))
-    gone = list(session().execute(query, {"workspace_id": workspace_id, "people": people}).scalars())
-    if gone:
-        session().execute(text("DELETE FROM addresses WHERE contact_id = ANY(:gone)"), {"gone": gone})
-        session().execute(text("DELETE FROM contacts WHERE id = ANY(:gone)"), {"gone": gone})
+    )
 
+
+def _knows_nothing(table: str) -> str:
+    """Asked for each person by itself, as the table's index begins: a plan over all of it took 10 s for 500 of them."""
+    within = "o.workspace_id = c.workspace_id AND " if "workspace_id" in Base.metadata.tables[table].columns else ""
+    return f"NOT EXISTS (SELECT FROM {table} o WHERE {within}o.contact_id = c.id OFFSET 0)"
 
 
 def forget(import_id: UUID) -> None:
