@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import IO, Any, Final
@@ -18,8 +20,19 @@ SNIFFED: Final = 64 * 1024
 SAMPLE_ROWS: Final = 5
 MOST_CELL: Final = 10_000
 """Characters of a cell."""
-ENCODINGS: Final = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows (western)", "cp1250": "Windows (central)"}
+ENCODINGS: Final = {
+    "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-16-le": "UTF-16, little end first", "utf-16-be": "UTF-16, big end first",
+    "cp1252": "Windows (western)", "cp1250": "Windows (central)", "cp1251": "Windows (Cyrillic)", "cp1253": "Windows (Greek)",
+    "cp1254": "Windows (Turkish)", "cp1255": "Windows (Hebrew)", "cp1256": "Windows (Arabic)", "cp1257": "Windows (Baltic)",
+    "iso8859-15": "ISO 8859-15", "koi8-r": "KOI8-R", "mac-roman": "Macintosh", "cp437": "DOS", "cp850": "DOS (western)",
+    "cp932": "Shift JIS", "gb18030": "GB 18030", "big5": "Big5", "cp949": "Korean",
+}  # fmt: skip
+"""The first of those that fit is taken; of the one-octet ones nobody can tell, so people choose."""
 DELIMITERS: Final = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
+_RARE: Final = ("^", "~", "\x1f", ":")
+"""Looked for where none of the others parts anything: a time of day has colons, too."""
+_SAID: Final = re.compile(r"sep=([^\r\n])\r?\n?", re.IGNORECASE)
+"""A first line by which spreadsheets are told the delimiter."""
 _LONGEST_FIELD: Final = 131_072
 Cells = list[str]
 
@@ -76,6 +89,7 @@ def sniff(head: bytes, *, is_whole: bool, encoding: str = "") -> Layout:
     if text.lstrip()[0] == "{":
         return _sniff_json(text, encoding, is_whole=is_whole)
     delimiter = _delimiter(text)
+    text = _SAID.sub("", text, count=1) if _SAID.match(text) else text
     rows = [row for row in _parse(io.StringIO(text, newline=""), delimiter) if isinstance(row, list) and any(row)]
     if not is_whole and len(rows) > 1:
         rows.pop()  # it may be cut in the middle
@@ -110,6 +124,8 @@ def _encoding(head: bytes) -> str:
         return "utf-16"
     if head[1::2].count(0) > len(head) // 4:
         return "utf-16-le"
+    if head[::2].count(0) > len(head) // 4:
+        return "utf-16-be"
     if head.count(0) > len(head) // 100:
         raise Unreadable("This is no text. Save the sheet as CSV, in UTF-8.")
     try:
@@ -124,7 +140,9 @@ def _text(head: bytes, encoding: str, *, is_whole: bool) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """The one by which most of the first rows have the same number of cells, more than one if it can be."""
+    """What the file says, or that by which most first rows have the same number of cells, more than one if it can be."""
+    if said := _SAID.match(text):
+        return said[1]
 
     def fits(delimiter: str) -> tuple[int, int]:
         lines = io.StringIO("".join(text.splitlines(keepends=True)[:50]), newline="")
@@ -132,7 +150,8 @@ def _delimiter(text: str) -> str:
         width = max(set(counts), key=counts.count) if counts else 1
         return (counts.count(width) if width > 1 else 0, width)
 
-    return max(DELIMITERS, key=fits)
+    usual = max(DELIMITERS, key=fits)
+    return usual if fits(usual)[0] else max((usual, *_RARE), key=fits)
 
 
 def rows(file: io.RawIOBase, layout: Layout) -> Iterator[Cells | Unreadable]:
@@ -147,7 +166,7 @@ def rows(file: io.RawIOBase, layout: Layout) -> Iterator[Cells | Unreadable]:
     if layout.kind == "jsonl":
         yield from _json_rows(text, layout.columns)
         return
-    found = _parse(text, layout.delimiter)
+    found = _behind_said(_parse(text, layout.delimiter), layout.delimiter)
     if layout.has_heading:
         _skip_heading(found)
     width = len(layout.columns)
@@ -161,6 +180,13 @@ def rows(file: io.RawIOBase, layout: Layout) -> Iterator[Cells | Unreadable]:
                 yield row[:width] + [""] * (width - len(row))
 
 
+def _behind_said(found: Iterator[Cells | Unreadable], delimiter: str) -> Iterator[Cells | Unreadable]:
+    """Without a first line that only says the delimiter."""
+    first = next(found, None)
+    is_said = isinstance(first, list) and [cell.lower() for cell in first] in (["sep=", ""], [f"sep={delimiter}"])
+    return found if first is None or is_said else itertools.chain((first,), found)
+
+
 def _skip_heading(found: Iterator[Cells | Unreadable]) -> None:
     for row in found:
         if isinstance(row, Unreadable) or any(row):
@@ -168,7 +194,7 @@ def _skip_heading(found: Iterator[Cells | Unreadable]) -> None:
 
 
 def _parse(text: IO[str], delimiter: str) -> Iterator[Cells | Unreadable]:
-    reader = csv.reader(text, delimiter=delimiter)
+    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=delimiter != "\t")
     csv.field_size_limit(_LONGEST_FIELD)
     while True:
         try:

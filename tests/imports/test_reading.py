@@ -19,8 +19,8 @@ def rows(content: bytes):
     return layout, [str(row) if isinstance(row, Unreadable) else row for row in found]
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "^", "~", "\x1f", ":"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_delimiters_encodings_and_line_ends_are_told_from_the_file(delimiter, encoding, end):
     lines = [["Email", "Vorname", "Ort"], ["mara@example.org", "Mära", f'Kiel {delimiter} "Ost"'], ["b@example.org", "", ""]]
@@ -35,6 +35,29 @@ def test_a_file_without_a_heading_names_its_columns_by_number():
     assert layout.columns == ("Column 1", "Column 2")
     assert found == [["a@example.org", "Ann"], ["b@example.org", "Ben"]]
     assert rules.guess(layout.columns, layout.sample, {}) == ("email", "")
+
+
+@pytest.mark.parametrize("heading", [b"email;name\r\n", b""])
+def test_a_first_line_that_says_the_delimiter_is_heard_and_no_row(heading):
+    layout, found = rows(b"sep=;\r\n" + heading + b"a@example.org;A, B, C\r\nb@example.org;B, C, D\r\n")
+    assert (layout.delimiter, len(layout.columns)) == (";", 2)
+    assert found == [["a@example.org", "A, B, C"], ["b@example.org", "B, C, D"]]
+
+
+def test_a_space_before_a_quote_is_no_part_of_it():
+    assert rows(b'email, name\na@example.org, "Lund, Mara"\n')[1] == [["a@example.org", "Lund, Mara"]]
+
+
+def test_times_of_day_part_no_cells():
+    assert rows(b"email,at\na@example.org,10:00\nb@example.org,more, 11:00\n")[0].columns == ("email", "at")
+    assert rows(b"email\na@example.org\n")[0].columns == ("email",)
+
+
+@pytest.mark.parametrize("encoding", reading.ENCODINGS)
+def test_every_encoding_that_is_offered_can_be_read(encoding):
+    content = "email,name\na@example.org,Ann\n".encode(encoding)
+    layout = reading.sniff(content, is_whole=True, encoding=encoding)
+    assert list(reading.rows(io.BytesIO(content), layout)) == [["a@example.org", "Ann"]]
 
 
 def test_json_lines_have_the_columns_of_their_keys():
