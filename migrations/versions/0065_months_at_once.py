@@ -2,7 +2,7 @@
 
 from alembic import context, op
 
-revision = "0067"
+revision = "0065"
 down_revision = "0064"
 branch_labels = None
 depends_on = None
