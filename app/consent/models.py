@@ -95,7 +95,7 @@ class ConsentEvent(Base):
 
     __tablename__ = "consent_events"
     __table_args__ = (
-        Index("ix_consent_events_contact", "workspace_id", "contact_id", "received_at"),
+        Index("ix_consent_events_contact", "contact_id", "workspace_id", "received_at"),
         Index("ix_consent_events_request", "request_id"),
     )
 
@@ -113,7 +113,7 @@ class ConsentPersonal(Base):
     """The personal part of an event; commitment = SHA-256(salt ‖ body)."""
 
     __tablename__ = "consent_personal"
-    __table_args__ = (Index("ix_consent_personal_contact", "workspace_id", "contact_id"),)
+    __table_args__ = (Index("ix_consent_personal_contact", "contact_id", "workspace_id"),)
 
     event_id: Mapped[UUID] = mapped_column(ForeignKey("consent_events.id"), primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(Uuid)
@@ -126,7 +126,7 @@ class ConsentMail(Base):
     """The source of a question's mail, encrypted (``sources``); its hash is in the event's personal part."""
 
     __tablename__ = "consent_mails"
-    __table_args__ = (Index("ix_consent_mails_contact", "workspace_id", "contact_id"),)
+    __table_args__ = (Index("ix_consent_mails_contact", "contact_id", "workspace_id"),)
 
     event_id: Mapped[UUID] = mapped_column(ForeignKey("consent_events.id"), primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(Uuid)
@@ -190,7 +190,7 @@ class ConsentRequest(Base):
     __tablename__ = "consent_requests"
     __table_args__ = (
         CheckConstraint("state IN ('open', 'confirmed', 'cancelled', 'expired')", name="state"),
-        Index("ix_consent_requests_contact", "workspace_id", "contact_id", "created_at"),
+        Index("ix_consent_requests_contact", "contact_id", "workspace_id", "created_at"),
         Index("ix_consent_requests_open", "expires_at", postgresql_where="state = 'open'"),
         Index("ix_consent_requests_form", "form_id", "created_at", postgresql_where="form_id IS NOT NULL"),
     )
@@ -224,7 +224,7 @@ class Permission(Base):
     __tablename__ = "permissions"
     __table_args__ = (
         UniqueConstraint(
-            "workspace_id", "contact_id", "purpose", "channel", "interest_id",
+            "contact_id", "workspace_id", "purpose", "channel", "interest_id",
             name="uq_permissions_subject", postgresql_nulls_not_distinct=True,
         ),
         CheckConstraint("state IN ('asked', 'yes', 'no')", name="state"),
@@ -266,6 +266,7 @@ class Reach(Base):
         CheckConstraint("digest IN ('weekly', 'monthly')", name="digest"),
         CheckConstraint("(digest IS NULL) = (digest_from IS NULL)", name="digest_from"),
         Index("ix_reach_digests", "digest_from", postgresql_where="digest IS NOT NULL"),
+        Index("ix_reach_contact_id", "contact_id"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)

@@ -96,7 +96,7 @@ class Submission(Base):
     __table_args__ = (
         UniqueConstraint("form_id", "fingerprint"),
         Index("ix_submissions_request_id", "request_id"),
-        Index("ix_submissions_contact", "workspace_id", "contact_id"),
+        Index("ix_submissions_contact", "contact_id", "workspace_id"),
         Index("ix_submissions_created_at", "created_at"),
         Index("ix_submissions_waiting", "created_at", postgresql_where="post IS NOT NULL"),
     )

@@ -18,7 +18,8 @@ class Merge(Base):
 
     __tablename__ = "merges"
     __table_args__ = (
-        Index("ix_merges_survivor_id", "workspace_id", "survivor_id", "merged_at"),
+        Index("ix_merges_survivor_id", "survivor_id", "workspace_id", "merged_at"),
+        Index("ix_merges_merged_id", "merged_id"),
         Index("uq_merges_merged_id", "merged_id", unique=True, postgresql_where=text("undone_at IS NULL")),
         Index("ix_merges_memo", "merged_at", postgresql_where=text("memo IS NOT NULL")),
     )

@@ -37,7 +37,7 @@ class AddressChange(Base):
     __tablename__ = "address_changes"
     __table_args__ = (
         CheckConstraint("state IN ('open', 'done', 'over')", name="state"),
-        Index("ix_address_changes_contact", "workspace_id", "contact_id"),
+        Index("ix_address_changes_contact", "contact_id", "workspace_id"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
@@ -57,7 +57,7 @@ class Guardian(Base):
 
     __tablename__ = "guardians"
     __table_args__ = (
-        Index("ix_guardians_contact", "workspace_id", "contact_id"),
+        Index("ix_guardians_contact", "contact_id", "workspace_id"),
         Index("ix_guardians_folded", "workspace_id", "folded", "created_at"),
     )
 

@@ -67,6 +67,20 @@ def test_the_tables_are_those_of_the_models(live):
     assert differences == []
 
 
+def test_each_table_that_names_people_finds_one_by_their_id(session):
+    # A partial index serves where all that it leaves out are rows that name nobody.
+    blind = session.execute(
+        text(
+            "SELECT k.conrelid::regclass || '.' || a.attname FROM pg_constraint k JOIN pg_attribute a"
+            " ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] WHERE k.contype = 'f' AND k.confrelid = 'contacts'::regclass"
+            " AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = k.conrelid AND i.indkey[0] = k.conkey[1]"
+            "  AND coalesce(pg_get_expr(i.indpred, i.indrelid), '(' || a.attname || ' IS NOT NULL)')"
+            "  = '(' || a.attname || ' IS NOT NULL)')"
+        )
+    )
+    assert list(blind.scalars()) == []
+
+
 def test_a_migration_waits_for_no_lock_long():
     source = (Path(MIGRATIONS) / "env.py").read_text()
     assert 'LOCK_TIMEOUT = "3s"' in source
