@@ -50,12 +50,14 @@ Part = tuple[list[list[Any]], list[str] | None]
 
 # --- People ------------------------------------------------------------------------------------------------------
 
+# Each looked up by their id: see ``classing.plan_by_index``.
+_THESE: Final = "unnest(CAST(CAST(:ids AS text) AS uuid[])) AS w (id)"
 _PEOPLE = text(
     "SELECT c.id, coalesce(a.address, ''), c.first_name, c.last_name, c.language, c.created_at, c.fields,"  # noqa: S608  no input in it
-    f" {consent.contact_word_sql()} AS word FROM contacts c"
-    " LEFT JOIN addresses a ON a.contact_id = c.id AND a.channel = 'email'"
-    " WHERE c.id IN (SELECT unnest(CAST(CAST(:ids AS text) AS uuid[]))) AND c.erased_at IS NULL"
-    " AND c.merged_into IS NULL ORDER BY c.id"
+    f" {consent.contact_word_sql()} AS word FROM {_THESE} CROSS JOIN LATERAL"
+    " (SELECT * FROM contacts WHERE id = w.id OFFSET 0) AS c LEFT JOIN LATERAL"
+    " (SELECT * FROM addresses WHERE contact_id = c.id AND channel = 'email' OFFSET 0) AS a ON true"
+    " WHERE c.erased_at IS NULL AND c.merged_into IS NULL ORDER BY c.id"
 )
 _OF_ALL = text("SELECT id FROM contacts WHERE workspace_id = :workspace_id AND id > :after ORDER BY id LIMIT :limit")
 _OF_SEGMENT = text(
@@ -64,10 +66,10 @@ _OF_SEGMENT = text(
 )
 _CHOOSE = "INSERT INTO export_people (export_id, contact_id) SELECT :export_id, people.contact_id FROM ({people}) AS people"
 _PERMISSIONS = text(
-    f"SELECT p.contact_id, p.interest_id, {consent.word_sql()} FROM permissions p"  # noqa: S608  no input in it
-    " LEFT JOIN reach r ON r.workspace_id = p.workspace_id AND r.contact_id = p.contact_id AND r.channel = 'email'"
+    f"SELECT p.contact_id, p.interest_id, {consent.word_sql()} FROM {_THESE} CROSS JOIN LATERAL"  # noqa: S608  no input in it
+    " (SELECT * FROM permissions WHERE contact_id = w.id OFFSET 0) AS p LEFT JOIN LATERAL (SELECT * FROM reach"
+    "  WHERE workspace_id = p.workspace_id AND contact_id = w.id AND channel = 'email' OFFSET 0) AS r ON true"
     " WHERE p.workspace_id = :workspace_id AND p.purpose = 'marketing' AND p.channel = 'email'"
-    " AND p.contact_id IN (SELECT unnest(CAST(CAST(:ids AS text) AS uuid[])))"
 )
 
 
