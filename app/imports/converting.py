@@ -20,7 +20,8 @@ _ZIP: Final = b"PK\x03\x04"
 _OLD_WORKBOOK: Final = b"\xd0\xcf\x11\xe0"
 _CARD: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:VCARD", re.IGNORECASE)
 _SPOOLED: Final = 8 * 1024 * 1024
-_CARD_COLUMNS: Final = ("email", "first name", "last name", "language")
+_CARD_COLUMNS: Final = ("email", "first name", "last name", "language", "company", "tags")
+_PREFERRED: Final = re.compile(r"(?:TYPE=)?(?:[^,]*,)*PREF(?:,.*)?|PREF=1", re.IGNORECASE)
 _COMMAND: Final = (sys.executable, "-I", sheets.__file__)
 _SECONDS: Final = 2 * sheets.CPU_SECONDS
 _TOO_LARGE: Final = "This workbook is too large. Save its sheet as CSV and give that."
@@ -87,12 +88,12 @@ def _sheet(file: IO[bytes]) -> IO[bytes]:
 def _card_rows(file: IO[bytes]) -> Iterator[Sequence[str]]:
     yield _CARD_COLUMNS
     card: dict[str, str] = {}
-    for name, value in _properties(file):
+    for name, value, is_preferred in _properties(file):
         if name == "BEGIN":
             card = {}
         elif name == "END":
             yield _person(card)
-        elif name not in card:  # the preferred one comes first
+        elif name not in card or is_preferred:  # most programs write the preferred one first
             card[name] = value
 
 
@@ -101,18 +102,29 @@ def _person(card: dict[str, str]) -> list[str]:
     if not first and not last:
         first, _, last = card.get("FN", "").rpartition(" ")
         first, last = (first, last) if first else (last, "")
-    return [card.get("EMAIL", ""), _plain(first), _plain(last), card.get("LANG", "")]
+    company = _plain(_parts(card.get("ORG", ""))[0])  # behind it stand its departments
+    return [card.get("EMAIL", ""), _plain(first), _plain(last), card.get("LANG", ""), company, _plain(card.get("CATEGORIES", ""))]
 
 
-def _properties(file: IO[bytes]) -> Iterator[tuple[str, str]]:
+def _properties(file: IO[bytes]) -> Iterator[tuple[str, str, bool]]:
+    """Name, value, and whether it is the one that its person prefers."""
     for line in _unfolded(io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline=None)):
         head, colon, value = line.partition(":")
         if not colon:
             continue
         name, *parameters = head.split(";")
         if any("QUOTED-PRINTABLE" in one.upper() for one in parameters):
-            value = quopri.decodestring(value.encode()).decode("utf-8", "replace")
-        yield name.rpartition(".")[2].strip().upper(), value.strip()
+            value = _decoded(quopri.decodestring(value.encode()), parameters)
+        is_preferred = any(_PREFERRED.fullmatch(one.strip()) for one in parameters)
+        yield name.rpartition(".")[2].strip().upper(), value.strip(), is_preferred
+
+
+def _decoded(octets: bytes, parameters: Iterable[str]) -> str:
+    named = [value for name, _, value in (one.partition("=") for one in parameters) if name.strip().upper() == "CHARSET"]
+    try:
+        return octets.decode(*named[:1], errors="replace")
+    except (LookupError, ValueError):  # no such charset, or one that cannot replace what it cannot read
+        return octets.decode(errors="replace")
 
 
 def _unfolded(lines: io.TextIOWrapper) -> Iterator[str]:

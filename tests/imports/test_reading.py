@@ -164,9 +164,12 @@ CARDS = """BEGIN:VCARD
 VERSION:3.0
 N:Lund;Mara;;;
 FN:Mara Lund
+item1.EMAIL:second@example.org
 EMAIL;TYPE=INTERNET,PREF:mara@exam
  ple.org
-item1.EMAIL:second@example.org
+EMAIL;TYPE=prefab:third@example.org
+ORG:Lund\\, Sons;Roasting
+CATEGORIES:friends,VIP
 LANG:de
 END:VCARD
 BEGIN:VCARD
@@ -174,6 +177,8 @@ VERSION:2.1
 N;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:Y=C4=B1ld=C4=B1z;=5A=
 o=C3=AB
 EMAIL;INTERNET:zoe@example.org
+EMAIL;PREF=2:later@example.org
+ORG;CHARSET=ISO-8859-1;ENCODING=QUOTED-PRINTABLE:Caf=E9
 END:VCARD
 BEGIN:VCARD
 VERSION:4.0
@@ -187,7 +192,9 @@ def test_address_cards_become_rows(end):
     with converting.converted(io.BytesIO(CARDS.replace("\n", end).encode())) as made:
         _, found = rows(made.read())
     assert found == [
-        ["mara@example.org", "Mara", "Lund", "de"], ["zoe@example.org", "Zoë", "Yıldız", ""], ["", "Ada de Vries,", "Kiel", ""],
+        ["mara@example.org", "Mara", "Lund", "de", "Lund, Sons", "friends,VIP"],
+        ["zoe@example.org", "Zoë", "Yıldız", "", "Café", ""],
+        ["", "Ada de Vries,", "Kiel", "", "", ""],
     ]  # fmt: skip
 
 
