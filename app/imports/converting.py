@@ -120,9 +120,10 @@ def _properties(file: IO[bytes]) -> Iterator[tuple[str, str, bool]]:
 
 
 def _decoded(octets: bytes, parameters: Iterable[str]) -> str:
-    named = [value for name, _, value in (one.partition("=") for one in parameters) if name.strip().upper() == "CHARSET"]
+    told = (one.partition("=") for one in parameters)
+    charset = next((value for name, _, value in told if name.strip().upper() == "CHARSET"), "utf-8")
     try:
-        return octets.decode(*named[:1], errors="replace")
+        return octets.decode(charset, errors="replace")
     except (LookupError, ValueError):  # no such charset, or one that cannot replace what it cannot read
         return octets.decode(errors="replace")
 
