@@ -39,9 +39,13 @@ def measure(house: House, rows: int, say: Callable[[str], None]) -> dict[str, fl
         house.admin_url, file_of(rows), file_of(rows, last_name="Other")
     )
     say(f"  PostgreSQL alone, into a plain table: {plain_new:,.0f} new, {plain_changed:,.0f} changed rows a second")
-    with processes.workers(house.settings, house.folder):
+    with processes.workers(house.settings, house.folder) as workers:
         bench = _Bench(where, house.database_pid, say)
+        bench.run("a tenth, first", file_of(max(1, rows // 10), first=2 * rows))
+        small = processes.memory_mb(workers.roots["senders"], "VmHWM")
         new = bench.run("new", file_of(rows))
+        large = processes.memory_mb(workers.roots["senders"], "VmHWM")
+        say(f"  largest worker: {small:.0f} MB after the tenth, {large:.0f} MB after all")
         bench.run("unchanged", file_of(rows))
         changed = bench.run("changed", file_of(rows, last_name="Other"))
         permission = replace(DECLARED, interests=(where.interests[0].id,))
@@ -50,6 +54,8 @@ def measure(house: House, rows: int, say: Callable[[str], None]) -> dict[str, fl
         "import_new_rows_per_second": round(new),
         "import_update_rows_per_second": round(changed),
         "import_permitted_rows_per_second": round(permitted),
+        "import_peak_rss_mb": round(large, 1),
+        "import_peak_rss_mb_of_a_tenth": round(small, 1),
         "import_new_ratio": round(new / plain_new, 3),
         "import_update_ratio": round(changed / plain_changed, 3),
     }
