@@ -119,7 +119,8 @@ def _json(cells: Sequence[str]) -> str:
 
 # --- What would become of them -----------------------------------------------------------------------------------
 
-# Whoever says yes and no in one file has said no, wherever that stands. Found by their place: rows that nobody has counted yet look few, and to compare each with each took minutes for 40,000.
+# Whoever says yes and no in one file has said no, wherever that stands. Found by their place: rows that nobody has
+# counted yet look few, and to compare each with each took minutes for 40,000.
 _DOUBLES = text(
     "UPDATE import_rows r SET fault = :words WHERE r.ctid = ANY(ARRAY(SELECT d.place FROM (SELECT i.ctid AS place, i.fault,"
     " row_number() OVER (PARTITION BY coalesce(o.key, i.key) ORDER BY i.fault IS NULL, i.n) AS nth"
