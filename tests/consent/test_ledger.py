@@ -6,7 +6,7 @@ import json
 
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
@@ -213,6 +213,7 @@ def test_the_command_says_whether_it_holds(live, history, superuser):
     assert "CHANGED" in told.output
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.binary(min_size=32, max_size=32), min_size=2, max_size=40), st.data())
 def test_a_root_binds_every_leaf_and_its_place(leaves, data):
     place = data.draw(st.integers(0, len(leaves) - 1))
