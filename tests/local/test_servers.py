@@ -168,6 +168,7 @@ def test_postgresql_takes_an_eighth_of_the_memory_there_is(root, monkeypatch):
     limit = root / "memory.max"
     limit.write_text(f"{4096 * memory.MEGABYTE}\n")
     monkeypatch.setattr(memory, "_LIMITS", (root / "none", limit))
+    monkeypatch.setattr(memory.os, "sysconf", lambda name: 1 if name == "SC_PAGE_SIZE" else 2**40)
     server = Postgres(place_for(root / "sized"), free_port(), "secret")
     server.start()
     try:
