@@ -16,8 +16,9 @@ from app.kernel.db import array_of, session
 if TYPE_CHECKING:
     import maxminddb
 
-# Each looked up by their id, whatever the planner believes of a table that a file has just filled. One statement for everybody, so that an answer's time does not tell who is known. A person's country is the first
-# of the workspace's own fields of that kind which they have filled in.
+# Each looked up by their id, whatever the planner believes of a table that a file has just filled. One statement for
+# everybody, so that an answer's time does not tell who is known. A person's country is the first of the workspace's own
+# fields of that kind which they have filled in.
 _TOLD = text(
     "SELECT c.id, coalesce((SELECT c.fields ->> f.key FROM custom_fields f WHERE f.workspace_id = c.workspace_id"
     " AND f.kind = 'country' AND c.fields ? f.key ORDER BY f.position, f.key LIMIT 1), ''), w.country, c.language"

@@ -132,7 +132,7 @@ _DOUBLES = text(
     " WHERE i.import_id = :id AND (i.fault IS NULL OR i.fault = ANY(:noes))) AS d WHERE d.nth > 1 AND d.fault IS NULL))"
 )
 _CLASS = (
-    "WITH x AS MATERIALIZED ({classed}), left_out AS (UPDATE import_rows r SET fault = x.verdict FROM x"
+    "WITH x AS MATERIALIZED (SELECT place, verdict FROM ({classed}) AS c), left_out AS (UPDATE import_rows r SET fault = x.verdict FROM x"
     " WHERE r.ctid = x.place AND x.verdict = ANY(:out))"
     " SELECT verdict, count(*) FROM x WHERE verdict <> ALL(:out) GROUP BY verdict"
 )

@@ -203,17 +203,22 @@ def finish(import_id: UUID) -> bool:
             return False
     forget_rows(import_id)
     with transaction():
-        counts = counts_of(import_id)
-        if counts.get(NEW, 0) + counts.get(CHANGED, 0) >= LEARN_FROM:
-            session().execute(text("SELECT learn_people()"))
-    with transaction():
         files.forget(import_id)
         session().execute(
             update(Import)
             .where(Import.id == import_id, Import.state == ImportState.TAKING.value)
             .values(state=ImportState.DONE.value, ended_at=clock.now())
         )
+    _learn(import_id)
     return True
+
+
+def _learn(import_id: UUID) -> None:
+    with transaction():
+        counts = counts_of(import_id)
+        if counts.get(NEW, 0) + counts.get(CHANGED, 0) >= LEARN_FROM:
+            session().execute(text("SET LOCAL statement_timeout = '10min'"))
+            session().execute(text("SELECT learn_people()"))
 
 
 def forget_rows(import_id: UUID, *, all_of_them: bool = False) -> None:
