@@ -364,6 +364,8 @@ def _sentence(
         ground, until = _ground(permission), _until(permission)
         ends = f", and ends on {until}" if until else ""
         return f"We may write, because it rests on {ground[:1].lower()}{ground[1:]}, entered on {on}{ends}."
+    if word is Word.YES and entry.kind is Kind.IMPORTED:
+        return f"We may write, because {_claim(entry, permission)}, brought in on {on}. It is a claim, and no answer to a question of ours."
     if word is Word.YES:
         how = "pressed the button in our question" if entry.kind is not Kind.CHANGED else "took the no back"
         return f"We may write, because the person {how} on {on}."
@@ -378,6 +380,18 @@ def _sentence(
     if entry.kind is Kind.EXPIRED:
         return f"The question ran out unanswered on {on}."
     return f"{entry.sentence} on {on}."
+
+
+def _claim(entry: HistoryEntry, permission: Permission | None) -> str:
+    if permission is not None and Basis(permission.basis) is not Basis.CONSENT:
+        ground = _ground(permission)
+        return f"a file tells of {ground[:1].lower()}{ground[1:]}"
+    said_at = _day_of(entry.body.get("import", {}).get("said_at"))
+    return f"a file says that the person said yes{f' on {said_at}' if said_at else ''}"
+
+
+def _day_of(moment: str | None) -> str:
+    return f"{datetime.fromisoformat(moment):%-d %B %Y}" if moment else ""
 
 
 def _until(permission: Permission | None) -> str:
@@ -415,6 +429,9 @@ def _facts(
     elif entry.kind in {Kind.GRANTED, Kind.LAPSED}:
         facts.insert(0, ("Basis", BASES[Basis(entry.body["basis"])]))
         facts.extend(_evidence(entry))
+    elif entry.kind is Kind.IMPORTED:
+        facts.insert(0, ("Basis", f"{BASES[Basis(entry.body.get('basis', Basis.CONSENT))]}, claimed by a file"))
+        facts.extend(_claimed(entry))
     if entry.body.get("rule_set") in RULE_NAMES:
         facts.append(("Rules", RULE_NAMES[entry.body["rule_set"]]))
     if asked is not None:
@@ -444,6 +461,19 @@ def _evidence(entry: HistoryEntry) -> list[tuple[str, str]]:
         ("Could object", str(entry.personal.get("objection_offered", ""))),
         ("Weighed", str(entry.personal.get("balance", ""))),
         ("Words", str(entry.personal.get("words", ""))),
+    ]
+    return [(name, value) for name, value in found if value]
+
+
+def _claimed(entry: HistoryEntry) -> list[tuple[str, str]]:
+    """What whoever brought a file in has declared of its yes."""
+    told = entry.body.get("import", {})
+    found = [
+        ("Declared", str(told.get("declaration", ""))),
+        ("Said to be", _day_of(told.get("said_at"))),
+        ("Where", str(entry.personal.get("source", ""))),
+        ("By mail", "each confirmed it in a mail, it was declared" if told.get("is_doubly") else ""),
+        ("Row", str(told.get("row", ""))),
     ]
     return [(name, value) for name, value in found if value]
 

@@ -110,6 +110,10 @@ def test_a_declared_yes_is_a_claim_of_this_row_of_this_file(staff, where, mara):
     assert event.body["import"]["said_at"].startswith("2025-03-04T10:00:00")
     assert event.personal["source"] == "the shop in Kiel"
     assert make.standing(where, mara)["New coffees"] == "yes"
+    verdict = next(found for found in history.verdicts(where.id, mara.id) if found.word == "yes")
+    assert "because a file says that the person said yes on 4 March 2025, brought in on" in verdict.sentence
+    assert "no answer to a question of ours" in verdict.sentence, "nobody pressed a button of ours"
+    assert {("Basis", "Consent, claimed by a file"), ("Declared", "They signed our book.")} <= set(verdict.facts)
     assert "2 people may be written to because of this file" in staff.get(url).text
 
 
