@@ -73,7 +73,7 @@ LABELS: Final[dict[Target, str]] = {
     Target.SAID_AT: "When they said yes",
     Target.SOURCE: "Where they said yes",
     Target.IP: "Network address of their yes",
-    Target.STATUS: "Their state there, like subscribed or unsubscribed",
+    Target.STATUS: "Whether they are subscribed",
     Target.SAID_NO: "Whether or when they said no",
     Target.BOUNCED: "Whether or when mail to them came back",
 }
