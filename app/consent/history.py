@@ -30,7 +30,7 @@ from app.consent.rules import (
 from app.consent.rules.jurisdictions import RULE_SETS
 from app.contacts import queries as contacts
 from app.kernel import clock
-from app.kernel.db import session
+from app.kernel.db import array_of, session
 
 ALL = 100_000
 _CORRECTABLE = frozenset(
@@ -181,25 +181,29 @@ def list_history(
 
 def get_entry(workspace_id: UUID, event_id: UUID) -> HistoryEntry | None:
     """One event."""
+    return get_entries(workspace_id, [event_id]).get(event_id)
+
+
+def get_entries(workspace_id: UUID, event_ids: Collection[UUID]) -> dict[UUID, HistoryEntry]:
+    """Those of these events that are the workspace's, by their id."""
     query = (
         select(ConsentEvent, ConsentPersonal.body)
         .outerjoin(ConsentPersonal, ConsentPersonal.event_id == ConsentEvent.id)
-        .where(ConsentEvent.workspace_id == workspace_id, ConsentEvent.id == event_id)
+        .where(ConsentEvent.workspace_id == workspace_id, ConsentEvent.id.in_(event_ids))
     )
-    row = session().execute(query).one_or_none()
-    return _entry(row[0], row[1]) if row else None
+    return {event.id: _entry(event, personal) for event, personal in session().execute(query)}
 
 
 _CORRECTED = text(
-    "SELECT convert_from(body, 'UTF8')::jsonb ->> 'corrects' FROM consent_events"
-    " WHERE workspace_id = :workspace_id AND kind = 'corrected' AND contact_id IN"
-    " (SELECT :contact_id UNION ALL SELECT id FROM contacts WHERE merged_into = :contact_id)"
+    "SELECT convert_from(body, 'UTF8')::jsonb ->> 'corrects' FROM consent_events WHERE workspace_id = :workspace_id"
+    " AND kind = 'corrected' AND contact_id = ANY(ARRAY(SELECT unnest(CAST(CAST(:people AS text) AS uuid[]))"
+    " UNION ALL SELECT id FROM contacts WHERE merged_into = ANY(CAST(CAST(:people AS text) AS uuid[]))))"
 )
 
 
-def corrected(workspace_id: UUID, contact_id: UUID) -> frozenset[UUID]:
-    """The events of a person that were said to be wrong."""
-    found = session().execute(_CORRECTED, {"workspace_id": workspace_id, "contact_id": contact_id})
+def corrected(workspace_id: UUID, contact_ids: Collection[UUID]) -> frozenset[UUID]:
+    """The events of these people that were said to be wrong."""
+    found = session().execute(_CORRECTED, {"workspace_id": workspace_id, "people": array_of(contact_ids)})
     return frozenset(map(UUID, found.scalars()))
 
 

@@ -77,7 +77,7 @@ def _timeline(
     workspace_id: UUID, contact_id: UUID, before: datetime | None, limit: int
 ) -> list[TimelineEntry]:
     entries = []
-    corrected = history.corrected(workspace_id, contact_id)
+    corrected = history.corrected(workspace_id, [contact_id])
     for entry in _told(workspace_id, contact_id, before, limit):
         detail = ", ".join(entry.interests)
         if entry.kind in {Kind.GRANTED, Kind.LAPSED}:

@@ -20,7 +20,6 @@ from app.imports.models import Import, ImportChange
 from app.imports.rules import ImportState
 from app.kernel import clock, module
 from app.kernel.db import Base, session, transaction
-from app.kernel.errors import Conflict, NotFound
 
 AT_ONCE: Final = 500
 REMARK: Final = "The import that told this was taken back."
@@ -80,22 +79,16 @@ def _undo(found: Import, rows: Sequence[tuple[UUID, bool, UUID | None]]) -> None
         folded = [{"id": row[0], "folded": fold_name(f"{row[1]} {row[2]}".strip())} for row in renamed]
         session().execute(_FOLD, folded)
     joining.take_back(values)
-    for contact_id, _, event_id in rows:
-        if event_id is not None:
-            _correct(found, contact_id, event_id)
+    wrong = {event_id: contact_id for contact_id, _, event_id in rows if event_id is not None}
+    if wrong:
+        # What was corrected before, and who was erased, stays as it is.
+        consent.correct_all(found.workspace_id, wrong, REMARK, by=By("staff", str(found.user_id)))
     made = [row[0] for row in rows if row[1]]
     if made:
         _delete(found.workspace_id, made)
     session().execute(
         text("DELETE FROM import_changes WHERE import_id = :id AND contact_id = ANY(:people)"), values
     )
-
-
-def _correct(found: Import, contact_id: UUID, event_id: UUID) -> None:
-    try:
-        consent.correct(found.workspace_id, contact_id, event_id, REMARK, by=By("staff", str(found.user_id)))
-    except (Conflict, NotFound):
-        return  # corrected before, or the person was erased
 
 
 def _delete(workspace_id: UUID, people: list[UUID]) -> None:

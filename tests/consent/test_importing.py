@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from app.consent import history, seals, service
 from app.consent import queries as consent
-from app.consent.rules import Basis, By, Kind, Proof, Reason, may_write
+from app.consent.rules import Basis, By, Kind, Level, Proof, Reason, may_write
 from app.consent.rules.grounds import Act, Topic, months_after
 from app.consent.service import Claim, ImportedFile
+from app.contacts import queries as contact_queries
 from app.contacts import service as contacts
 from app.evidence import document, telling, verifier
 from app.kernel import clock
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, Conflict, NotFound
 from app.kernel.ids import uuid7
+from app.merging import service as merging
+from app.people import service as people_service
 from tests.support import make
 
 
@@ -29,12 +33,15 @@ def where(session):
 
 @pytest.fixture
 def file(where):
-    with transaction():
-        text_id = service.ensure_text(where.id, "consent", "en", "Yes, tell me about coffee.")
     digest = hashlib.sha256(b"address,date\n").hexdigest()
     return ImportedFile(
-        uuid7(), digest, "From our shop, 2024 to 2026.", By("staff", str(where.owner_id)), text_id
+        uuid7(), digest, "From our shop, 2024 to 2026.", By("staff", str(where.owner_id)), text_of(where)
     )
+
+
+def text_of(where) -> UUID:
+    with transaction():
+        return service.ensure_text(where.id, "consent", "en", "Yes, tell me about coffee.")
 
 
 def claim(who, row: int, **more) -> Claim:
@@ -178,6 +185,51 @@ def test_a_no_cannot_be_corrected_away(where):
     confirmed = history.list_history(where.id, who.id)[1]
     with pytest.raises(BadInput), transaction():
         service.correct(where.id, who.id, confirmed.event_id, " ", by=By("staff"))
+
+
+def test_many_are_corrected_at_once_and_what_cannot_be_keeps_nothing_back(where, file):
+    people = [make.person(where.id) for _ in range(5)]
+    done = bring(where, file, [claim(who, row) for row, who in enumerate(people)])
+    sound, corrected, erased, merged, survivor = people
+    elsewhere = make.place("elsewhere")
+    foreign = bring(elsewhere, replace(file, text_id=text_of(elsewhere)), [claim(make.person(elsewhere.id), 9)]).events[9]
+    by = By("staff", str(where.owner_id))
+    with transaction():
+        service.correct(where.id, corrected.id, done.events[1], "Wrong.", by=by)
+        service.set_tracking(where.id, sound.id, Level.INDIVIDUAL, by=By(), proof=Proof())
+        seen = history.list_history(where.id, sound.id)[0].event_id
+    with transaction():
+        people_service.erase(where.id, erased.id, by=by)
+        merging.merge(where.id, survivor.id, merged.id, by=by)
+    wrong = {done.events[row]: people[row].id for row in range(5)} | {seen: sound.id, foreign: sound.id}
+    with transaction():
+        found = service.correct_all(where.id, wrong, "All of it.", by=by)
+    assert set(found.made) == {done.events[0], done.events[3], done.events[4], seen}
+    assert {event_id: type(fault) for event_id, fault in found.refused.items()} == {
+        done.events[1]: Conflict, done.events[2]: Conflict, foreign: NotFound,
+    }  # fmt: skip
+    assert not any(is_reached(where, who) for who in people)
+    assert history.tracking_level(where.id, sound.id)[0] is Level.NONE
+    told = {entry.event_id: entry for entry in history.list_history(where.id, survivor.id)}
+    for row in (3, 4):
+        entry = told[found.made[done.events[row]]]
+        assert (entry.body["corrects"], entry.personal["detail"]) == (str(done.events[row]), "All of it.")
+        assert entry.personal["address"] == contact_queries.find_address(where.id, survivor.id).address
+    with transaction():
+        again = service.correct_all(where.id, {event_id: wrong[event_id] for event_id in found.made}, "x", by=by)
+    assert (again.made, len(again.refused)) == ({}, 4)
+
+
+def test_what_many_corrections_cost_is_a_fixed_number_of_statements(where, file, count_statements):
+    def cost(count: int) -> int:
+        people = [make.person(where.id) for _ in range(count)]
+        done = bring(where, file, [claim(who, row) for row, who in enumerate(people)])
+        wrong = {done.events[row]: who.id for row, who in enumerate(people)}
+        with count_statements() as made, transaction():
+            service.correct_all(where.id, wrong, "All of it.", by=By("staff"))
+        return len(made)
+
+    assert cost(9) == cost(3)
 
 
 # --- Laws of many, and grounds that end -----------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from app.consent.service.asking import (
     record_mail,
 )
 from app.consent.service.claiming import Claim, ImportedFile
-from app.consent.service.correcting import correct
+from app.consent.service.correcting import Corrected, correct, correct_all
 from app.consent.service.granting import SLICE, PersonSaidNo, grant, lapse
 from app.consent.service.importing import Imported, import_claims
 from app.consent.service.leaving import give_back, set_tracking, stop_everything, withdraw
@@ -60,6 +60,7 @@ __all__ = [
     "By",
     "Claim",
     "Confirmed",
+    "Corrected",
     "Entered",
     "Held",
     "Imported",
@@ -81,6 +82,7 @@ __all__ = [
     "configure",
     "confirm",
     "correct",
+    "correct_all",
     "define_interest",
     "define_purposes",
     "ensure_reach",

@@ -146,9 +146,8 @@ def ask_all(workspace_id: UUID, questions: Sequence[Question]) -> list[ConsentRe
     for request in requests:
         if request.renewal in ENDS_UNANSWERED:
             write.end_unanswered(request)
-    others = sorted({(one.contact_id, one.channel) for one in questions if one.channel is not Channel.EMAIL})
-    if others:
-        write.make_reach(workspace_id, others)
+    for channel in sorted({one.channel for one in questions} - {Channel.EMAIL}):
+        write.make_reach(workspace_id, channel, {one.contact_id for one in questions if one.channel is channel})
     vetoes.inherit_all(workspace_id, {contact_id: address.key for contact_id, address in addresses.items()})
     session().add_all(requests)
     session().flush()

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import text
 
-from app.consent import history
-from app.consent.models import ConsentRequest, Permission
-from app.consent.rules import Basis, By, Channel, Kind, Level, Proof, Purpose, RequestState, State
+from app.consent import history, ledger
+from app.consent.history import HistoryEntry
+from app.consent.law import laws_of
+from app.consent.rules import Basis, By, Channel, Kind, Proof, Purpose, State
+from app.consent.rules.jurisdictions import Jurisdiction
 from app.consent.service import write
 from app.contacts import queries as contacts
 from app.kernel import clock
-from app.kernel.db import session
-from app.kernel.errors import BadInput, Conflict, NotFound
+from app.kernel.db import array_of, session
+from app.kernel.errors import BadInput, Conflict, NotFound, Problem
+
+_CALL_OFF = text(
+    "UPDATE consent_requests SET state = 'cancelled', done_at = :now WHERE workspace_id = :workspace_id"
+    " AND contact_id = ANY(CAST(CAST(:people AS text) AS uuid[])) AND event_id = ANY(CAST(CAST(:events AS text) AS uuid[]))"
+    " AND state = 'open'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What became of events that were said to be wrong: the corrections, and why others stay, by the wrong event."""
+
+    made: dict[UUID, UUID]
+    refused: dict[UUID, Problem]
 
 
 def correct(workspace_id: UUID, contact_id: UUID, event_id: UUID, remark: str, *, by: By) -> UUID:
@@ -28,66 +46,83 @@ def correct(workspace_id: UUID, contact_id: UUID, event_id: UUID, remark: str, *
         Conflict: a no and what only tells of closing cannot be corrected, nothing can twice, and nothing about somebody
             who was erased.
     """
-    held = write.hold_one(workspace_id, contact_id)
-    contact_id = held.contact_id
-    entry = history.get_entry(workspace_id, event_id)
-    if entry is None or UUID(entry.body["contact"]) not in held.everywhere:
-        raise NotFound("This event is not here.")
-    if not remark.strip():
+    done = correct_all(workspace_id, {event_id: contact_id}, remark, by=by)
+    if event_id in done.refused:
+        raise done.refused[event_id]
+    return done.made[event_id]
+
+
+def correct_all(workspace_id: UUID, wrong: Mapping[UUID, UUID], remark: str, *, by: By) -> Corrected:
+    """As ``correct`` for many, by the same few statements; what cannot be corrected is told, and keeps nothing else back.
+
+    Args:
+        workspace_id: of all.
+        wrong: the person of each event.
+        remark: what is wrong about all of them.
+        by: who says so.
+
+    Raises:
+        BadInput: no remark.
+    """
+    # Held: of two corrections at once the second sees the first.
+    held = write.hold(workspace_id, set(wrong.values()))
+    everywhere = {entry for one in held.values() for entry in one.everywhere}
+    entries = history.get_entries(workspace_id, wrong)
+    corrected = history.corrected(workspace_id, {one.contact_id for one in held.values()})
+    here = contacts.list_present(workspace_id, {one.contact_id for one in held.values()})
+    refused: dict[UUID, Problem] = {}
+    right: list[tuple[UUID, HistoryEntry]] = []
+    for event_id, contact_id in wrong.items():
+        entry, person = entries.get(event_id), held[contact_id]
+        if entry is None or UUID(entry.body["contact"]) not in person.everywhere:
+            refused[event_id] = NotFound("This event is not here.")
+        elif fault := _fault(entry, corrected, person.contact_id in here):
+            refused[event_id] = Conflict(fault)
+        else:
+            right.append((person.contact_id, entry))
+    if right and not remark.strip():
         raise BadInput("Say what is wrong about it.", fields={"remark": "Say what is wrong about it."})
-    _refuse_final(workspace_id, contact_id, entry)
-    query = select(Permission).where(
-        Permission.workspace_id == workspace_id,
-        Permission.contact_id.in_(held.everywhere),
-        Permission.event_id == event_id,
-    )
-    standing = list(session().execute(query.with_for_update()).scalars())
-    about = {
-        **write.what(
-            workspace_id, contact_id, [], Channel(entry.body.get("channel") or Channel.EMAIL), State.NO,
-            basis=Basis(entry.body.get("basis") or Basis.CONSENT),
-        ),
-        **write.purposes(Purpose(str((entry.body.get("purpose") or {}).get("key") or Purpose.MARKETING))),
-        "interests": entry.body.get("interests") or [],
-        "corrects": str(event_id),
-    }  # fmt: skip
-    personal = {**write.personal(workspace_id, contact_id, Proof()), "detail": remark.strip()[:500]}
-    made = write.append(Kind.CORRECTED, workspace_id, contact_id, by, about, personal, method="correction")
-    for permission in standing:
-        write.set_permission(
-            workspace_id,
-            permission.contact_id,
-            Purpose(permission.purpose),
-            Channel(permission.channel),
-            permission.interest_id,
-            State.NO,
-            made,
-            Level.NONE if permission.purpose == Purpose.TRACKING else None,
-        )
-    _call_off(workspace_id, contact_id, event_id)
-    return made
+    laws = laws_of(workspace_id, {contact_id for contact_id, _ in right})
+    addresses = contacts.find_addresses(workspace_id, set(laws))
+    events = ledger.append_all(
+        [
+            ledger.Entry(
+                Kind.CORRECTED, workspace_id, contact_id, by, _about(workspace_id, entry, laws[contact_id]),
+                {
+                    **write.personal_of(addresses.get(contact_id, ("", ""))[1], Proof()),
+                    "detail": remark.strip()[:500],
+                },
+                method="correction",
+            )
+            for contact_id, entry in right
+        ]
+    )  # fmt: skip
+    made = {entry.event_id: event_id for (_, entry), event_id in zip(right, events, strict=True)}
+    write.end(workspace_id, [(person, one, made[one]) for one in made for person in held[wrong[one]].everywhere])
+    _call_off(workspace_id, everywhere, made)
+    return Corrected(made, refused)
 
 
-def _refuse_final(workspace_id: UUID, contact_id: UUID, entry: history.HistoryEntry) -> None:
+def _fault(entry: HistoryEntry, corrected: Collection[UUID], is_here: bool) -> str:
     if not entry.can_be_corrected:
-        raise Conflict("A no stands. Only the person can change it, by saying yes.")
-    # Locked: of two corrections at once the second must see the first.
-    write.ensure_reach(workspace_id, contact_id)
-    if entry.event_id in history.corrected(workspace_id, contact_id):
-        raise Conflict("This was corrected before.")
-    if contacts.get_contact(workspace_id, contact_id).erased_at is not None:
-        raise Conflict("This person was erased. There is nothing left to correct.")
+        return "A no stands. Only the person can change it, by saying yes."
+    if entry.event_id in corrected:
+        return "This was corrected before."
+    return "" if is_here else "This person was erased. There is nothing left to correct."
 
 
-def _call_off(workspace_id: UUID, contact_id: UUID, event_id: UUID) -> None:
-    """A question that should not have been put gets no answer any more."""
-    session().execute(
-        update(ConsentRequest)
-        .where(
-            ConsentRequest.workspace_id == workspace_id,
-            ConsentRequest.contact_id == contact_id,
-            ConsentRequest.event_id == event_id,
-            ConsentRequest.state == RequestState.OPEN.value,
-        )
-        .values(state=RequestState.CANCELLED.value, done_at=clock.now())
-    )
+def _about(workspace_id: UUID, entry: HistoryEntry, law: Jurisdiction) -> dict[str, object]:
+    body = entry.body
+    channel, basis = Channel(body.get("channel") or Channel.EMAIL), Basis(body.get("basis") or Basis.CONSENT)
+    return {
+        **write.what(workspace_id, None, [], channel, State.NO, basis=basis, law=law),
+        **write.purposes(Purpose(str((body.get("purpose") or {}).get("key") or Purpose.MARKETING))),
+        "interests": body.get("interests") or [],
+        "corrects": str(entry.event_id),
+    }
+
+
+def _call_off(workspace_id: UUID, people: Collection[UUID], events: Collection[UUID]) -> None:
+    """Questions that should not have been put get no answer any more."""
+    values = {"workspace_id": workspace_id, "people": array_of(people), "events": array_of(events), "now": clock.now()}
+    session().execute(_CALL_OFF, values)

@@ -26,7 +26,6 @@ from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import array_of, session, text_array_of
 from app.kernel.errors import BadInput
-from app.kernel.ids import uuid7_texts
 
 MOST_CLAIMS = 5_000
 _PERMIT = text(
@@ -36,11 +35,6 @@ _PERMIT = text(
     " CAST(CAST(:interests AS text) AS uuid[]), CAST(CAST(:ends AS text) AS timestamptz[]),"
     " CAST(CAST(:events AS text) AS uuid[])) AS t (id, contact_id, interest_id, valid_until, event_id)"
     " ON CONFLICT ON CONSTRAINT uq_permissions_subject DO NOTHING"
-)
-_REACH = text(
-    "INSERT INTO reach (id, workspace_id, contact_id, channel) SELECT t.id, :workspace_id, t.contact_id, :channel"
-    " FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:people AS text) AS uuid[])) AS t (id, contact_id)"
-    " ON CONFLICT ON CONSTRAINT uq_reach_subject DO NOTHING"
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -158,10 +152,6 @@ def _personal(file: ImportedFile, claim: Claim, address: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _ids(count: int) -> str:
-    return "{" + ",".join(uuid7_texts(count)) + "}"
-
-
 def _permit(
     workspace_id: UUID,
     basis: Basis,
@@ -176,12 +166,11 @@ def _permit(
     }  # fmt: skip
     pairs = [(claim.contact_id, event_id, until, interest.id) for claim, event_id, until in taken for interest in chosen]
     columns = {
-        "ids": _ids(len(pairs)),
+        "ids": write.new_ids(len(pairs)),
         "people": array_of([pair[0] for pair in pairs]),
         "events": array_of([pair[1] for pair in pairs]),
         "ends": text_array_of([pair[2].isoformat() if pair[2] else None for pair in pairs]),
         "interests": array_of([pair[3] for pair in pairs]),
     }
     session().execute(_PERMIT, alike | columns)
-    people = array_of([claim.contact_id for claim, *_ in taken])
-    session().execute(_REACH, alike | {"ids": _ids(len(taken)), "people": people})
+    write.make_reach(workspace_id, channel, {claim.contact_id for claim, *_ in taken})

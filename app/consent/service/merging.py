@@ -329,7 +329,8 @@ def _bar(joining: Joining) -> list[dict[str, Any]]:
     """Vetoes and wishes of both for the survivor; the other entry is out of reach for as long as it is merged."""
     workspace_id = joining.workspace_id
     others = _reach(workspace_id, joining.merged_id)
-    write.make_reach(workspace_id, [(joining.survivor_id, Channel(channel)) for channel in sorted(others)])
+    for channel in sorted(others):
+        write.make_reach(workspace_id, Channel(channel), [joining.survivor_id])
     memo = []
     for channel, own in sorted(_reach(workspace_id, joining.survivor_id).items()):
         before = _barred(own)

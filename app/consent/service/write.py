@@ -43,7 +43,7 @@ from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import array_of, once, session
 from app.kernel.events import publish
-from app.kernel.ids import uuid7
+from app.kernel.ids import uuid7, uuid7_texts
 
 TOLD_COUNTRY = "country"
 """What a request keeps of a country until the yes makes it the person's own; it stands in no event."""
@@ -79,8 +79,17 @@ _SET = text(_PERMISSION)
 _SET_WITH_BASIS = text(_PERMISSION + _WITH_BASIS)
 _ASK = text(_PERMISSION + _WITH_BASIS + " WHERE p.state <> 'yes' OR p.valid_until <= :now")
 _REACH = text(
-    "INSERT INTO reach (id, workspace_id, contact_id, channel) VALUES (:id, :workspace_id, :contact_id, :channel)"
+    "INSERT INTO reach (id, workspace_id, contact_id, channel) SELECT t.id, :workspace_id, t.contact_id, :channel"
+    " FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:people AS text) AS uuid[])) AS t (id, contact_id)"
     " ON CONFLICT ON CONSTRAINT uq_reach_subject DO NOTHING"
+)
+# Each looked up by itself, whatever the planner believes of a table that a file has just filled.
+_END = text(
+    "UPDATE permissions p SET state = 'no', level = CASE WHEN p.purpose = 'tracking' THEN 'none' END, event_id = w.made,"
+    " updated_at = :now FROM unnest(CAST(CAST(:people AS text) AS uuid[]), CAST(CAST(:events AS text) AS uuid[]),"
+    " CAST(CAST(:made AS text) AS uuid[])) AS w (contact_id, event_id, made) CROSS JOIN LATERAL (SELECT ctid AS place"
+    " FROM permissions WHERE workspace_id = :workspace_id AND contact_id = w.contact_id AND event_id = w.event_id OFFSET 0)"
+    " AS f WHERE p.ctid = f.place RETURNING p.contact_id, p.purpose"
 )
 
 _ENTRIES = text(
@@ -130,7 +139,7 @@ def hold(workspace_id: UUID, contact_ids: Collection[UUID], *, make: bool = True
         make: write that row where it is missing; without it somebody about whom nothing was ever said is not held.
     """
     if make:
-        make_reach(workspace_id, [(contact_id, Channel.EMAIL) for contact_id in sorted(contact_ids)])
+        make_reach(workspace_id, Channel.EMAIL, contact_ids)
     locked = _lock(workspace_id, contact_ids)
     found = _entries(workspace_id, contact_ids)
     # Whoever was waited for may have merged them; of who was merged there always is a row to lock.
@@ -214,6 +223,22 @@ def set_permission(
         publish(TrackingChanged(workspace_id, contact_id, given))
 
 
+def end(workspace_id: UUID, ended: Sequence[tuple[UUID, UUID, UUID]]) -> None:
+    """Make a no of whatever permission stands on an event.
+
+    Args:
+        workspace_id: of all.
+        ended: a person who is held, the event, and the one that says so.
+    """
+    values = {
+        "workspace_id": workspace_id, "now": clock.now(), "people": array_of([one[0] for one in ended]),
+        "events": array_of([one[1] for one in ended]), "made": array_of([one[2] for one in ended]),
+    }  # fmt: skip
+    for contact_id, purpose in session().execute(_END, values):
+        if purpose == Purpose.TRACKING:
+            publish(TrackingChanged(workspace_id, contact_id, Level.NONE))
+
+
 def refuse(
     workspace_id: UUID, entries: Sequence[UUID], channel: Channel, interest_ids: Sequence[UUID], event_id: UUID
 ) -> None:
@@ -267,20 +292,22 @@ def end_unanswered(request: ConsentRequest) -> None:
     )
 
 
-def make_reach(workspace_id: UUID, people: Iterable[tuple[UUID, Channel]]) -> None:
+def make_reach(workspace_id: UUID, channel: Channel, people: Iterable[UUID]) -> None:
     """Rows of reach where there are none; the unique key is (workspace, contact, channel)."""
-    session().execute(
-        _REACH,
-        [
-            {"id": uuid7(), "workspace_id": workspace_id, "contact_id": contact_id, "channel": channel.value}
-            for contact_id, channel in people
-        ],
-    )
+    # In one order, so that two who make the same ones never wait for each other in a circle.
+    ids = sorted(people)
+    values = {"workspace_id": workspace_id, "channel": channel.value, "people": array_of(ids), "ids": new_ids(len(ids))}
+    session().execute(_REACH, values)
+
+
+def new_ids(count: int) -> str:
+    """So many new ids, as ``array_of`` writes them."""
+    return "{" + ",".join(uuid7_texts(count)) + "}"
 
 
 def ensure_reach(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EMAIL) -> Reach:
     """The person's reach on a channel, locked; the unique key is (workspace, contact, channel)."""
-    make_reach(workspace_id, [(contact_id, channel)])
+    make_reach(workspace_id, channel, [contact_id])
     query = select(Reach).where(
         Reach.workspace_id == workspace_id, Reach.contact_id == contact_id, Reach.channel == channel.value
     )

@@ -59,7 +59,7 @@ def _entry(contact_id: UUID, event_id: UUID) -> HistoryEntry:
 def _page(contact_id: UUID, event_id: UUID, faults: Mapping[str, str]) -> str:
     workspace_id = current_actor().workspace_id
     entry = _entry(contact_id, event_id)
-    if not entry.can_be_corrected or event_id in history.corrected(workspace_id, contact_id):
+    if not entry.can_be_corrected or event_id in history.corrected(workspace_id, [contact_id]):
         raise Conflict("There is nothing to correct here. A no stands, and nothing is corrected twice.")
     contact = contacts.get_contact(workspace_id, contact_id)
     if contact.erased_at is not None:
