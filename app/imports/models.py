@@ -58,7 +58,7 @@ class Import(Base):
     """Read so far; the number of the last one."""
     octets_read: Mapped[int] = mapped_column(BigInteger, server_default="0")
     checked: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
-    """How many rows are new, changed and unchanged, and how many are left out, by reason."""
+    """How many rows are new, changed and unchanged, how many are left out, by reason, and how many would have a permission."""
     began_at: Mapped[datetime | None] = mapped_column(Instant)
     """When what it is at now began."""
     ended_at: Mapped[datetime | None] = mapped_column(Instant)

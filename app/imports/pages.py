@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from app.accounts import queries as accounts
 from app.consent import queries as consent
 from app.contacts import queries as contacts
-from app.imports import queries, rules, schemas, service, taking
+from app.imports import permitting, queries, rules, schemas, service, taking
 from app.imports.models import Import
 from app.imports.reading import ENCODINGS, Layout
 from app.imports.rules import AT_WORK, DONE_WORDS, FIELD, LABELS, NOES, UNDO_DAYS, ImportState, Known
@@ -230,7 +230,7 @@ def _page(found: Import, errors: Mapping[str, str] | None = None, form: Any = No
     if found.checked is not None:
         context["sums"] = _sums(found.checked)
     if state in {ImportState.TAKING, ImportState.DONE}:
-        left_out = {word: n for word, n in (found.checked or {}).items() if word not in DONE_WORDS}
+        left_out = {word: n for word, n in (found.checked or {}).items() if _is_fault(word)}
         context["done"] = _sums(_added(left_out, taking.counts_of(found.id)))
     context["may_undo"] = service.may_undo(found)
     return render_template("imports/show.html", **context)
@@ -293,16 +293,21 @@ def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     return dict(Counter(one) + Counter(other))
 
 
+def _is_fault(word: str) -> bool:
+    """Whether a count is of rows that are left out."""
+    return word not in (*DONE_WORDS, permitting.YES) and not word.startswith(permitting.NO_YES)
+
+
 def _sums(counts: Mapping[str, int]) -> dict[str, Any]:
     """What a page says of counts: sums of what is done, and reasons of what is left out, the most frequent first."""
     apart = {word: counts.get(word, 0) for word in DONE_WORDS}
-    no_yes = {word.removeprefix(taking.NO_YES): n for word, n in counts.items() if word.startswith(taking.NO_YES)}
-    known = {*DONE_WORDS, taking.YES}
-    reasons = {word: n for word, n in counts.items() if word not in known and not word.startswith(taking.NO_YES)}
+    before = permitting.NO_YES
+    no_yes = {word.removeprefix(before): n for word, n in counts.items() if word.startswith(before)}
+    reasons = {word: n for word, n in counts.items() if _is_fault(word)}
     return {
         **apart,
-        "yes": counts.get(taking.YES, 0),
-        "no_yes": sorted(no_yes.items(), key=lambda pair: -pair[1]),
+        "yes": counts.get(permitting.YES, 0),
+        "no_yes": sorted(no_yes.items(), key=lambda pair: (-pair[1], pair[0])),
         "noes": sum(n for word, n in reasons.items() if word in NOES.values()),
         "left_out": sum(reasons.values()),
         "reasons": sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:20],

@@ -14,7 +14,7 @@ from app.accounts import service as accounts_service
 from app.accounts.rules import acts
 from app.consent import queries as consent
 from app.contacts import queries as contacts
-from app.imports import converting, files, queries, reading, taking
+from app.imports import converting, files, permitting, queries, reading
 from app.imports.models import Import, ImportSlice
 from app.imports.reading import ENCODINGS, Layout, Unreadable
 from app.imports.rules import FIELD, UNDO_DAYS, ImportState, Plan, Target, read_moment
@@ -189,7 +189,7 @@ def take(workspace_id: UUID, import_id: UUID, *, by: UUID) -> None:
     _move(import_id, (ImportState.CHECKED,), ImportState.TAKING)
     plan = Plan.from_json(found.plan or {})
     if plan.permission is not None:
-        taking.words_of(workspace_id, plan.permission)  # before two workers want to make them
+        permitting.words_of(workspace_id, plan.permission)  # before two workers want to make them
     accounts_service.record(
         "import.taken", by=acts.user(by), workspace_id=workspace_id, of=f"import:{import_id}",
         detail={"file": found.name, "sha256": found.sha256, "rows": found.rows},

@@ -17,7 +17,7 @@ from sqlalchemy import select, text, update
 from app.consent import service as consent
 from app.contacts import queries as contacts
 from app.contacts.rules import FieldKind
-from app.imports import classing, files, joining, reading
+from app.imports import classing, files, joining, permitting, reading
 from app.imports.classing import Classing
 from app.imports.models import Import
 from app.imports.reading import Layout, Unreadable
@@ -158,8 +158,9 @@ def check(import_id: UUID) -> None:
         with transaction():
             if _held(import_id) is None:
                 return
-            for verdict, count in _class(found, classed, first, min(first + COUNT_AT_ONCE - 1, found.rows)):
-                counts[verdict] = counts.get(verdict, 0) + count
+            last = min(first + COUNT_AT_ONCE - 1, found.rows)
+            for word, count in (*_class(found, classed, first, last), *_foresee(found, plan, first, last)):
+                counts[word] = counts.get(word, 0) + count
     _keep_cells(found)
     with transaction():
         if _held(import_id) is None:
@@ -184,6 +185,15 @@ def _class(found: Import, classed: Classing, first: int, last: int) -> list[tupl
     classing.plan_by_index()
     rows = session().execute(text(_CLASS.format(classed=classed.sql)), values | {"out": list(_OUT)})
     return [(row[0], row[1]) for row in rows]
+
+
+def _foresee(found: Import, plan: Plan, first: int, last: int) -> Iterator[tuple[str, int]]:
+    """What taking would give of permission, slice by slice as it is taken."""
+    if plan.permission is None:
+        return
+    for begun in range(first, last + 1, TAKE_AT_ONCE):
+        values = {"id": found.id, "workspace_id": found.workspace_id, "first": begun, "last": min(begun + TAKE_AT_ONCE - 1, last)}
+        yield from permitting.foresee(found, plan.permission, values).items()
 
 
 def _cut(import_id: UUID, rows: int) -> None:

@@ -16,17 +16,13 @@ from app.consent.rules import By
 from app.consent.rules.suppressing import Listed
 from app.contacts.addresses import normalise
 from app.contacts.rules import fold_name
-from app.imports import classing, files, joining
+from app.imports import classing, files, joining, permitting
 from app.imports.models import Import, ImportRow, ImportSlice
-from app.imports.rules import CHANGED, NEW, NOES, ImportState, Permission, Plan
+from app.imports.rules import CHANGED, NEW, NOES, ImportState, Plan
 from app.kernel import clock
-from app.kernel.db import array_of, session, transaction
+from app.kernel.db import session, transaction
 
 log = logging.getLogger(__name__)
-YES: Final = "yes"
-"""Counts rows whose people have a permission from this file."""
-NO_YES: Final = "no yes: "
-"""Begins the reasons of those who have none."""
 FORGOTTEN_AT_ONCE: Final = 50_000
 LEARN_FROM: Final = 10_000
 """From so many rows on the planner is told of them: until it looks by itself, it takes full tables for empty ones."""
@@ -74,18 +70,6 @@ FROM x GROUP BY verdict
 _BY_ROW: Final = "(x.new_first_name, x.new_last_name) = (coalesce(x.first_name, ''), coalesce(x.last_name, ''))"
 """Whether somebody is called what the row says, and nothing of their name was here before."""
 _FOLD = text("UPDATE contacts SET name_folded = :folded WHERE id = :id")
-_PERMITTED = text(
-    "INSERT INTO import_changes (import_id, contact_id, workspace_id, is_made, event_id)"
-    " SELECT DISTINCT ON (t.contact_id) :id, t.contact_id, :workspace_id, false, t.event_id FROM unnest(CAST(CAST(:people AS text) AS uuid[]),"
-    " CAST(CAST(:events AS text) AS uuid[])) AS t (contact_id, event_id)"
-    " ON CONFLICT (import_id, contact_id) DO UPDATE SET event_id = excluded.event_id"
-)
-_CLAIMS = text(
-    "SELECT r.n, a.contact_id, r.said_at, r.source, r.ip FROM import_rows r"  # noqa: S608  no input in it
-    f" JOIN {classing.KNOWN} ON true"
-    " WHERE r.import_id = :id AND r.fault IS NULL AND r.n BETWEEN :first AND :last ORDER BY r.n"
-)
-
 _NOES = text(
     "SELECT n, fault, raw FROM import_rows WHERE import_id = :id AND n BETWEEN :first AND :last AND fault = ANY(:noes)"
     " ORDER BY n"
@@ -135,7 +119,7 @@ def _take(found: Import, first: int, last: int) -> dict[str, int]:
     _fold_names([name for row in rows for name in row[4] or ()])
     joining.join(plan, values)
     if plan.permission is not None:
-        counts |= _permit(found, plan, values)
+        counts |= permitting.permit(found, plan.permission, values)
     _keep_noes(found, values)
     return counts
 
@@ -156,43 +140,6 @@ def _fold_names(renamed: Sequence[tuple[str, str, str]]) -> None:
     folded = [{"id": id_, "folded": fold_name(f"{first} {last}".strip())} for id_, first, last in renamed]
     if folded:
         session().execute(_FOLD, folded)
-
-
-def _permit(found: Import, plan: Plan, values: dict[str, Any]) -> dict[str, int]:
-    """Each row's claim, as the ledger takes claims; a person's own word stands above it."""
-    told = plan.permission
-    assert told is not None
-    claims = [
-        consent.Claim(contact_id, n, said_at, source or "", ip or "")
-        for n, contact_id, said_at, source, ip in session().execute(_CLAIMS, values)
-    ]
-    if not claims:
-        return {}
-    file = consent.ImportedFile(
-        id=found.id,
-        sha256=found.sha256,
-        declaration=told.declaration,
-        by=By("staff", str(found.user_id)),
-        text_id=words_of(found.workspace_id, told),
-        is_doubly=told.is_doubly,
-    )
-    taken = consent.import_claims(found.workspace_id, file, claims, told.interests)
-    people = {claim.row: claim.contact_id for claim in claims}
-    session().execute(
-        _PERMITTED,
-        values
-        | {"people": array_of([people[n] for n in taken.events]), "events": array_of(taken.events.values())},
-    )
-    counts = {YES: len(taken.events)}
-    for reason in taken.skipped.values():
-        name = f"{NO_YES}{reason}"
-        counts[name] = counts.get(name, 0) + 1
-    return counts
-
-
-def words_of(workspace_id: UUID, told: Permission) -> UUID:
-    """The text that the file's people are said to have agreed to."""
-    return consent.ensure_text(workspace_id, "consent", accounts.brand(workspace_id).language, told.words)
 
 
 def finish(import_id: UUID) -> bool:

@@ -307,3 +307,34 @@ def test_a_claimed_consent_has_no_end(where, file):
     assert (permission.basis, permission.valid_until) == ("consent", None)
     entry = history.get_entry(where.id, done.events[1])
     assert entry.body["validity"] == {"dormant_months": 24, "until": None}
+
+
+def test_a_look_at_claims_refuses_what_taking_them_refuses_and_writes_nothing(where, file):
+    people = [make.person(where.id) for _ in range(5)]
+    make.confirmed(where, people[1])
+    with transaction():
+        service.suppress(where.id, people[2].id, Reason.COMPLAINT, by=By("system"))
+    claims = [claim(who, row) for row, who in enumerate(people)]
+    claims += [claim(people[0], 5), replace(claim(people[4], 6), contact_id=uuid7())]
+    claims[3] = claim(people[3], 3, said_at=None)
+    before = [len(history.list_history(where.id, who.id)) for who in people]
+    seen = service.preview_claims(where.id, replace(file, text_id=None), claims, [where.interests[0].id], {})
+    assert [len(history.list_history(where.id, who.id)) for who in people] == before
+    assert seen == bring(where, file, claims).skipped
+    assert set(seen) == {1, 2, 3, 5, 6}
+    with pytest.raises(BadInput, match="cannot be brought in"):
+        bring(where, replace(file, text_id=None), claims[:1])
+
+
+def test_of_somebody_who_is_not_here_yet_the_address_may_be_known(where, file):
+    gone = make.person(where.id, "gone@example.org")
+    with transaction():
+        service.erase(where.id, gone.id, by=By("staff", "7"))
+    new, known = uuid7(), uuid7()
+    newcomers = {new: service.address_hash("new@example.org"), known: service.address_hash("gone@example.org")}
+    claims = [replace(claim(gone, row), contact_id=who) for row, who in enumerate((new, known))]
+    look = [where.id, file, claims, [where.interests[0].id], newcomers]
+    assert service.preview_claims(*look) == {1: "must not be written to"}
+    look[1] = replace(file, basis=Basis.SOFT_OPT_IN, act=Act.PURCHASE)
+    with pytest.raises(BadInput):
+        service.preview_claims(*look)

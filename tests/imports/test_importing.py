@@ -12,7 +12,7 @@ from app.consent.rules.suppressing import Listed
 from app.contacts import queries as contacts
 from app.contacts import service as contacts_service
 from app.contacts.addresses import normalise
-from app.imports import staging, taking
+from app.imports import permitting, staging, taking
 from app.kernel import outgoing
 from app.kernel.db import session, transaction
 from app.kernel.errors import Conflict
@@ -134,6 +134,49 @@ def test_no_file_turns_a_no_into_a_yes(staff, where, mara, session):
     assert make.standing(where, left)["New coffees"] == "no"
 
 
+PAST = {
+    "yes@example.org": "has decided before", "no@example.org": "has decided before", "asked@example.org": "has decided before",
+    "stopped@example.org": "must not be written to", "late@example.org": "lacks when and where the person said yes",
+    "ahead@example.org": "lacks when and where the person said yes", "new.late@example.org": "lacks when and where the person said yes",
+    "here@example.org": "", "new@example.org": "",
+}  # fmt: skip
+
+
+def test_a_check_tells_whom_the_file_gives_a_permission_and_why_not_the_others(staff, where, monkeypatch):
+    """By slices of two, so that the sums are of more than one."""
+    monkeypatch.setattr(staging, "TAKE_AT_ONCE", 2)
+    people = {key: make.person(where.id, key) for key in PAST if "new" not in key}
+    make.asked(where, people["asked@example.org"])
+    for key in ("yes@example.org", "no@example.org", "stopped@example.org"):
+        make.confirmed(where, people[key])
+    with transaction():
+        consent.withdraw(where.id, people["no@example.org"].id, [where.interests[0].id], by=By("person"), proof=Proof())
+        consent.stop_everything(where.id, people["stopped@example.org"].id, by=By("person"), proof=Proof())
+        consent.enter_list(where.id, [Listed(1, Reason.COMPLAINT, normalise("gone@example.org"))], by=By("staff", "7"))
+    at = {"late@example.org": "", "new.late@example.org": "", "ahead@example.org": "2199-01-01"}
+    url = staff.give("email,optin_time\n" + "".join(f"{key},{at.get(key, '2025-05-01')}\n" for key in [*PAST, "gone@example.org"]))
+    staff.check(url, **claimed(where, said_on="2025-05-01"))
+    # A day for all is a day of those, too, whose row has none: without one they lack it.
+    assert dict(staff.found(url).checked)["yes"] == 4
+    staff.post(f"{url}/back", page=url)
+    events = session().execute(text("SELECT count(*) FROM consent_events")).scalar_one()
+    staff.check(url, **claimed(where, said_on=""))
+    assert session().execute(text("SELECT count(*) FROM consent_events")).scalar_one() == events, "a check writes nothing"
+    assert not session().execute(text("SELECT count(*) FROM consent_texts WHERE body = 'Yes, write to me.'")).scalar_one()
+    checked = dict(staff.found(url).checked)
+    wanted = {f"no yes: {why}": list(PAST.values()).count(why) for why in PAST.values() if why} | {"yes": 2}
+    assert {word: n for word, n in checked.items() if "yes" in word} == wanted
+    page = " ".join(staff.get(url).text.split())
+    assert "2 people could be written to because of this file" in page
+    assert "3 people: has decided before" in page
+    assert "1 person: must not be written to" in page
+    taken = staff.take(url)
+    assert taken == {word: n for word, n in checked.items() if word != "must not be written to"}
+    page = " ".join(staff.get(url).text.split())
+    assert "2 people may be written to because of this file" in page
+    assert page.count("has decided before") == 1, "what the check foretold is not told again as left out"
+
+
 def test_a_plan_that_does_not_fit_is_refused_in_words(staff, where):
     url = staff.give("email,first name\na@example.org,A\n")
     answer = staff.check(url, column=["", "first_name"])
@@ -221,7 +264,7 @@ def test_a_file_that_cannot_go_on_says_so_and_keeps_nobody_up(staff, where, mara
     monkeypatch.setattr(staging, "TAKE_AT_ONCE", 1)
     url = staff.give("email\na@example.org\nb@example.org\n")
     staff.check(url, **claimed(where))
-    real, taken = taking._permit, []
+    real, taken = permitting.permit, []
 
     def refuse_second(*args):
         taken.append(1)
@@ -229,7 +272,7 @@ def test_a_file_that_cannot_go_on_says_so_and_keeps_nobody_up(staff, where, mara
             raise Conflict("This interest is gone.")
         return real(*args)
 
-    monkeypatch.setattr(taking, "_permit", refuse_second)
+    monkeypatch.setattr(permitting, "permit", refuse_second)
     other = staff.give("email\nother@example.org\n")
     staff.check(other)
     assert staff.post(f"{other}/take", page=other).status_code == 303

@@ -22,7 +22,7 @@ from app.consent.service.asking import (
 from app.consent.service.claiming import Claim, ImportedFile
 from app.consent.service.correcting import Corrected, correct, correct_all
 from app.consent.service.granting import SLICE, PersonSaidNo, grant, lapse
-from app.consent.service.importing import Imported, import_claims
+from app.consent.service.importing import Imported, import_claims, preview_claims
 from app.consent.service.leaving import give_back, set_tracking, stop_everything, withdraw
 from app.consent.service.listing import Entered, enter_list
 from app.consent.service.merging import preview
@@ -102,6 +102,7 @@ __all__ = [
     "mark_suspect",
     "note_digest",
     "preview",
+    "preview_claims",
     "purge_proofs",
     "record_mail",
     "refused_address",

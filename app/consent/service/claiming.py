@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +13,6 @@ from app.consent.models import Interest
 from app.consent.rules import Basis, By, Channel, grounds
 from app.consent.rules.grounds import Act, Topic
 from app.consent.rules.jurisdictions import Jurisdiction
-from app.consent.service.vetoes import address_hash
 from app.kernel import clock
 from app.kernel.db import array_of, session
 
@@ -41,7 +40,8 @@ class ImportedFile:
         sha256: of the file's bytes, in hexadecimal.
         declaration: what the uploader has declared, word for word.
         by: who uploaded it.
-        text_id: the wording that people are said to have agreed to (``ensure_text``).
+        text_id: the wording that people are said to have agreed to (``ensure_text``); None: it is not kept yet, since
+            nothing was taken so far.
         basis: what the permissions rest on; any but consent has to meet the conditions that each person's law sets.
         act: what all of them did.
         product_class: what all of them bought, for soft opt-in.
@@ -53,7 +53,7 @@ class ImportedFile:
     sha256: str
     declaration: str
     by: By
-    text_id: UUID
+    text_id: UUID | None
     basis: Basis = Basis.CONSENT
     act: Act = Act.DECLARATION
     product_class: str = ""
@@ -77,20 +77,32 @@ def refusals(
     workspace_id: UUID,
     file: ImportedFile,
     claims: Sequence[Claim],
-    keys: dict[UUID, str],
-    laws: dict[UUID, Jurisdiction],
+    hashes: Mapping[UUID, bytes],
+    laws: Mapping[UUID, Jurisdiction],
     chosen: Sequence[Interest],
     channel: Channel,
+    newcomers: Collection[UUID] = (),
 ) -> dict[int, str]:
-    """Why which rows are not taken; ``keys`` are the addresses of those who have one, ``laws`` the rules that hold for them."""
-    ids = set(keys)
-    vetoed = _vetoed(workspace_id, ids, channel) | _suppressed(workspace_id, keys, channel)
+    """Why which rows are not taken.
+
+    Args:
+        workspace_id: of all.
+        file: where the claims come from.
+        claims: its rows.
+        hashes: of the addresses of those who have one (``address_hash``).
+        laws: the rules that hold for them.
+        chosen: what the claims are about.
+        channel: on which.
+        newcomers: who of them is not here yet, and so has decided nothing; their addresses may be known all the same.
+    """
+    ids = set(hashes).difference(newcomers)
+    vetoed = _vetoed(workspace_id, ids, channel) | _suppressed(workspace_id, hashes, channel)
     decided = _decided(workspace_id, ids, chosen, channel)
     refused = _without_ground(file, claims, laws, chosen, channel)
     seen: set[UUID] = set()
     now = clock.now()
     for claim in claims:
-        reason = _reason(claim, keys, vetoed, decided, seen, now)
+        reason = _reason(claim, hashes, vetoed, decided, seen, now)
         if reason:
             refused[claim.row] = reason
         seen.add(claim.contact_id)
@@ -98,9 +110,14 @@ def refusals(
 
 
 def _reason(
-    claim: Claim, keys: dict[UUID, str], vetoed: set[UUID], decided: set[UUID], seen: set[UUID], now: datetime
+    claim: Claim,
+    hashes: Mapping[UUID, bytes],
+    vetoed: set[UUID],
+    decided: set[UUID],
+    seen: set[UUID],
+    now: datetime,
 ) -> str:
-    if claim.contact_id not in keys:
+    if claim.contact_id not in hashes:
         return "has no address here"
     if claim.contact_id in vetoed:
         return "must not be written to"
@@ -118,10 +135,10 @@ def _vetoed(workspace_id: UUID, ids: set[UUID], channel: Channel) -> set[UUID]:
     return set(session().execute(_VETOED, values).scalars())
 
 
-def _suppressed(workspace_id: UUID, keys: dict[UUID, str], channel: Channel) -> set[UUID]:
-    hashes = {address_hash(key): contact_id for contact_id, key in keys.items()}
-    values = {"workspace_id": workspace_id, "channel": channel.value, "hashes": [found.hex() for found in hashes]}
-    return {hashes[found] for found in session().execute(_SUPPRESSED, values).scalars()}
+def _suppressed(workspace_id: UUID, hashes: Mapping[UUID, bytes], channel: Channel) -> set[UUID]:
+    people = {found: contact_id for contact_id, found in hashes.items()}
+    values = {"workspace_id": workspace_id, "channel": channel.value, "hashes": [found.hex() for found in people]}
+    return {people[found] for found in session().execute(_SUPPRESSED, values).scalars()}
 
 
 def _decided(workspace_id: UUID, ids: set[UUID], chosen: Sequence[Interest], channel: Channel) -> set[UUID]:
@@ -136,7 +153,7 @@ def _decided(workspace_id: UUID, ids: set[UUID], chosen: Sequence[Interest], cha
 def _without_ground(
     file: ImportedFile,
     claims: Sequence[Claim],
-    laws: dict[UUID, Jurisdiction],
+    laws: Mapping[UUID, Jurisdiction],
     chosen: Sequence[Interest],
     channel: Channel,
 ) -> dict[int, str]:

@@ -7,7 +7,7 @@ nothing was ever decided: it turns back no no, answers no open question, and rev
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from app.consent.rules import Basis, Channel, Kind, Purpose, State, grounds
 from app.consent.rules.jurisdictions import Jurisdiction
 from app.consent.service import write
 from app.consent.service.claiming import Claim, ImportedFile, ground_of, refusals
+from app.consent.service.vetoes import address_hash
 from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import array_of, session, text_array_of
@@ -65,9 +66,8 @@ def import_claims(
     chosen = queries.get_interests(workspace_id, interests)
     _refuse_incomplete(workspace_id, file, claims, chosen, interests)
     known = contacts.find_addresses(workspace_id, {claim.contact_id for claim in claims}, channel.value)
-    keys = {contact_id: key for contact_id, (key, _) in known.items()}
-    laws = laws_of(workspace_id, set(keys))
-    skipped = refusals(workspace_id, file, claims, keys, laws, chosen, channel)
+    laws = laws_of(workspace_id, set(known))
+    skipped = refusals(workspace_id, file, claims, _hashes(known), laws, chosen, channel)
     taken = [claim for claim in claims if claim.row not in skipped]
     ends = [_ends_at(file, claim, laws[claim.contact_id]) for claim in taken]
     bodies = _bodies(workspace_id, file, chosen, channel, {laws[claim.contact_id] for claim in taken})
@@ -84,6 +84,53 @@ def import_claims(
     if taken:
         _permit(workspace_id, file.basis, list(zip(taken, events, ends, strict=True)), chosen, channel)
     return Imported(dict(zip((claim.row for claim in taken), events, strict=True)), skipped)
+
+
+def preview_claims(
+    workspace_id: UUID,
+    file: ImportedFile,
+    claims: Sequence[Claim],
+    interests: Sequence[UUID],
+    newcomers: Mapping[UUID, bytes],
+    channel: Channel = Channel.EMAIL,
+) -> dict[int, str]:
+    """Why which of these claims would not be taken, by row, as ``import_claims`` refuses them; nothing is written.
+
+    Args:
+        workspace_id: of all.
+        file: where they come from; it needs no wording yet.
+        claims: at most 5,000, of people as they are now (no entry that was merged).
+        interests: what they are about.
+        newcomers: the hashes of the addresses (``address_hash``) of those who are not here yet.
+        channel: on which.
+
+    Raises:
+        BadInput: no interest of this workspace, too many rows, or newcomers whose claims rest on more than a consent:
+            their law decides, which nobody knows before they are here.
+    """
+    chosen = queries.get_interests(workspace_id, interests)
+    faults = _wanted_faults(claims, chosen, interests)
+    if newcomers and file.basis is not Basis.CONSENT:
+        faults["file"] = "Bring the people in first."
+    if faults:
+        raise BadInput("These permissions cannot be looked at.", fields=faults)
+    ids = {claim.contact_id for claim in claims}.difference(newcomers)
+    hashes = _hashes(contacts.find_addresses(workspace_id, ids, channel.value)) | dict(newcomers)
+    laws = {} if file.basis is Basis.CONSENT else laws_of(workspace_id, ids)
+    return refusals(workspace_id, file, claims, hashes, laws, chosen, channel, newcomers)
+
+
+def _hashes(known: Mapping[UUID, tuple[str, str]]) -> dict[UUID, bytes]:
+    return {contact_id: address_hash(key) for contact_id, (key, _) in known.items()}
+
+
+def _wanted_faults(claims: Sequence[Claim], chosen: Sequence[Interest], wanted: Sequence[UUID]) -> dict[str, str]:
+    faults = {}
+    if not chosen or len(chosen) != len(set(wanted)):
+        faults["topic"] = "Choose at least one."
+    if len(claims) > MOST_CLAIMS:
+        faults["file"] = f"Give at most {MOST_CLAIMS:,} rows at a time."
+    return faults
 
 
 def _refuse_incomplete(
@@ -103,10 +150,7 @@ def _refuse_incomplete(
     )
     if session().execute(known).first() is None:
         faults["text"] = "Give the words that people agreed to."
-    if not chosen or len(chosen) != len(set(wanted)):
-        faults["topic"] = "Choose at least one."
-    if len(claims) > MOST_CLAIMS:
-        faults["file"] = f"Give at most {MOST_CLAIMS:,} rows at a time."
+    faults |= _wanted_faults(claims, chosen, wanted)
     if faults:
         raise BadInput("These permissions cannot be brought in.", fields=faults)
 
@@ -124,7 +168,7 @@ def _bodies(
     laws: set[Jurisdiction],
 ) -> dict[Jurisdiction, dict[str, Any]]:
     """What all events of people under one law say alike."""
-    alike: dict[str, Any] = {**write.shown_texts(workspace_id, [file.text_id]), "evidence": "claimed"}
+    alike: dict[str, Any] = {**write.shown_texts(workspace_id, [file.text_id] if file.text_id else []), "evidence": "claimed"}
     if file.basis is not Basis.CONSENT:
         alike["ground"] = {"act": file.act.value, "product_class": file.product_class}
     return {
