@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Final
 
 from app.imports import sheets
-from app.imports.reading import Unreadable
+from app.imports.dialects import Unreadable
 
 _ZIP: Final = b"PK\x03\x04"
 _OLD_WORKBOOK: Final = b"\xd0\xcf\x11\xe0"

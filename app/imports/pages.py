@@ -18,6 +18,7 @@ from app.accounts import queries as accounts
 from app.consent import queries as consent
 from app.contacts import queries as contacts
 from app.imports import permitting, queries, rules, schemas, service, taking
+from app.imports.dialects import DELIMITERS, QUOTES, label_of
 from app.imports.models import Import
 from app.imports.reading import ENCODINGS, Layout
 from app.imports.rules import AT_WORK, DONE_WORDS, FIELD, LABELS, NOES, UNDO_DAYS, ImportState, Known
@@ -104,11 +105,11 @@ def show(import_id: UUID) -> str:
     return _page(_import(import_id))
 
 
-@blueprint.post("/people/import/<uuid:import_id>/encoding")
+@blueprint.post("/people/import/<uuid:import_id>/layout")
 @guards.member("people.write")
-def encoding(import_id: UUID) -> Response:
-    """Read it by another encoding."""
-    return _act(import_id, lambda: service.read_anew(_workspace(), import_id, **posted(schemas.Encoding())))
+def layout(import_id: UUID) -> Response:
+    """Read it by another encoding, delimiter or quote."""
+    return _act(import_id, lambda: service.read_anew(_workspace(), import_id, **posted(schemas.LayoutForm())))
 
 
 @blueprint.post("/people/import/<uuid:import_id>/columns")
@@ -240,7 +241,10 @@ def _columns(found: Import, form: Any) -> dict[str, Any]:
     layout = Layout.from_json(found.layout)
     own = contacts.list_fields(found.workspace_id)
     guessed = rules.guess(layout.columns, layout.sample, {field.key: field.label for field in own})
-    chosen = form.getlist("column") if form else list((found.plan or {}).get("targets", guessed))
+    # What was posted of how the file is written says nothing of its columns; and another delimiter makes others of them.
+    written, form = (form, None) if form and "column" not in form else (layout.by_hand, form)
+    before = list((found.plan or {}).get("targets", ()))
+    chosen = form.getlist("column") if form else before if len(before) == len(layout.columns) else list(guessed)
     told = (found.plan or {}).get("permission") or {}
     values = form or {
         "known": (found.plan or {}).get("known", Known.UPDATE.value),
@@ -256,11 +260,39 @@ def _columns(found: Import, form: Any) -> dict[str, Any]:
         for number, name in enumerate(layout.columns)
     ]
     return {
-        "columns": columns, "targets": targets, "known": _KNOWN, "values": values, "layout": layout,
-        "encodings": list(ENCODINGS.items()),
+        "columns": columns, "targets": targets, "known": _KNOWN, "values": values, "written": written,
+        "choices": _choices(layout), "summary": _summary(layout),
         "interests": [(str(one.id), one.name) for one in consent.list_interests(found.workspace_id)],
         "chosen_interests": form.getlist("interest") if form else list(told.get("interests", [])),
     }  # fmt: skip
+
+
+def _choices(layout: Layout) -> dict[str, list[tuple[str, str]]]:
+    """Of each thing that can be chosen of how a file is written, values with labels; the first is as it was guessed."""
+    known = {
+        "encoding": list(ENCODINGS.items()),
+        "delimiter": [(name, label) for name, (_, label) in DELIMITERS.items()],
+        "quotes": [(name, label) for name, (*_, label) in QUOTES.items()],
+    }
+    now = _labels(layout)
+    return {
+        name: [("", "As guessed" if name in layout.by_hand or not now[name] else f"As guessed: {now[name]}"), *options]
+        for name, options in known.items()
+    }
+
+
+def _labels(layout: Layout) -> dict[str, str]:
+    delimiter, quotes = label_of(layout.dialect) if layout.kind == "csv" else ("", "")
+    return {"encoding": ENCODINGS[layout.encoding], "delimiter": delimiter, "quotes": quotes}
+
+
+def _summary(layout: Layout) -> str:
+    """How a file was read, in a few words."""
+    if layout.kind != "csv":
+        return f"JSON Lines, {ENCODINGS[layout.encoding]}"
+    now = _labels(layout)
+    kind, *_ = now["quotes"].partition(":")
+    return f"{now['encoding']}; cells apart by: {now['delimiter'].lower()}; quotes: {kind.lower()}"
 
 
 def _shown(layout: Layout, number: int) -> list[str]:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import io
 import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import IO, Any, Final
 
+from app.imports import dialects
+from app.imports.dialects import Cells, Dialect, Unreadable
 from app.imports.rules import MOST_COLUMNS
-from app.kernel import csvs
 
 SNIFFED: Final = 64 * 1024
 """Octets from which the layout is told."""
 SAMPLE_ROWS: Final = 5
-MOST_CELL: Final = 10_000
-"""Characters of a cell."""
 ENCODINGS: Final = {
     "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-16-le": "UTF-16, little end first", "utf-16-be": "UTF-16, big end first",
     "cp1252": "Windows (western)", "cp1250": "Windows (central)", "cp1251": "Windows (Cyrillic)", "cp1253": "Windows (Greek)",
@@ -28,17 +26,7 @@ ENCODINGS: Final = {
     "cp932": "Shift JIS", "gb18030": "GB 18030", "big5": "Big5", "cp949": "Korean",
 }  # fmt: skip
 """The first of those that fit is taken; of the one-octet ones nobody can tell, so people choose."""
-DELIMITERS: Final = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
-_RARE: Final = ("^", "~", "\x1f", ":")
-"""Looked for where none of the others parts anything: a time of day has colons, too."""
-_SAID: Final = re.compile(r"sep=([^\r\n])\r?\n?", re.IGNORECASE)
-"""A first line by which spreadsheets are told the delimiter."""
-_LONGEST_FIELD: Final = 131_072
-Cells = list[str]
-
-
-class Unreadable(ValueError):
-    """No file of rows; the text says what to do."""
+_SAID: Final = re.compile(r"sep=.?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +40,9 @@ class Layout:
         columns: their headings, or "Column 1" and so on where it has none.
         has_heading: its first row tells the columns.
         sample: the first rows behind it.
+        quote: around cells; empty: none.
+        has_escapes: backslashes escape.
+        by_hand: what of it somebody has chosen (``encoding``, ``delimiter``, ``quotes``), by the name of their choice.
     """
 
     kind: str
@@ -60,6 +51,14 @@ class Layout:
     columns: tuple[str, ...]
     has_heading: bool
     sample: tuple[tuple[str, ...], ...]
+    quote: str = '"'
+    has_escapes: bool = False
+    by_hand: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def dialect(self) -> Dialect:
+        """How its cells are written."""
+        return Dialect(self.delimiter, self.quote, self.has_escapes)
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -71,26 +70,30 @@ class Layout:
         return cls(**{**plain, "columns": tuple(plain["columns"]), "sample": tuple(map(tuple, plain["sample"]))})
 
 
-def sniff(head: bytes, *, is_whole: bool, encoding: str = "") -> Layout:
+def sniff(head: bytes, *, is_whole: bool, encoding: str = "", delimiter: str = "", quotes: str = "") -> Layout:
     """How a file is written, from its first octets.
 
     Args:
         head: at most ``SNIFFED`` of them.
         is_whole: there are no more.
-        encoding: where somebody knows better; empty: told from the octets.
+        encoding: of ``ENCODINGS``, where somebody knows better; empty: told from the octets.
+        delimiter: of ``dialects.DELIMITERS``; so, too.
+        quotes: of ``dialects.QUOTES``; so, too.
 
     Raises:
         Unreadable: it is empty, no text, or has no rows.
     """
+    chosen = {"encoding": encoding, "delimiter": delimiter, "quotes": quotes}
+    by_hand = {name: value for name, value in chosen.items() if value}
     encoding = encoding or _encoding(head)
     text = _text(head, encoding, is_whole=is_whole)
     if not text.strip():
         raise Unreadable("This file is empty.")
-    if text.lstrip()[0] == "{":
-        return _sniff_json(text, encoding, is_whole=is_whole)
-    delimiter = _delimiter(text)
-    text = _SAID.sub("", text, count=1) if _SAID.match(text) else text
-    rows = [row for row in _parse(io.StringIO(text, newline=""), delimiter) if isinstance(row, list) and any(row)]
+    if text.lstrip()[0] == "{" and not delimiter and not quotes:
+        return replace(_sniff_json(text, encoding, is_whole=is_whole), by_hand=by_hand)
+    dialect = dialects.guess(text, delimiter=delimiter, quotes=quotes)
+    lines = io.StringIO(dialects.without_said(text), newline="")
+    rows = [row for row in dialects.parse(lines, dialect) if isinstance(row, list) and any(row)]
     if not is_whole and len(rows) > 1:
         rows.pop()  # it may be cut in the middle
     if not rows:
@@ -102,7 +105,10 @@ def sniff(head: bytes, *, is_whole: bool, encoding: str = "") -> Layout:
     if not has_heading:
         columns = [f"Column {number}" for number in range(1, len(rows[0]) + 1)]
     sample = rows[1 if has_heading else 0 :][:SAMPLE_ROWS]
-    return Layout("csv", encoding, delimiter, tuple(columns), has_heading, tuple(map(tuple, sample)))
+    return Layout(
+        "csv", encoding, dialect.delimiter, tuple(columns), has_heading, tuple(map(tuple, sample)), dialect.quote,
+        dialect.has_escapes, by_hand,
+    )  # fmt: skip
 
 
 def _sniff_json(text: str, encoding: str, *, is_whole: bool) -> Layout:
@@ -139,21 +145,6 @@ def _text(head: bytes, encoding: str, *, is_whole: bool) -> str:
     return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head, final=is_whole)
 
 
-def _delimiter(text: str) -> str:
-    """What the file says, or that by which most first rows have the same number of cells, more than one if it can be."""
-    if said := _SAID.match(text):
-        return said[1]
-
-    def fits(delimiter: str) -> tuple[int, int]:
-        lines = io.StringIO("".join(text.splitlines(keepends=True)[:50]), newline="")
-        counts = [len(row) for row in _parse(lines, delimiter) if isinstance(row, list) and any(row)]
-        width = max(set(counts), key=counts.count) if counts else 1
-        return (counts.count(width) if width > 1 else 0, width)
-
-    usual = max(DELIMITERS, key=fits)
-    return usual if fits(usual)[0] else max((usual, *_RARE), key=fits)
-
-
 def rows(file: io.RawIOBase, layout: Layout) -> Iterator[Cells | Unreadable]:
     """Each row with something in it: its cells in the order of the columns, or why it cannot be read.
 
@@ -166,7 +157,7 @@ def rows(file: io.RawIOBase, layout: Layout) -> Iterator[Cells | Unreadable]:
     if layout.kind == "jsonl":
         yield from _json_rows(text, layout.columns)
         return
-    found = _behind_said(_parse(text, layout.delimiter), layout.delimiter)
+    found = _behind_said(dialects.parse(text, layout.dialect))
     if layout.has_heading:
         _skip_heading(found)
     width = len(layout.columns)
@@ -180,10 +171,10 @@ def rows(file: io.RawIOBase, layout: Layout) -> Iterator[Cells | Unreadable]:
                 yield row[:width] + [""] * (width - len(row))
 
 
-def _behind_said(found: Iterator[Cells | Unreadable], delimiter: str) -> Iterator[Cells | Unreadable]:
-    """Without a first line that only says the delimiter."""
+def _behind_said(found: Iterator[Cells | Unreadable]) -> Iterator[Cells | Unreadable]:
+    """Without a first line that only says the delimiter, be it ours or not."""
     first = next(found, None)
-    is_said = isinstance(first, list) and [cell.lower() for cell in first] in (["sep=", ""], [f"sep={delimiter}"])
+    is_said = isinstance(first, list) and (_SAID.fullmatch("".join(first)) is not None)
     return found if first is None or is_said else itertools.chain((first,), found)
 
 
@@ -191,24 +182,6 @@ def _skip_heading(found: Iterator[Cells | Unreadable]) -> None:
     for row in found:
         if isinstance(row, Unreadable) or any(row):
             return
-
-
-def _parse(text: IO[str], delimiter: str) -> Iterator[Cells | Unreadable]:
-    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=delimiter != "\t")
-    csv.field_size_limit(_LONGEST_FIELD)
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield Unreadable("has a cell that does not end, or is far too long")
-            continue
-        cells = [cell.strip() for cell in row]
-        if any(len(cell) > MOST_CELL for cell in cells):
-            yield Unreadable(f"has a cell of more than {MOST_CELL:,} characters")
-        else:
-            yield [csvs.unsafe(cell) if cell[:1] == "'" else cell for cell in cells]
 
 
 def _json_rows(text: IO[str], columns: Sequence[str]) -> Iterator[Cells | Unreadable]:

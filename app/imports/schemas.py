@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from marshmallow import fields, validate
 
+from app.imports.dialects import DELIMITERS, QUOTES
 from app.imports.reading import ENCODINGS
 from app.imports.rules import MOST_COLUMNS, Known, Permission, Plan
 from app.kernel.http.posted import Input, Line, Lines, Tick
@@ -13,12 +15,18 @@ from app.kernel.http.posted import Input, Line, Lines, Tick
 _INTEREST: dict[str, str | list[Any] | dict[Any, Any]] = {"invalid_uuid": "Choose from the list."}
 
 
-class Encoding(Input):
-    """Another encoding for the same file."""
+def _one_of(known: Iterable[str]) -> fields.String:
+    """One of these, or nothing: it is told from the file."""
+    among = validate.OneOf(["", *known], error="Choose one of those offered.")
+    return fields.String(load_default="", validate=among)
 
-    encoding = fields.String(
-        required=True, validate=validate.OneOf(list(ENCODINGS), error="Choose one of those offered.")
-    )
+
+class LayoutForm(Input):
+    """How the same file is written, where somebody knows better."""
+
+    encoding = _one_of(ENCODINGS)
+    delimiter = _one_of(DELIMITERS)
+    quotes = _one_of(QUOTES)
 
 
 class PlanForm(Input):

@@ -15,8 +15,9 @@ from app.accounts.rules import acts
 from app.consent import queries as consent
 from app.contacts import queries as contacts
 from app.imports import converting, files, permitting, queries, reading
+from app.imports.dialects import DELIMITERS, QUOTES, Unreadable
 from app.imports.models import Import, ImportSlice
-from app.imports.reading import ENCODINGS, Layout, Unreadable
+from app.imports.reading import ENCODINGS, Layout
 from app.imports.rules import FIELD, UNDO_DAYS, ImportState, Plan, Target, read_moment
 from app.kernel import clock, jobs
 from app.kernel.db import session
@@ -75,24 +76,37 @@ def _layout_of(file: IO[bytes]) -> Layout:
     return reading.sniff(head, is_whole=len(head) < reading.SNIFFED)
 
 
-def read_anew(workspace_id: UUID, import_id: UUID, *, encoding: str) -> None:
-    """Look at a file by another encoding than was told from its octets.
+def read_anew(
+    workspace_id: UUID, import_id: UUID, *, encoding: str = "", delimiter: str = "", quotes: str = ""
+) -> None:
+    """Look at a file anew, by what somebody knows better than was told from its octets.
+
+    Args:
+        workspace_id: whose file it is.
+        import_id: which.
+        encoding: of those that are known (``reading.sniff``); empty: told from the octets.
+        delimiter: so, too.
+        quotes: so, too.
 
     Raises:
         NotFound: none of this workspace.
         Conflict: it is read already.
-        BadInput: an unknown encoding, or one in which nothing can be read.
+        BadInput: something unknown, or nothing can be read like this.
     """
     found = queries.get_import(workspace_id, import_id)
     if found.state != ImportState.UPLOADED:
         raise Conflict("This file is read already. Go back to its columns first.")
-    if encoding not in ENCODINGS:
-        raise BadInput("This encoding is not known.", fields={"encoding": "Choose one of those offered."})
+    known = (("encoding", encoding, ENCODINGS), ("delimiter", delimiter, DELIMITERS), ("quotes", quotes, QUOTES))
+    faults = {name: "Choose one of those offered." for name, value, all_ in known if value and value not in all_}
+    if faults:
+        raise BadInput("The file cannot be read like this.", fields=faults)
     head = files.Kept(import_id).read(reading.SNIFFED) or b""
+    is_whole = len(head) < reading.SNIFFED
     try:
-        layout = reading.sniff(head, is_whole=len(head) < reading.SNIFFED, encoding=encoding)
+        layout = reading.sniff(head, is_whole=is_whole, encoding=encoding, delimiter=delimiter, quotes=quotes)
     except (Unreadable, UnicodeError) as fault:
-        raise BadInput("Nothing can be read like this.", fields={"encoding": str(fault)}) from None
+        name = next((name for name, value, _ in reversed(known) if value), "encoding")
+        raise BadInput("Nothing can be read like this.", fields={name: str(fault)}) from None
     found.layout = layout.to_json()
     session().flush()
 

@@ -19,8 +19,9 @@ from app.contacts import queries as contacts
 from app.contacts.rules import FieldKind
 from app.imports import classing, files, joining, permitting, reading
 from app.imports.classing import Classing
+from app.imports.dialects import Unreadable
 from app.imports.models import Import
-from app.imports.reading import Layout, Unreadable
+from app.imports.reading import Layout
 from app.imports.rowreader import OwnField, Refused, Row, RowReader
 from app.imports.rules import HERE, NEVER, NOES, TWICE, ImportState, Plan, read_moment
 from app.kernel import clock

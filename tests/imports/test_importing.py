@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlalchemy import text
 
@@ -211,7 +213,7 @@ def test_an_import_belongs_to_its_workspace(staff, where, app, session):
     url = staff.give("email\na@example.org\n")
     other = Importer(app.test_client(), make.place())
     assert other.get(url).status_code == 404
-    for act in ("columns", "take", "undo", "discard", "back", "encoding"):
+    for act in ("columns", "take", "undo", "discard", "back", "layout"):
         assert other.post(f"{url}/{act}", page=PAGE, column=["email"], encoding="utf-16").status_code == 404
     assert other.get(f"{url}/left-out.csv").status_code == 404
     assert "people.csv" not in other.get(PAGE).text
@@ -229,8 +231,49 @@ def test_who_is_not_signed_in_sends_no_large_file(staff, app, where):
 def test_the_other_encoding_is_one_choice_away(staff):
     url = staff.give("email,name\na@example.org,Jürgen Ost\n".encode("cp1252"))
     assert "Jürgen Ost" in staff.get(url).text
-    assert staff.post(f"{url}/encoding", page=url, encoding="cp1250").status_code == 303
+    assert staff.post(f"{url}/layout", page=url, encoding="cp1250").status_code == 303
     assert staff.found(url).layout["encoding"] == "cp1250"
+
+
+def chosen(page: str, name: str) -> str:
+    """What a list of a page has chosen."""
+    options = page.partition(f'name="{name}"')[2].partition("</select>")[0]
+    return (re.search(r'value="([^"]*)" selected', options) or ["", ""])[1]
+
+
+def test_delimiter_and_quotes_can_be_chosen_and_the_first_rows_follow(staff, where):
+    """A semicolon parts more than a comma here, and no program can know that it does not."""
+    content = "email,likes;of;people\nmara@example.org,'a;b;c'\nben@example.org,'d;e;f'\n"
+    url = staff.give(content)
+    page = staff.get(url).text
+    assert "As guessed: Semicolon" in page
+    assert staff.post(f"{url}/layout", page=url, delimiter="comma", quotes="none").status_code == 303
+    page = staff.get(url).text
+    assert "&#39;a;b;c&#39;" in page
+    assert (chosen(page, "encoding"), chosen(page, "delimiter"), chosen(page, "quotes")) == ("", "comma", "none")
+    assert staff.post(f"{url}/layout", page=url, delimiter="comma").status_code == 303
+    page = staff.get(url).text
+    assert "a;b;c" in page
+    assert "&#39;a;b;c" not in page
+    assert "As guessed: Single" in page
+    answer = staff.post(f"{url}/layout", page=url, delimiter="comma", quotes="wavy")
+    assert (answer.status_code, "Choose one of those offered." in answer.text) == (422, True)
+    assert chosen(answer.text, "delimiter") == "comma", "what was chosen is kept"
+    assert staff.check(url).status_code == 303
+    assert staff.take(url) == {"new": 2}
+
+
+def test_another_delimiter_keeps_what_was_declared_and_guesses_the_columns_anew(staff, where):
+    url = staff.give("email;first name\nmara@example.org;Mara\n")
+    staff.check(url, **claimed(where))
+    staff.post(f"{url}/back", page=url)
+    assert staff.post(f"{url}/layout", page=url, delimiter="tab").status_code == 303
+    page = staff.get(url).text
+    assert page.count('name="column"') == 1
+    assert "They signed our book." in page
+    assert staff.post(f"{url}/layout", page=url).status_code == 303
+    staff.check(url)
+    assert staff.take(url) == {"new": 1}
 
 
 def test_a_file_can_be_fetched_from_a_public_web_server_only(staff, where, monkeypatch):

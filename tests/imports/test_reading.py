@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from xml.sax.saxutils import escape
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
-from app.imports import converting, reading, rules
-from app.imports.reading import Unreadable
+from app.imports import converting, dialects, reading, rules
+from app.imports.dialects import Unreadable
 from app.kernel import csvs
 
 
@@ -51,6 +54,52 @@ def test_a_space_before_a_quote_is_no_part_of_it():
 def test_times_of_day_part_no_cells():
     assert rows(b"email,at\na@example.org,10:00\nb@example.org,more, 11:00\n")[0].columns == ("email", "at")
     assert rows(b"email\na@example.org\n")[0].columns == ("email",)
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        ("email,name\na@x.org,'Doe, Jane'\nb@x.org,'Roe, Rick'\n", ["Doe, Jane", "Roe, Rick"]),
+        ("'a@x.org','Doe, Jane'\n'b@x.org','O''Hara'\n", ["Doe, Jane", "O'Hara"]),
+        ("'a@x.org','Ann'\n'b@x.org','Ben'\n", ["Ann", "Ben"]),
+        ("email,name\na@x.org,'t Hart\nb@x.org,Boys'\n", ["'t Hart", "Boys'"]),
+        ('email,name\na@x.org,"\'quoted\'"\nb@x.org,"Ann"\n', ["'quoted'", "Ann"]),
+        ('"a@x.org","Mara \\"M\\", Lund"\n"b@x.org","Back\\\\slash"\n', ['Mara "M", Lund', "Back\\slash"]),
+        ('"a@x.org","Mara \\"M\\" Lund"\n"b@x.org",\\N\n', ['Mara "M" Lund', ""]),
+        ("'a@x.org','O\\'Hara, Tom'\n'b@x.org','B'\n", ["O'Hara, Tom", "B"]),
+        ("a@x.org\tDoe\\\tJane\nb@x.org\t\\N\nc@x.org\tone\\\ntwo\nd@x.org\tone\\ntwo\n", ["Doe\tJane", "", "one\ntwo", "one\ntwo"]),
+        ("email,name\na@x.org,Doe\\, Jane\nb@x.org,Ann\n", ["Doe, Jane", "Ann"]),
+        ('email,path\na@x.org,"C:\\new\\"\nb@x.org,"D:\\"\n', ["C:\\new\\", "D:\\"]),
+        ("email,path\na@x.org,C:\\new\nb@x.org,D:\\\n", ["C:\\new", "D:\\"]),
+    ],
+)  # fmt: skip
+def test_quotes_and_backslashes_are_told_from_the_file(content, wanted):
+    assert [found[1] for found in rows(content.encode())[1]] == wanted
+
+
+WORDS = st.text("ab,;\t'\"\\ \n", min_size=1, max_size=6).map(str.strip)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    cells=st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=4),
+    quotes=st.sampled_from(list(dialects.QUOTES)), delimiter=st.sampled_from(list(dialects.DELIMITERS)),
+)  # fmt: skip
+def test_what_is_written_by_the_dialect_that_was_chosen_is_read_as_it_was(cells, quotes, delimiter):
+    sign, (quote, has_escapes, _) = dialects.DELIMITERS[delimiter][0], dialects.QUOTES[quotes]
+    wanted = [[f"p{n}@x.org", *(csvs.unsafe(cell) for cell in row)] for n, row in enumerate(cells)]
+    written = [[f"p{n}@x.org", *row] for n, row in enumerate(cells)]
+    assume(quotes != "none" or not any(mark in cell for row in cells for cell in row for mark in (sign, "\n")))
+
+    def cell_of(cell: str) -> str:
+        if has_escapes:
+            cell = re.sub(rf"[\\\n{re.escape(sign)}{quote}]", lambda found: "\\" + found[0], cell)
+            return f"{quote}{cell}{quote}"
+        return f"{quote}{cell.replace(quote, 2 * quote) if quote else cell}{quote}"
+
+    content = "".join(sign.join(map(cell_of, row)) + "\n" for row in written).encode()
+    layout = reading.sniff(content, is_whole=True, delimiter=delimiter, quotes=quotes)
+    assert list(reading.rows(io.BytesIO(content), layout)) == wanted
 
 
 @pytest.mark.parametrize("encoding", reading.ENCODINGS)

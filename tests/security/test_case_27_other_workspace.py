@@ -180,7 +180,7 @@ BODIES = {
     "content.restore": {"number": "1"},
     "content.save": {"source": "<mjml></mjml>", "revision": "1"},
     "settings.save_interest": {"name": "Stolen"},
-    "imports.encoding": {"encoding": "utf-16"},
+    "imports.layout": {"encoding": "utf-16"},
     "imports.read": {"column": "email"},
     "people.change_field": {"label": "Stolen"},
     "people.correct": {"remark": "Stolen"},
