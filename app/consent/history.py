@@ -436,6 +436,8 @@ def _facts(
     elif entry.kind is Kind.IMPORTED:
         facts.insert(0, ("Basis", f"{BASES[Basis(entry.body.get('basis', Basis.CONSENT))]}, claimed by a file"))
         facts.extend(_claimed(entry))
+    elif entry.body.get("told_at"):
+        facts.append(("Said to have happened", _day_of(entry.body["told_at"])))
     if entry.body.get("rule_set") in RULE_NAMES:
         facts.append(("Rules", RULE_NAMES[entry.body["rule_set"]]))
     if asked is not None:

@@ -141,6 +141,7 @@ def _what(told: Told) -> Iterator[Pair]:
         ("Stored in", body.get("storage")),
         ("Evidence", body.get("evidence") if body.get("evidence") != "recorded" else ""),
         ("Reason", body.get("reason")),
+        ("Said to have happened", instant(body["told_at"]) if body.get("told_at") else ""),
         ("Answers event", body.get("asked_by")),
         ("Takes back event", body.get("undoes")),
         ("Corrects event", body.get("corrects")),

@@ -112,6 +112,7 @@ class ImportRow(Base):
     company: Mapped[str | None] = mapped_column(Text)
     company_folded: Mapped[str | None] = mapped_column(Text(collation="C"))
     said_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When they said yes, or no where the row tells that."""
     source: Mapped[str | None] = mapped_column(Text)
     ip: Mapped[str | None] = mapped_column(Text)
     cells: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))

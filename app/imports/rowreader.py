@@ -47,6 +47,7 @@ class Row:
     tags: dict[str, str] | None = None
     company: str | None = None
     said_at: datetime | None = None
+    """When they said yes; of a row that tells a no, when that was."""
     source: str | None = None
     ip: str | None = None
     no: Reason | None = None
@@ -126,6 +127,7 @@ class RowReader:
         except AddressError as fault:
             raise Refused(fault.reason if cells[self._address_at] else "has no email address") from None
         if no is not None:
+            row.said_at = self._no_at(no, cells)
             return row
         row.said_at, row.source = self._default_said_at, self._default_source or None
         for number, label, step in self._steps:
@@ -145,6 +147,15 @@ class RowReader:
             return None
         told = {rules.no_of(target, cells[number]) for number, target in self._noes}
         return next((reason for reason in (Reason.COMPLAINT, Reason.NEVER, Reason.BOUNCE) if reason in told), None)
+
+    def _no_at(self, no: Reason, cells: Sequence[str]) -> datetime | None:
+        """When that was, where a column tells a moment and not only that it was."""
+        told_by = Target.BOUNCED if no is Reason.BOUNCE else Target.SAID_NO
+        cell = next((cells[number] for number, target in self._noes if target == told_by), "")
+        try:
+            return read_moment(cell, month_first=self._month_first)
+        except ValueError:
+            return None
 
     def _status(self, row: Row, cell: str) -> None:
         row.is_open = not rules.is_yes_word(cell)

@@ -175,9 +175,9 @@ _NAMES: Final[dict[Target, frozenset[str]]] = {
     Target.IP: frozenset(["confirmip", "optinip", "ip", "ipaddress", "consentip"]),
     Target.STATUS: frozenset(["status", "subscriptionstatus", "subscriberstatus", "emailstatus", "emailmarketingstatus", "subscribed"]),
     Target.SAID_NO: frozenset(
-        ["unsubtime", "unsubscribetime", "unsubscribedat", "unsubscribed", "optout", "optouttime", "optoutdate", "optedout", "blacklisted", "emailblacklisted", "blocklisted", "emailblocklisted", "donotcontact", "dnc"]
+        ["unsubtime", "unsubscribetime", "unsubscribedat", "unsubscribedate", "dateunsubscribed", "unsubscribed", "optout", "optouttime", "optoutdate", "optedout", "blacklisted", "emailblacklisted", "blocklisted", "emailblocklisted", "donotcontact", "dnc"]
     ),
-    Target.BOUNCED: frozenset(["cleantime", "bounced", "bouncedat", "hardbounced", "emailbounced"]),
+    Target.BOUNCED: frozenset(["cleantime", "cleanedtime", "cleanedat", "bounced", "bouncedat", "bouncetime", "bouncedate", "hardbounced", "emailbounced"]),
 }  # fmt: skip
 
 

@@ -71,7 +71,7 @@ _BY_ROW: Final = "(x.new_first_name, x.new_last_name) = (coalesce(x.first_name, 
 """Whether somebody is called what the row says, and nothing of their name was here before."""
 _FOLD = text("UPDATE contacts SET name_folded = :folded WHERE id = :id")
 _NOES = text(
-    "SELECT n, fault, raw FROM import_rows WHERE import_id = :id AND n BETWEEN :first AND :last AND fault = ANY(:noes)"
+    "SELECT n, fault, raw, said_at FROM import_rows WHERE import_id = :id AND n BETWEEN :first AND :last AND fault = ANY(:noes)"
     " ORDER BY n"
 )
 
@@ -128,8 +128,8 @@ def _keep_noes(found: Import, values: dict[str, Any]) -> None:
     """Whoever said no where the file comes from is not written to from here; also once the import is taken back."""
     reasons = {words: reason for reason, words in NOES.items()}
     listed = [
-        Listed(n, reasons[fault], address=normalise(raw))
-        for n, fault, raw in session().execute(_NOES, values | {"noes": list(reasons)})
+        Listed(n, reasons[fault], address=normalise(raw), told_at=said_at)
+        for n, fault, raw, said_at in session().execute(_NOES, values | {"noes": list(reasons)})
     ]
     if listed:
         consent.enter_list(found.workspace_id, listed, by=By("staff", str(found.user_id)))

@@ -7,7 +7,9 @@ import pytest
 from app.consent import history, queries
 from app.consent.queries import suppressed
 from app.consent.rules import Reason
+from app.evidence import document, telling
 from app.imports import jobs, rules
+from app.kernel import clock
 from app.kernel.db import session
 from tests.imports.test_importing import claimed, person
 from tests.support import make
@@ -49,6 +51,33 @@ def test_a_known_person_of_whom_the_file_tells_a_no_is_written_to_no_more(staff,
     session().expire_all()
     assert staff.found(url).state == "undone"
     assert is_never(where, mara), "no undo takes a no away"
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "reason", "told_at"),
+    [
+        (MAILCHIMP, {}, "never", "2025-02-03T10:00:00"), ("email,CLEAN_TIME\nmara@example.org,2025-02-03 10:00:00\n", {}, "bounce", "2025-02-03T10:00:00"),
+        ("email,CLEANED_TIME\nmara@example.org,2025-02-03 10:00:00\n", {}, "bounce", "2025-02-03T10:00:00"),
+        ("email,unsubscribed_at,status\nmara@example.org,02/03/2025,unsubscribed\n", {"month_first": "1"}, "never", "2025-02-03T00:00:00"),
+        ("email,status\nmara@example.org,unsubscribed\n", {}, "never", None), ("email,unsubscribed\nmara@example.org,yes\n", {}, "never", None),
+        ("email,unsubscribed_at\nmara@example.org,2199-01-01\n", {}, "never", None),
+        ("email,bounced_at,unsubscribed_at\nmara@example.org,2020-01-01,2021-02-03\n", {}, "never", "2021-02-03T00:00:00"),
+    ],
+)  # fmt: skip
+def test_a_no_keeps_when_it_was_said_as_a_claim_beside_its_own_time(staff, where, content, more, reason, told_at):
+    mara = make.person(where.id, "mara@example.org", "Mara")
+    began = clock.now()
+    url = staff.give(content)
+    staff.check(url, **more)
+    staff.take(url)
+    event = history.list_history(where.id, mara.id)[0]
+    assert event.body["reason"] == reason
+    assert event.at >= began, "the event's own time is when we were told"
+    assert (event.body.get("told_at") or "")[:19] == (told_at or "")
+    facts = dict(next(found for found in history.verdicts(where.id, mara.id)).facts)
+    assert bool(facts.get("Said to have happened")) is (told_at is not None)
+    pairs = dict(telling.passages(document.make(where.id, mara.id, clock.now()))[-1].pairs)
+    assert bool(pairs.get("Said to have happened")) is (told_at is not None)
 
 
 @pytest.mark.parametrize("first", ["no", "yes"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from app.consent.rules import Reason
@@ -44,6 +45,8 @@ class Listed:
     reason: Reason
     address: Address | None = None
     hash: bytes = b""
+    told_at: datetime | None = None
+    """When it happened, as the list claims; kept with the event, whose own time is when we were told."""
 
 
 @dataclass(frozen=True, slots=True)

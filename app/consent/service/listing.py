@@ -39,7 +39,9 @@ def enter_list(workspace_id: UUID, listed: Sequence[Listed], *, by: By) -> Enter
             if hashes.get(key) not in ONE_WAY:
                 hashes[key] = one.reason
         elif one.reason is not Reason.ERASED:
-            event_id = vetoes.suppress(workspace_id, contact_id, one.reason, by=by, detail="from a list")
+            event_id = vetoes.suppress(
+                workspace_id, contact_id, one.reason, by=by, detail="from a list", told_at=one.told_at
+            )
             people, before = people + (event_id is not None), before + (event_id is None)
     now = clock.now()
     vetoes.remember(

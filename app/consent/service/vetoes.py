@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -52,10 +53,12 @@ def suppress(
     by: By,
     detail: str = "",
     channel: Channel = Channel.EMAIL,
+    told_at: datetime | None = None,
 ) -> UUID | None:
     """Never write to this address again: it bounced, its owner complained, or staff were told so.
 
-    A one-way reason replaces a bounce; nothing replaces a one-way reason.
+    A one-way reason replaces a bounce; nothing replaces a one-way reason. Whoever told may say when it happened
+    (``told_at``): the event keeps that as their claim, as far as it is not still to come.
 
     Returns:
         The event's id, or None when it was suppressed for as good a reason before.
@@ -75,6 +78,8 @@ def suppress(
         "state": "never",
         "reason": reason,
     }
+    if told_at is not None and told_at <= clock.now():
+        about["told_at"] = ledger.moment(told_at)
     personal = {**write.personal(workspace_id, contact_id, Proof()), "detail": detail}
     event_id = write.append(Kind.SUPPRESSED, workspace_id, contact_id, by, about, personal, method="system")
     for row in rows:
