@@ -316,7 +316,7 @@ def _progress(found: Import) -> dict[str, Any]:
 
 
 def _lasting(seconds: float) -> str:
-    whole = timedelta(seconds=max(int(seconds), 1))
+    whole = timedelta(seconds=max(round(seconds), 1))
     minutes, rest = divmod(int(whole.total_seconds()), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
