@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
@@ -17,9 +17,11 @@ from werkzeug.wrappers import Response
 from app.accounts import queries as accounts
 from app.consent import queries as consent
 from app.contacts import queries as contacts
+from app.contacts.rules import FieldKind
 from app.imports import permitting, queries, rules, schemas, service, taking
 from app.imports.dialects import DELIMITERS, QUOTES, label_of
 from app.imports.models import Import
+from app.imports.numerals import COMMA, DOT, EITHER
 from app.imports.reading import ENCODINGS, Layout
 from app.imports.rules import AT_WORK, DONE_WORDS, FIELD, LABELS, NOES, UNDO_DAYS, ImportState, Known
 from app.kernel import clock, csvs, outgoing
@@ -255,16 +257,36 @@ def _columns(found: Import, form: Any) -> dict[str, Any]:
     targets = [("", "Leave out")]
     targets += [(target.value, label) for target, label in LABELS.items()]
     targets += [(f"{FIELD}{field.key}", field.label) for field in own]
+    numbers = {f"{FIELD}{field.key}" for field in own if field.kind == FieldKind.NUMBER}
+    signs = form.getlist("decimal") if form else (found.plan or {}).get("decimals", ()) if chosen == before else ()
     columns = [
-        {"name": name, "chosen": chosen[number] if number < len(chosen) else "", "sample": _shown(layout, number)}
+        {
+            "name": name, "chosen": _at(chosen, number), "sample": _shown(layout, number), "decimal": _at(signs, number),
+            "decimals": _decimals(_at(layout.decimals, number), is_number=_at(chosen, number) in numbers) if numbers else [],
+        }
         for number, name in enumerate(layout.columns)
-    ]
+    ]  # fmt: skip
     return {
         "columns": columns, "targets": targets, "known": _KNOWN, "values": values, "written": written,
         "choices": _choices(layout), "summary": _summary(layout),
         "interests": [(str(one.id), one.name) for one in consent.list_interests(found.workspace_id)],
         "chosen_interests": form.getlist("interest") if form else list(told.get("interests", [])),
     }  # fmt: skip
+
+
+def _at(values: Sequence[str], number: int) -> str:
+    return values[number] if number < len(values) else ""
+
+
+def _decimals(shown: str, *, is_number: bool) -> list[tuple[str, str]]:
+    """What can be chosen of the sign that begins a column's decimals; nothing where it has no numbers with one."""
+    if not shown and not is_number:
+        return []
+    first = {
+        DOT: "Decimals after a dot, as its cells show", COMMA: "Decimals after a comma, as its cells show",
+        EITHER: "If it holds numbers: decimals after …",
+    }  # fmt: skip
+    return [("", first.get(shown, "Decimals as each cell shows")), (DOT, "Decimals after a dot: 1,234.5"), (COMMA, "Decimals after a comma: 1.234,5")]
 
 
 def _choices(layout: Layout) -> dict[str, list[tuple[str, str]]]:
@@ -291,8 +313,9 @@ def _summary(layout: Layout) -> str:
     if layout.kind != "csv":
         return f"JSON Lines, {ENCODINGS[layout.encoding]}"
     now = _labels(layout)
-    kind, *_ = now["quotes"].partition(":")
-    return f"{now['encoding']}; cells apart by: {now['delimiter'].lower()}; quotes: {kind.lower()}"
+    kind, _, more = now["quotes"].partition(":")[0].lower().partition(", ")
+    quotes = f"{'no' if kind == 'none' else kind} quotes"
+    return f"{now['encoding']}, {now['delimiter'].lower()}, {quotes} {more}".rstrip()
 
 
 def _shown(layout: Layout, number: int) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import IO, Any, Final
 
-from app.imports import dialects
+from app.imports import dialects, numerals
 from app.imports.dialects import Cells, Dialect, Unreadable
 from app.imports.rules import MOST_COLUMNS
 
@@ -42,6 +42,7 @@ class Layout:
         sample: the first rows behind it.
         quote: around cells; empty: none.
         has_escapes: backslashes escape.
+        decimals: which sign begins the decimals of numbers, column by column (``numerals.decide``).
         by_hand: what of it somebody has chosen (``encoding``, ``delimiter``, ``quotes``), by the name of their choice.
     """
 
@@ -54,6 +55,7 @@ class Layout:
     quote: str = '"'
     has_escapes: bool = False
     by_hand: dict[str, str] = field(default_factory=dict)
+    decimals: tuple[str, ...] = ()
 
     @property
     def dialect(self) -> Dialect:
@@ -67,7 +69,14 @@ class Layout:
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Layout:
         """From what ``to_json`` wrote."""
-        return cls(**{**plain, "columns": tuple(plain["columns"]), "sample": tuple(map(tuple, plain["sample"]))})
+        return cls(
+            **{
+                **plain,
+                "columns": tuple(plain["columns"]),
+                "sample": tuple(map(tuple, plain["sample"])),
+                "decimals": tuple(plain.get("decimals", ())),
+            }
+        )
 
 
 def sniff(head: bytes, *, is_whole: bool, encoding: str = "", delimiter: str = "", quotes: str = "") -> Layout:
@@ -104,10 +113,11 @@ def sniff(head: bytes, *, is_whole: bool, encoding: str = "", delimiter: str = "
     columns = [cell.replace("\0", "") or f"Column {number}" for number, cell in enumerate(rows[0], 1)]
     if not has_heading:
         columns = [f"Column {number}" for number in range(1, len(rows[0]) + 1)]
-    sample = rows[1 if has_heading else 0 :][:SAMPLE_ROWS]
+    people = rows[1 if has_heading else 0 :]
+    decimals = tuple(numerals.decide(row[n] for row in people if n < len(row)) for n in range(len(columns)))
     return Layout(
-        "csv", encoding, dialect.delimiter, tuple(columns), has_heading, tuple(map(tuple, sample)), dialect.quote,
-        dialect.has_escapes, by_hand,
+        "csv", encoding, dialect.delimiter, tuple(columns), has_heading, tuple(map(tuple, people[:SAMPLE_ROWS])),
+        dialect.quote, dialect.has_escapes, by_hand, decimals,
     )  # fmt: skip
 
 
@@ -122,7 +132,16 @@ def _sniff_json(text: str, encoding: str, *, is_whole: bool) -> Layout:
     if len(columns) > MOST_COLUMNS:
         raise Unreadable(f"This file has more than {MOST_COLUMNS} keys. Leave out those that are not needed.")
     sample = [tuple(_cell(plain.get(name)) for name in columns) for plain in found[:SAMPLE_ROWS]]
-    return Layout("jsonl", encoding, "", columns, True, tuple(sample))
+    decimals = tuple(_decimal_of([plain.get(name) for plain in found]) for name in columns)
+    return Layout("jsonl", encoding, "", columns, True, tuple(sample), decimals=decimals)
+
+
+def _decimal_of(values: Sequence[Any]) -> str:
+    """JSON writes its own numbers with a dot; in texts there can be anything."""
+    told = {numerals.DOT} if any(isinstance(one, int | float) and not isinstance(one, bool) for one in values) else set()
+    told.add(numerals.decide(one for one in values if isinstance(one, str)))
+    told.discard(numerals.NONE)
+    return told.pop() if len(told) == 1 else numerals.EITHER if told else numerals.NONE
 
 
 def _encoding(head: bytes) -> str:

@@ -12,7 +12,7 @@ from app.consent.rules import Reason
 from app.contacts.addresses import Address, AddressError, normalise
 from app.contacts.rules import FieldKind, clean_name, fold_name, read_field
 from app.groups import rules as groups
-from app.imports import rules
+from app.imports import numerals, rules
 from app.imports.rules import FIELD, Plan, Target, iso_day, language_of, read_moment
 from app.kernel import i18n
 from app.tags import rules as tags
@@ -105,7 +105,9 @@ class RowReader:
         self._address_at = plan.targets.index(Target.EMAIL)
         for number, target in enumerate(plan.targets):
             if target in own:
-                self._steps.append((number, own[target].label, _field_reader(own[target], self._month_first)))
+                decimal = plan.decimals[number] if number < len(plan.decimals) else numerals.NONE
+                reader = _field_reader(own[target], self._month_first, decimal)
+                self._steps.append((number, own[target].label, reader))
             elif target in readers:
                 self._steps.append((number, target, readers[target]))
         self._noes = [(number, target) for number, target in enumerate(plan.targets) if target in _NO_TARGETS]
@@ -200,9 +202,10 @@ class RowReader:
         row.ip = cell[:45]
 
 
-def _field_reader(field: OwnField, month_first: bool) -> Callable[[Row, str], None]:
+def _field_reader(field: OwnField, month_first: bool, decimal: str) -> Callable[[Row, str], None]:
     def read(row: Row, cell: str) -> None:
-        value = read_field(field.kind, _written(field, cell, month_first=month_first), field.choices)
+        written = _written(field, cell, month_first=month_first, decimal=decimal)
+        value = read_field(field.kind, written, field.choices)
         if value is not None:
             row.fields = row.fields or {}
             row.fields[field.key] = value
@@ -210,8 +213,10 @@ def _field_reader(field: OwnField, month_first: bool) -> Callable[[Row, str], No
     return read
 
 
-def _written(field: OwnField, cell: str, *, month_first: bool) -> str | list[str]:
+def _written(field: OwnField, cell: str, *, month_first: bool, decimal: str) -> str | list[str]:
     """A cell as people write it, as a form would have it."""
+    if field.kind is FieldKind.NUMBER:
+        return numerals.plain(cell, decimal)
     if field.kind is FieldKind.DATE:
         return iso_day(cell, month_first=month_first)
     if field.kind is FieldKind.COUNTRY:

@@ -123,12 +123,15 @@ class Plan:
         known: what happens to people who are here.
         month_first: dates with slashes are American.
         permission: None: the file gives none.
+        decimals: which sign begins the decimals in each column, a dot or a comma; empty, or none at all: as its cells
+            show.
     """
 
     targets: tuple[str, ...]
     known: Known = Known.UPDATE
     month_first: bool = False
     permission: Permission | None = None
+    decimals: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -145,6 +148,7 @@ class Plan:
             targets=tuple(plain["targets"]),
             known=Known(plain["known"]),
             month_first=plain["month_first"],
+            decimals=tuple(plain.get("decimals", ())),
             permission=Permission(**{**told, "interests": tuple(UUID(found) for found in told["interests"])})
             if told
             else None,

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from app.imports.dialects import DELIMITERS, QUOTES
+from app.imports.numerals import COMMA, DOT
 from app.imports.reading import ENCODINGS
 from app.imports.rules import MOST_COLUMNS, Known, Permission, Plan
 from app.kernel.http.posted import Input, Line, Lines, Tick
@@ -35,6 +36,10 @@ class PlanForm(Input):
     column = fields.List(
         fields.String(validate=validate.Length(max=60)), required=True, validate=validate.Length(max=MOST_COLUMNS)
     )
+    decimal = fields.List(
+        fields.String(validate=validate.OneOf(["", DOT, COMMA], error="Choose one of the signs.")),
+        load_default=list, validate=validate.Length(max=MOST_COLUMNS),
+    )  # fmt: skip
     known = fields.String(
         load_default=Known.UPDATE.value,
         validate=validate.OneOf([found.value for found in Known], error="Choose one of the ways."),
@@ -57,4 +62,6 @@ def plan_of(form: dict[str, Any]) -> Plan:
             tuple(form["interest"]), form["words"], form["declaration"], form["source"], form["said_on"],
             form["is_doubly"],
         )  # fmt: skip
-    return Plan(tuple(form["column"]), Known(form["known"]), form["month_first"], told)
+    return Plan(
+        tuple(form["column"]), Known(form["known"]), form["month_first"], told, decimals=tuple(form["decimal"])
+    )

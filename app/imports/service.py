@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from datetime import timedelta
+from itertools import zip_longest
 from typing import IO, Final
 from uuid import UUID
 
@@ -14,9 +16,11 @@ from app.accounts import service as accounts_service
 from app.accounts.rules import acts
 from app.consent import queries as consent
 from app.contacts import queries as contacts
+from app.contacts.rules import FieldKind
 from app.imports import converting, files, permitting, queries, reading
 from app.imports.dialects import DELIMITERS, QUOTES, Unreadable
 from app.imports.models import Import, ImportSlice
+from app.imports.numerals import EITHER
 from app.imports.reading import ENCODINGS, Layout
 from app.imports.rules import FIELD, UNDO_DAYS, ImportState, Plan, Target, read_moment
 from app.kernel import clock, jobs
@@ -120,6 +124,7 @@ def start_reading(workspace_id: UUID, import_id: UUID, plan: Plan) -> None:
         BadInput: names what of the plan does not fit.
     """
     found = queries.get_import(workspace_id, import_id)
+    plan = _with_decimals(found, plan)
     _refuse_unfit(found, plan)
     moved = session().execute(
         update(Import)
@@ -135,6 +140,17 @@ def start_reading(workspace_id: UUID, import_id: UUID, plan: Plan) -> None:
     jobs.ring_job(JOB)
 
 
+def _with_decimals(found: Import, plan: Plan) -> Plan:
+    """Which sign begins the decimals of each column of numbers: as was chosen, else as its cells show."""
+    numbers = {f"{FIELD}{one.key}" for one in contacts.list_fields(found.workspace_id) if one.kind == FieldKind.NUMBER}
+    told = zip_longest(plan.decimals[: len(plan.targets)], Layout.from_json(found.layout).decimals, fillvalue="")
+    signs = [chosen or shown for chosen, shown in told]
+    signs += [""] * len(plan.targets)
+    return replace(
+        plan, decimals=tuple(sign if target in numbers else "" for target, sign in zip(plan.targets, signs, strict=False))
+    )
+
+
 def _refuse_unfit(found: Import, plan: Plan) -> None:
     faults: dict[str, str] = {}
     own = {f"{FIELD}{field.key}" for field in contacts.list_fields(found.workspace_id)}
@@ -148,6 +164,10 @@ def _refuse_unfit(found: Import, plan: Plan) -> None:
         faults["columns"] = "Two columns hold the same. Choose one of them."
     elif Target.FULL_NAME in used and {Target.FIRST_NAME, Target.LAST_NAME} & set(used):
         faults["columns"] = "Take either first and last name, or the whole name."
+    for number, sign in enumerate(plan.decimals, 1):
+        if sign == EITHER:
+            name = found.layout["columns"][number - 1]
+            faults[f"decimal-{number}"] = f"Choose the sign that begins the decimals of “{name}”: they can be read in two ways."
     if plan.permission is not None:
         faults |= _permission_faults(found.workspace_id, plan, used)
     if faults:

@@ -70,6 +70,7 @@ def bring_in(page: Page) -> None:
     button = page.get_by_role("button", name="Bring in 400 people")
     expect(button).to_be_visible(timeout=60_000)
     expect(page.get_by_text("stands in the file twice")).to_be_visible()
+    expect(page.get_by_text("400 people could be written to because of this file.")).to_be_visible()
     check_page(page)
     button.click()
     expect(page.get_by_text("What became of it")).to_be_visible(timeout=60_000)

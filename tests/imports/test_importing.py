@@ -247,6 +247,7 @@ def test_delimiter_and_quotes_can_be_chosen_and_the_first_rows_follow(staff, whe
     url = staff.give(content)
     page = staff.get(url).text
     assert "As guessed: Semicolon" in page
+    assert "It was read as UTF-8, semicolon, double quotes." in page
     assert staff.post(f"{url}/layout", page=url, delimiter="comma", quotes="none").status_code == 303
     page = staff.get(url).text
     assert "&#39;a;b;c&#39;" in page
