@@ -132,12 +132,12 @@ def test_no_file_turns_a_no_into_a_yes(staff, where, mara, session):
     )
     assert counts["must not be written to"] == 2, "their rows change nothing at all"
     assert (person(where, "never@example.org").first_name, person(where, "gone@example.org")) == ("Mara", None)
-    assert (counts["yes"], counts["no yes: has decided before"]) == (1, 1)
+    assert (counts["yes"], counts["no yes: has a no here"]) == (1, 1)
     assert make.standing(where, left)["New coffees"] == "no"
 
 
 PAST = {
-    "yes@example.org": "has decided before", "no@example.org": "has decided before", "asked@example.org": "has decided before",
+    "yes@example.org": "has or had a permission here", "no@example.org": "has a no here", "asked@example.org": "is being asked",
     "stopped@example.org": "must not be written to", "late@example.org": "lacks when and where the person said yes",
     "ahead@example.org": "lacks when and where the person said yes", "new.late@example.org": "lacks when and where the person said yes",
     "here@example.org": "", "new@example.org": "",
@@ -170,13 +170,13 @@ def test_a_check_tells_whom_the_file_gives_a_permission_and_why_not_the_others(s
     assert {word: n for word, n in checked.items() if "yes" in word} == wanted
     page = " ".join(staff.get(url).text.split())
     assert "2 people could be written to because of this file" in page
-    assert "3 people: has decided before" in page
+    assert "1 person: has a no here" in page
     assert "1 person: must not be written to" in page
     taken = staff.take(url)
     assert taken == {word: n for word, n in checked.items() if word != "must not be written to"}
     page = " ".join(staff.get(url).text.split())
     assert "2 people may be written to because of this file" in page
-    assert page.count("has decided before") == 1, "what the check foretold is not told again as left out"
+    assert page.count("has a no here") == 1, "what the check foretold is not told again as left out"
 
 
 def test_a_plan_that_does_not_fit_is_refused_in_words(staff, where):

@@ -86,7 +86,7 @@ def test_its_permissions_end_and_a_no_said_since_stays(staff, where, mara):
     standing = {who.id: make.standing(where, who)[topic.name] for who in (mara, left, said)}
     assert standing == {mara.id: "no", left.id: "no", said.id: "yes"}
     again = staff.bring("email\nleft@example.org\n", **claimed(where))
-    assert (again["yes"], again["no yes: has decided before"]) == (0, 1)
+    assert (again["yes"], again["no yes: has a no here"]) == (0, 1)
 
 
 def test_after_thirty_days_it_stays_and_nothing_of_the_file_does(staff, where, mara):

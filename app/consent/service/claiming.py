@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from app.consent.models import Interest
-from app.consent.rules import Basis, By, Channel, grounds
+from app.consent.rules import Basis, By, Channel, State, grounds
 from app.consent.rules.grounds import Act, Topic
 from app.consent.rules.jurisdictions import Jurisdiction
 from app.kernel import clock
@@ -26,9 +26,13 @@ _SUPPRESSED = text(
     " AND address_hash IN (SELECT decode(found, 'hex') FROM unnest(CAST(:hashes AS text[])) AS found)"
 )
 _DECIDED = text(
-    f"SELECT contact_id FROM permissions WHERE workspace_id = :workspace_id AND {_THOSE} AND channel = :channel"  # noqa: S608  no input in it
+    f"SELECT contact_id, state FROM permissions WHERE workspace_id = :workspace_id AND {_THOSE} AND channel = :channel"  # noqa: S608  no input in it
     " AND interest_id = ANY(:interests)"
 )
+
+
+_STANDS = {State.YES: "has or had a permission here", State.ASKED: "is being asked", State.NO: "has a no here"}
+"""What was decided, the gravest last: a no is also what nobody answered, and a claim that was taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ def _reason(
     claim: Claim,
     hashes: Mapping[UUID, bytes],
     vetoed: set[UUID],
-    decided: set[UUID],
+    decided: Mapping[UUID, State],
     seen: set[UUID],
     now: datetime,
 ) -> str:
@@ -122,7 +126,7 @@ def _reason(
     if claim.contact_id in vetoed:
         return "must not be written to"
     if claim.contact_id in decided:
-        return "has decided before"
+        return _STANDS[decided[claim.contact_id]]
     if claim.contact_id in seen:
         return "stands in the file twice"
     if claim.said_at is None or not claim.source.strip() or claim.said_at > now:
@@ -141,13 +145,16 @@ def _suppressed(workspace_id: UUID, hashes: Mapping[UUID, bytes], channel: Chann
     return {people[found] for found in session().execute(_SUPPRESSED, values).scalars()}
 
 
-def _decided(workspace_id: UUID, ids: set[UUID], chosen: Sequence[Interest], channel: Channel) -> set[UUID]:
-    """Who has answered, or is being asked, about any of these interests."""
+def _decided(
+    workspace_id: UUID, ids: set[UUID], chosen: Sequence[Interest], channel: Channel
+) -> dict[UUID, State]:
+    """Who has answered, or is being asked, about any of these interests; the gravest of what stands there."""
     values = {
         "workspace_id": workspace_id, "channel": channel.value, "ids": array_of(ids),
         "interests": [found.id for found in chosen],
     }  # fmt: skip
-    return set(session().execute(_DECIDED, values).scalars())
+    rows = [(contact_id, State(state)) for contact_id, state in session().execute(_DECIDED, values)]
+    return dict(sorted(rows, key=lambda row: list(_STANDS).index(row[1])))
 
 
 def _without_ground(
