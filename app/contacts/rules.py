@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
+from uuid import UUID
 
-from app.kernel import i18n
+from app.kernel import comparing, i18n
+from app.kernel.segment_fields import Type
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MAX_TEXT = 1000
@@ -181,3 +184,51 @@ _READERS: dict[FieldKind, Callable[[str], FieldValue]] = {
     FieldKind.COUNTRY: _country,
     FieldKind.MONEY: _money,
 }
+
+
+# --- Indexes of own fields --------------------------------------------------------------------------------------
+
+INDEX_NAME: Final = "ix_own_field_"
+"""So the names of indexes begin that answer for one field of one workspace; its id follows."""
+_INDEXED = {
+    FieldKind.TEXT: Type.TEXT,
+    FieldKind.NUMBER: Type.NUMBER,
+    FieldKind.DATE: Type.DAY,
+    FieldKind.MONEY: Type.MONEY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """``CREATE INDEX name ON on``."""
+
+    name: str
+    on: str
+
+
+def field_key(key: str) -> str:
+    """How rules of a segment name a field."""
+    return f"contacts.field.{key}"
+
+
+def stored_text(fields: str, key: str) -> str:
+    """What somebody's fields hold under a key, as SQL."""
+    return f"({fields} ->> {key})"
+
+
+def index_name(field_id: UUID) -> str:
+    """The name of the index of a field."""
+    return f"{INDEX_NAME}{field_id.hex}"
+
+
+def index_of(workspace_id: UUID, field_id: UUID, kind: FieldKind, key: str) -> Index | None:
+    """The index that answers conditions on a field; None: its kind has none of its own.
+
+    Its key is of letters, digits and underscores, so it may stand in a statement that takes no values.
+    """
+    if kind not in _INDEXED or not KEY.fullmatch(key):
+        return None
+    columns = comparing.columns(_INDEXED[kind], stored_text("fields", f"'{key}'"))
+    # Who has none of it stands in no index; whoever compares with something means none of them.
+    where = f"workspace_id = '{workspace_id}'::uuid AND {columns[0]} IS NOT NULL"
+    return Index(index_name(field_id), f"contacts ({', '.join(columns)}) WHERE {where}")

@@ -9,16 +9,14 @@ from uuid import UUID
 
 from app.contacts import queries
 from app.contacts.models import CustomField
-from app.contacts.rules import FieldKind
-from app.kernel import i18n
+from app.contacts.rules import FieldKind, field_key, stored_text
+from app.kernel import comparing, i18n
 from app.kernel.segment_fields import Bound, Condition, Own, Rows, SegmentField, Special, Test, Type
 
 _PROFILE = "Profile"
 _OWN = "Your own fields"
 _EMAIL = "addresses a WHERE a.workspace_id = :workspace_id AND a.channel = 'email'"
-_VALUE = "(c.fields ->> {key})"
-# A stored text that is no number (none comes from here) must not end the statement for everybody.
-_NUMBER = rf"(CASE WHEN {_VALUE} ~ '^-?[0-9]+(\.[0-9]+)?$' THEN CAST({_VALUE} AS numeric) END)"
+_VALUE = stored_text("c.fields", "{key}")
 
 FIELDS = (
     SegmentField("contacts.first_name", "First name", _PROFILE, Type.TEXT, Own("c.first_name")),
@@ -47,7 +45,7 @@ for each of them, it reads in 275 instead of 188."""
 
 _TYPES = {
     FieldKind.TEXT: (Type.TEXT, _VALUE),
-    FieldKind.NUMBER: (Type.NUMBER, _NUMBER),
+    FieldKind.NUMBER: (Type.NUMBER, comparing.number(_VALUE)),
     FieldKind.DATE: (Type.DAY, _VALUE),
     FieldKind.CHOICE: (Type.CHOICE, _VALUE),
     FieldKind.MULTI_CHOICE: (Type.CHOICES, "(c.fields -> {key})"),
@@ -66,11 +64,11 @@ def _own(found: CustomField) -> SegmentField:
     kind = FieldKind(found.kind)
     type_, expression = _TYPES[kind]
     choices = _choices(kind, found)
-    sql: Own | Special = Own(expression, {"key": found.key})
+    sql: Own | Special = Own(expression, {"key": found.key}, may_be_indexed=bool(comparing.columns(type_, "")))
     if kind in {FieldKind.BOOLEAN, FieldKind.COUNTRY} or len(choices) >= MANY:
         sql = partial(_contained, kind, found.key)
     return SegmentField(
-        f"contacts.field.{found.key}", found.label, _OWN, type_, sql,
+        field_key(found.key), found.label, _OWN, type_, sql,
         phrase=f"“{found.label}”", choices=choices, is_old=found.archived_at is not None,
     )  # fmt: skip
 

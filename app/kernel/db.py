@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Connection, Date, DateTime, LargeBinary, MetaData, Text, Uuid
+from sqlalchemy import BigInteger, Connection, Date, DateTime, LargeBinary, MetaData, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
@@ -157,6 +157,21 @@ def _quoted(value: str | None) -> str:
 def aside() -> AbstractContextManager[Connection]:
     """A transaction of its own beside the current one: what it writes stays when that is rolled back."""
     return db.engine.begin()
+
+
+@contextmanager
+def as_owner() -> Iterator[Connection]:
+    """A connection of its own as the login role, whose the tables are, outside of any transaction; nobody else gets it.
+
+    For what only an owner may do to a table and no transaction can hold; each statement is one.
+    """
+    with db.engine.engine.connect() as connection:
+        line = connection.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            line.execute(text("SET ROLE NONE"))
+            yield line
+        finally:
+            connection.invalidate()
 
 
 def release() -> None:

@@ -111,10 +111,15 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The value stands on the person's own row: an expression over ``c``; ``{name}`` is one of the values."""
+    """The value stands on the person's own row: an expression over ``c``; ``{name}`` is one of the values.
+
+    Attributes:
+        may_be_indexed: there may be an index of ``comparing.columns``, so conditions are written as those.
+    """
 
     expression: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    may_be_indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from app.kernel import comparing
 from app.kernel.patterns import like
 from app.kernel.sampling import is_sampled
 from app.kernel.segment_fields import Acts, Bound, Condition, Own, People, Rows, SegmentField, Test, Type
@@ -93,7 +94,10 @@ def _among(select: str, bound: Bound) -> str:
 def _rule(rule: Rule, bound: Bound) -> Test | People:
     field, condition, how = rule.field, rule.condition, rule.field.sql
     if isinstance(how, Own):
-        return Test(_test(field, _named(how.expression, how.values, bound), condition, bound))
+        x = _named(how.expression, how.values, bound)
+        if how.may_be_indexed and field.type is Type.TEXT and condition.op in _FROM_THE_START:
+            return Test(_from_the_start(x, condition, bound))
+        return Test(_test(field, x, condition, bound))
     if isinstance(how, Rows):
         test = _test(field, how.expression, condition, bound)
         return People(f"SELECT {how.contact} AS contact_id FROM {how.rows} AND {test}")  # noqa: S608  of declarations
@@ -131,14 +135,12 @@ def _test(field: SegmentField, x: str, condition: Condition, bound: Bound) -> st
         return f"{x} @> CAST({bound.bind(json.dumps([condition.value]))} AS jsonb)"
     if field.type is Type.MONEY:
         amount, currency = condition.value
-        same = f"split_part({x}, ' ', 2) = {bound.bind(currency)}"
-        return (
-            f"{same} AND CAST(split_part({x}, ' ', 1) AS numeric) {_SIGNS[condition.op]} {bound.bind(amount)}"
-        )
+        same = f"{comparing.currency(x)} = {bound.bind(currency)}"
+        return f"{same} AND {comparing.amount(x)} {_SIGNS[condition.op]} {bound.bind(amount)}"
     if field.type is Type.MOMENT:
         return _moment(x, condition, bound)
     if field.type is Type.DAY:
-        return _day(f'{x} COLLATE "C"', condition, bound)
+        return _day(comparing.day(x), condition, bound)
     return f"{x} {_SIGNS[condition.op]} {bound.bind(condition.value)}"
 
 
@@ -151,13 +153,33 @@ def _text(x: str, condition: Condition, bound: Bound) -> str:
 
     Folding beyond ASCII differs from server to server, so the database folds ASCII and is given each writing.
     """
-    value: str = condition.value
-    writings = {word.translate(_CAPITALS) for word in (value, value.lower(), value.upper(), value.title())}
-    folded = f'lower({x} COLLATE "C")'
+    writings, folded = _writings(condition.value), comparing.folded(x)
     if condition.op == "is":
-        return f"{folded} = ANY(CAST({bound.bind(sorted(writings))} AS text[]))"
+        return f"{folded} = ANY(CAST({bound.bind(writings)} AS text[]))"
     patterns = sorted(_PATTERNS[condition.op].format(like(word)) for word in writings)
     return f"{folded} LIKE ANY(CAST({bound.bind(patterns)} AS text[]))"
+
+
+def _writings(value: str) -> list[str]:
+    found = {word.translate(_CAPITALS) for word in (value, value.lower(), value.upper(), value.title())}
+    return sorted(found)
+
+
+_FROM_THE_START = frozenset({"is", "begins_with"})
+
+
+def _from_the_start(x: str, condition: Condition, bound: Bound) -> str:
+    """The same of a text of which an index may hold the beginning: each writing compared by itself, as it can answer."""
+    writings, held = _writings(condition.value), comparing.beginning(x)
+    begun = sorted({word[: comparing.BEGINNING] for word in writings})
+    if condition.op == "is":
+        sql = f"{held} = ANY(CAST({bound.bind(begun)} AS text[]))"
+        is_all = all(len(word) < comparing.BEGINNING for word in writings)
+    else:
+        patterns = [_PATTERNS["begins_with"].format(like(word)) for word in begun]
+        sql = f"({' OR '.join(f'{held} LIKE {bound.bind(pattern)}' for pattern in patterns)})"
+        is_all = all(len(word) <= comparing.BEGINNING for word in writings)
+    return sql if is_all else f"{sql} AND {_text(x, condition, bound)}"
 
 
 def _moment(x: str, condition: Condition, bound: Bound) -> str:

@@ -103,3 +103,17 @@ class SegmentChange(Base):
     """What the segment said by then."""
     at: Mapped[datetime] = mapped_column(Instant)
     """When it was seen, a minute or so after it was so."""
+
+
+class FieldIndex(Base):
+    """A workspace's own field that has an index of its own, or will have: segments look for people by it.
+
+    Whether the index is there says the catalogue of PostgreSQL.
+    """
+
+    __tablename__ = "field_indexes"
+
+    field_id: Mapped[UUID] = mapped_column(ForeignKey("custom_fields.id"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    used_at: Mapped[datetime] = mapped_column(Instant)
+    """When a living segment was last seen to use it, on an hour or so."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from app.delivery import service as delivery
 from app.kernel.jobs import Job
 from app.kernel.module import Module, Moves, PersonalData, Stays, TimelineSource
-from app.segments import following, queries, segment_fields
+from app.segments import following, indexing, queries, rules, segment_fields
 
 MODULE = Module(
     "segments",
     blueprints=("app.segments.pages:blueprint", "app.segments.api:blueprint"),
     jobs=(
         Job(following.JOB, following.run, every_seconds=20, is_rung=True),
+        Job(rules.INDEX_JOB, indexing.run, every_seconds=900, is_rung=True),
         Job("segments.tidy", following.tidy, every_seconds=86400),
     ),
     timeline_sources=(TimelineSource("segments", "Segments", following.timeline),),

@@ -15,6 +15,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
 from app.accounts import queries as accounts
+from app.contacts.rules import INDEX_NAME, index_name
 from app.kernel import clock, module
 from app.kernel.db import forget_once, once, session
 from app.kernel.errors import BadInput, Conflict, NotFound, Unavailable
@@ -22,12 +23,15 @@ from app.kernel.segment_fields import Bound, SegmentChoices, SegmentField
 from app.kernel.shared import Shared
 from app.segments import compiler, rules
 from app.segments.guesses import Guess
-from app.segments.models import Segment, SegmentVersion
+from app.segments.models import FieldIndex, Segment, SegmentVersion
 from app.segments.rules import BadTree, Group
 from app.segments.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from sqlalchemy import Connection
+    from sqlalchemy.orm import Session
 
 SECONDS: Final = 5
 """So long a count may take."""
@@ -223,6 +227,25 @@ def narrow(workspace_id: UUID, kept: Mapping[str, Any]) -> tuple[str, dict[str, 
         Problem: it is gone, or names what is not here any more.
     """
     return members_sql(workspace_id, UUID(kept["segment"]), int(kept["version"]))
+
+
+def indexed_fields(workspace_id: UUID) -> dict[UUID, bool]:
+    """The workspace's own fields that have an index, by id; False: it is still to be built."""
+    ids = list(session().execute(select(FieldIndex.field_id).where(FieldIndex.workspace_id == workspace_id)).scalars())
+    built = built_indexes(session()) if ids else {}
+    return {field_id: built.get(index_name(field_id), False) for field_id in ids}
+
+
+_BUILT = text(
+    "SELECT c.relname, i.indisvalid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+    " WHERE i.indrelid = 'public.contacts'::regclass AND c.relname ^@ :beginning"
+)
+
+
+def built_indexes(on: Session | Connection) -> dict[str, bool]:
+    """The indexes of fields that there are, of all workspaces, whole (True) or not, by name."""
+    rows = on.execute(_BUILT, {"beginning": INDEX_NAME})
+    return {name: is_valid for name, is_valid in rows}  # noqa: C416  rows, not pairs
 
 
 class _Statement:

@@ -20,6 +20,13 @@ MAX_DAYS: Final = 3650
 MAX_TIMES: Final = 1000
 MAX_NAME: Final = 80
 ROOT: Final = "0"
+INDEX_JOB: Final = "segments.index"
+MOST_INDEXES: Final = 20
+"""So many fields of an installation have an index: each costs a little with every person that is written."""
+ANSWERED: Final = frozenset(
+    {"is", "begins_with", "at_least", "at_most", "before", "from", "in_last", "more_than_ago", "in_next"}
+)
+"""The operators that an index of a field answers."""
 _UNSTORABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _MONEY = re.compile(r"(-?[0-9]{1,15}(?:\.[0-9]{1,4})?) ?([A-Za-z]{3})", re.ASCII)
 _WHOLE = re.compile(r"[0-9]{1,4}", re.ASCII)
@@ -100,6 +107,19 @@ def named_by(raw: Mapping[str, Any], field: str) -> set[str]:
             found |= named_by(part, field)
         elif part["field"] == field:
             found.add(part.get("value", ""))
+    return found
+
+
+def looked_up(raw: Mapping[str, Any]) -> set[str]:
+    """The fields that a stored tree compares in a way that an index answers."""
+    found: set[str] = set()
+    if raw["match"] == Match.NONE.value:
+        return found
+    for part in raw["rules"]:
+        if "rules" in part:
+            found |= looked_up(part)
+        elif part["op"] in ANSWERED:
+            found.add(part["field"])
     return found
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.accounts import service as accounts
 from app.accounts.rules import acts
-from app.kernel import clock
+from app.kernel import clock, jobs
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict, NotFound
 from app.kernel.ids import uuid7
@@ -149,6 +149,8 @@ def _add_version(segment: Segment, tree: Group, by: acts.By) -> None:
         )
     )  # fmt: skip
     session().flush()
+    if rules.looked_up(rules.to_json(tree)):
+        jobs.ring_job(rules.INDEX_JOB)
 
 
 def _locked(workspace_id: UUID, segment_id: UUID) -> Segment:

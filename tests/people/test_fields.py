@@ -5,9 +5,13 @@ from __future__ import annotations
 from html import unescape
 
 import pytest
+from sqlalchemy import insert, text
 
 from app.contacts import queries, service
+from app.contacts.rules import index_name
+from app.kernel import clock
 from app.kernel.db import transaction
+from app.segments.models import FieldIndex
 
 PAGE = "/settings/fields"
 
@@ -85,3 +89,17 @@ def test_an_archived_field_is_asked_no_longer_and_keeps_its_answers(session, sta
 
 def test_the_page_is_one_click_from_the_settings(staff):
     assert f'href="{PAGE}"' in staff.get("/settings").text
+
+
+def test_a_field_that_segments_find_people_by_says_so(session, staff, where):
+    post(staff, label="Town", kind="text")
+    post(staff, label="Age", kind="number")
+    (town,) = (found for found in queries.list_fields(where.id) if found.key == "town")
+    assert "ndexed" not in staff.get(PAGE).text
+    session.execute(insert(FieldIndex).values(field_id=town.id, workspace_id=where.id, used_at=clock.now()))
+    assert "Being indexed" in staff.get(PAGE).text
+    session.execute(text("SET ROLE NONE"))
+    session.execute(text(f"CREATE INDEX {index_name(town.id)} ON contacts ((fields ->> 'town'))"))
+    page = staff.get(PAGE).text
+    assert page.count("<small>Text, indexed</small>") == page.count("Indexed: segments find people by it") == 1
+    assert "<small>Number</small>" in page

@@ -18,6 +18,7 @@ from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import posted
 from app.people.pages import blueprint
 from app.people.schemas import ChangedField, NewField
+from app.segments import queries as segments
 
 if TYPE_CHECKING:
     from app.contacts.models import CustomField
@@ -31,6 +32,12 @@ KINDS = {
     FieldKind.BOOLEAN: "Yes or no",
     FieldKind.COUNTRY: "Country",
     FieldKind.MONEY: "Amount of money",
+}
+
+_INDEXED = {
+    None: "",
+    True: "Indexed: segments find people by it without reading everybody.",
+    False: "Being indexed for the segments that use it. Until then they read everybody.",
 }
 
 
@@ -99,11 +106,13 @@ def _page(
     wrong: UUID | None = None,
     wrong_errors: Mapping[str, str] | None = None,
 ) -> str:
-    known = contacts.list_fields(current_actor().workspace_id, include_archived=True)
+    workspace_id = current_actor().workspace_id
+    known = contacts.list_fields(workspace_id, include_archived=True)
+    indexed = segments.indexed_fields(workspace_id)
     return render_template(
         "people/fields.html",
         fields=[
-            _row(found, wrong_errors if found.id == wrong else None)
+            _row(found, wrong_errors if found.id == wrong else None, indexed.get(found.id))
             for found in known
             if found.archived_at is None
         ],
@@ -119,7 +128,7 @@ def _page(
     )
 
 
-def _row(found: CustomField, errors: Mapping[str, str] | None) -> dict[str, Any]:
+def _row(found: CustomField, errors: Mapping[str, str] | None, is_indexed: bool | None) -> dict[str, Any]:
     return {
         "id": str(found.id),
         "label": request.form.get("label", "") if errors else found.label,
@@ -127,6 +136,8 @@ def _row(found: CustomField, errors: Mapping[str, str] | None) -> dict[str, Any]
         "kind": KINDS[FieldKind(found.kind)],
         "choices": found.choices,
         "takes_choices": found.kind in {FieldKind.CHOICE, FieldKind.MULTI_CHOICE},
+        "is_indexed": is_indexed,
+        "indexed": _INDEXED[is_indexed],
         "errors": errors or {},
         "open": errors is not None,
         "save_action": url_for("people.change_field", field_id=found.id),
