@@ -1,4 +1,4 @@
-"""How the score is counted: settings. The panel of the person's page is drawn there."""
+"""How levels moved, and how the score is counted. The panel of the person's page is drawn there."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from app.engagement import queries, rules, service
 from app.engagement.queries import Underway
 from app.engagement.rules import Rules
 from app.engagement.schemas import PREFIX, rules_form
+from app.kernel import charts
 from app.kernel.errors import BadInput
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
@@ -22,6 +23,56 @@ from app.tracking import queries as tracking
 from app.tracking.rules.kinds import SignalKind
 
 blueprint = Blueprint("engagement", __name__, template_folder="templates")
+
+
+@blueprint.get("/people/levels")
+@guards.member("people.read")
+def levels() -> str:
+    """How many people moved from which level to which in the last days."""
+    actor = current_actor()
+    days = next((found for found in rules.MOVED_WITHIN if str(found) == request.args.get("days")), rules.MOVED_WITHIN[0])
+    found = queries.moves(actor.workspace_id, days)
+    return render_template(
+        "engagement/levels.html",
+        days=days,
+        periods=[(one, url_for("engagement.levels", days=one)) for one in rules.MOVED_WITHIN],
+        people=found.people,
+        joined=found.joined,
+        up=found.moved(1),
+        down=found.moved(-1),
+        levels=list(rules.Level),
+        rows=[_moves_row(found, was, days, may_look=actor.may("people.write")) for was in (*rules.Level, None)],
+        chart=_moves_chart(found),
+        came=sum(found.came(level) for level in rules.Level),
+        left=sum(found.left(level) for level in rules.Level),
+        flows=[(level.capitalize(), found.came(level), found.left(level)) for level in rules.Level],
+        warm=_plain(rules.WARM_POINTS),
+        hot=_plain(rules.HOT_POINTS),
+    )
+
+
+def _moves_row(found: rules.Moves, was: rules.Level | None, days: int, *, may_look: bool) -> dict[str, Any]:
+    cells = []
+    for level in rules.Level:
+        count = found.counts.get((was, level), 0)
+        url = url_for("segments.new", **_tree(was, level, days)) if count and may_look else None
+        cells.append({"level": level, "count": count, "url": url, "stayed": level is was})
+    return {"was": was, "cells": cells, "total": sum(cell["count"] for cell in cells)}
+
+
+def _tree(was: rules.Level | None, level: rules.Level, days: int) -> dict[str, Any]:
+    """The inputs of the editor of segments that mean the people of one cell."""
+    if was is None:
+        before = {"field-0.0": "contacts.created_at", "op-0.0": "in_last", "days-0.0": str(days)}
+    else:
+        before = {"field-0.0": f"engagement.level_{days}_days_ago", "op-0.0": "is", "value-0.0": was.value}
+    return {"match-0": "all", **before, "field-0.1": "engagement.level", "op-0.1": "is", "value-0.1": level.value}
+
+
+def _moves_chart(found: rules.Moves) -> charts.BarChart:
+    came = charts.Series([found.came(level) for level in rules.Level], "yes")
+    left = charts.Series([found.left(level) for level in rules.Level], "wait")
+    return charts.bar_chart([came, left], [level.capitalize() for level in rules.Level], height=160)
 
 
 @blueprint.get("/settings/scores")

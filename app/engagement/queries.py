@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -14,10 +14,11 @@ from sqlalchemy import select, text
 from app.consent import queries as consent
 from app.consent.rules import Level as TrackingLevel
 from app.contacts import queries as contacts
-from app.engagement import rules
+from app.engagement import moving, rules
 from app.engagement.models import EngagementRecount, EngagementSetting
 from app.kernel import clock
 from app.kernel.db import array_of, session
+from app.kernel.shared import Shared
 from app.tracking import queries as tracking
 from app.tracking.rules.verdicts import Verdict
 
@@ -193,6 +194,28 @@ def scores_of(workspace_id: UUID, contact_ids: Collection[UUID]) -> dict[UUID, R
         )
         for row in session().execute(_MANY, values)
     }
+
+
+_moves: Shared[rules.Moves] = Shared()
+
+
+def moves(workspace_id: UUID, days: int) -> rules.Moves:
+    """Who is at which level now, and at which one they were so many days ago; of many people some seconds old."""
+    known = _moves.find((workspace_id, days))
+    if known is not None:
+        return known
+    now = clock.now()
+    values: dict[str, Any] = {}
+
+    def bind(value: Any) -> str:
+        values[name := f"moved_{len(values)}"] = value
+        return f":{name}"
+
+    levels = moving.levels_sql(workspace_id, now, days, bind)
+    counted = f"SELECT z.was, z.level, count(*) FROM ({levels}) AS z GROUP BY 1, 2"  # noqa: S608  bound values only
+    rows = session().execute(text(counted), values | {"workspace_id": workspace_id, "now": now}).all()
+    found = rules.Moves({(was and rules.Level(was), rules.Level(level)): count for was, level, count in rows})
+    return _moves.keep((workspace_id, days), found, found.people)
 
 
 def _reasons(

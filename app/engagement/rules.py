@@ -30,6 +30,8 @@ HALF_WAY_POINTS: Final = 10.0
 HOT_POINTS: Final = 10.0
 WARM_POINTS: Final = 2.0
 NEW_FOR: Final = timedelta(days=30)
+MOVED_WITHIN: Final = (7, 30)
+"""Days after which it is looked who has another level."""
 
 
 class Level(StrEnum):
@@ -127,3 +129,44 @@ def score(s: float, known_since: datetime, now: datetime, half_life_days: int) -
 def score_of(worth: float, known_since: datetime, now: datetime) -> Score:
     """What so many points say."""
     return Score(worth, value(worth), level(worth, known_since, now))
+
+
+RANKS: Final[Mapping[Level, int]] = {Level.NEW: 0, Level.COLD: 0, Level.WARM: 1, Level.HOT: 2}
+"""Who was new and is cold now has gone neither up nor down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """How many people are at a level now who were at another one, or the same, some days ago.
+
+    Attributes:
+        counts: by (level then, level now); then None: they were not here yet.
+    """
+
+    counts: Mapping[tuple[Level | None, Level], int]
+
+    @property
+    def people(self) -> int:
+        """Everybody who is measured."""
+        return sum(self.counts.values())
+
+    @property
+    def joined(self) -> int:
+        """Who was not here yet."""
+        return sum(count for (was, _), count in self.counts.items() if was is None)
+
+    def moved(self, sign: int) -> int:
+        """Who went up (1) or down (-1)."""
+        return sum(
+            count
+            for (was, level), count in self.counts.items()
+            if was is not None and (RANKS[level] - RANKS[was]) * sign > 0
+        )
+
+    def came(self, to: Level) -> int:
+        """Who is at this level and was at another one, or not here yet."""
+        return sum(count for (was, level), count in self.counts.items() if level is to and was is not to)
+
+    def left(self, level: Level) -> int:
+        """Who was at this level and is at another one."""
+        return sum(count for (was, is_now), count in self.counts.items() if was is level and is_now is not level)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from app.consent import queries as consent
-from app.engagement import rules
+from app.engagement import moving, rules
 from app.engagement.rules import Level
-from app.kernel.segment_fields import Bound, Condition, People, Rows, SegmentField, Type
+from app.kernel.segment_fields import Bound, Condition, People, Rows, SegmentField, Special, Type
 
 _GROUP = "Engagement"
 _LEVELS = tuple((level.value, level.value) for level in Level)
@@ -69,12 +69,28 @@ def _level(condition: Condition, bound: Bound) -> People:
     return People(f"{_without(warm)} AND EXISTS ({known})")
 
 
+def _level_before(days: int) -> Special:
+    def people(condition: Condition, bound: Bound) -> People:
+        levels = moving.levels_sql(bound.workspace_id, bound.now, days, bound.bind)
+        test = "IS NOT NULL" if condition.op == "is_known" else f"= {bound.bind(condition.value)}"
+        return People(f"SELECT z.contact_id FROM ({levels}) AS z WHERE z.was {test}")  # noqa: S608  bound values only
+
+    return people
+
+
 FIELDS = (
     SegmentField(
         "engagement.score", "Score", _GROUP, Type.NUMBER, _score,
         operators=("at_least", "at_most", "is_known", "is_not_known"),
     ),
     SegmentField("engagement.level", "Level", _GROUP, Type.CHOICE, _level, choices=_LEVELS),
+    *(
+        SegmentField(
+            f"engagement.level_{days}_days_ago", f"Level {days} days ago", _GROUP, Type.CHOICE, _level_before(days),
+            choices=_LEVELS,
+        )
+        for days in rules.MOVED_WITHIN
+    ),
     SegmentField(
         "engagement.last_signal", "Last read", _GROUP, Type.MOMENT, Rows(_IN_FORCE, "e.contact_id", "e.last_signal_at"),
     ),

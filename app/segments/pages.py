@@ -62,8 +62,10 @@ def _row(found: Known) -> dict[str, Any]:
 @blueprint.get("/people/segments/new")
 @guards.member("people.write")
 def new() -> str:
-    """The editor, empty."""
-    return _editor(None, "", drafts.empty())
+    """The editor, empty or with a tree that a link brings."""
+    draft = drafts.read(request.args)
+    drafts.settle(draft, queries.fields(current_actor().workspace_id))
+    return _editor(None, "", draft if draft["rules"] else drafts.empty())
 
 
 @blueprint.post("/people/segments/new")

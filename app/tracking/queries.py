@@ -419,6 +419,24 @@ def decayed_by_kind(
     return {row.kind: Decayed(row.times, row.last_at, row.worth) for row in session().execute(_DECAYED, values)}
 
 
+def worth_since_sql(kinds: str, *, weight: str, since: str, now: str, half_life: str) -> str:
+    """SQL that gives (contact_id, worth): what people of ``:workspace_id`` did by hand after a moment, worth now.
+
+    Args:
+        kinds: what stands in FROM for the kinds that count, called ``k`` with their name in ``kind``.
+        weight: expression of what one is worth when it happens.
+        since: expression of the moment.
+        now: expression of the other moment.
+        half_life: expression of the days after which half of it is left.
+    """
+    days = f"CAST(extract(epoch FROM s.at - CAST({now} AS timestamptz)) AS float8) / 86400"
+    return (
+        f"SELECT s.contact_id, sum({weight} * power(2::float8, greatest(-1000, {days} / {half_life}))) AS worth"  # noqa: S608  of declarations
+        f" FROM signals s JOIN {kinds} ON k.kind = s.kind WHERE s.workspace_id = :workspace_id AND s.contact_id IS NOT NULL"
+        f" AND s.verdict = 'human' AND s.at > CAST({since} AS timestamptz) GROUP BY s.contact_id"
+    )
+
+
 HABIT_WITHIN: Final = timedelta(days=180)
 """Links that were followed longer ago say nothing of somebody's habit."""
 HABIT_CLICKS: Final = 3

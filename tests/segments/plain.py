@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from app.engagement import rules as scores
+from app.tracking import queries as tracking
 from app.tracking.queries import link_number
 from tests.segments.world import COMPANIES, PROGRAMS, Person, World
 
@@ -149,13 +150,30 @@ def _engaged(world: World, person: Person, rule: dict, op: str, name: str) -> bo
     if name == "last_signal":
         at = world.ago(person.last_read) if is_measured and person.points else None
         return _moment(world, at, rule, op)
-    if op == "is_known" or not is_measured:
+    if not is_measured or (op == "is_known" and not name.startswith("level_")):
         return is_measured
     points = person.points or 0.0
+    if name.startswith("level_"):
+        was = level_before(world, person, int(name.split("_")[1]))
+        return was is not None if op == "is_known" else was == rule["value"]
     if name == "level":
         return scores.level(points, world.ago(person.days), world.now).value == rule["value"]
     shown, bound = scores.value(points), Decimal(rule["value"])
     return shown >= bound if op == "at_least" else shown <= bound
+
+
+def level_before(world: World, person: Person, days: int) -> str | None:
+    """What was left of the points then, without those that came since, grown back by as many days as they have halved in."""
+    if timedelta(days=person.days, hours=12) < timedelta(days=days):
+        return None
+    weights = {name: kind.weight for name, kind in tracking.signal_kinds(world.id).items()}
+    since = [
+        weights[act.kind] * 2 ** -((act.days + 0.5) / scores.HALF_LIFE_DAYS)
+        for act in person.acts
+        if act.kind in weights and act.state in {"human", "sent"} and act.days + 0.5 < days
+    ]
+    points = max((person.points or 0.0) - sum(since), 0) * 2 ** (days / scores.HALF_LIFE_DAYS)
+    return scores.level(points, world.ago(person.days), world.now - timedelta(days=days)).value
 
 
 def _moment(world: World, at: datetime | None, rule: dict, op: str) -> bool:
