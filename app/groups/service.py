@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import case, delete, select, text
+from sqlalchemy import Row, case, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -18,7 +19,7 @@ from app.groups import queries, rules
 from app.groups.models import Group, GroupDomain, GroupMember
 from app.groups.rules import MAX_HOUSEHOLD, Details, Kind
 from app.kernel import clock, i18n
-from app.kernel.db import session
+from app.kernel.db import array_of, session, text_array_of
 from app.kernel.errors import BadInput, Conflict
 from app.kernel.ids import uuid7
 
@@ -156,6 +157,109 @@ def leave(workspace_id: UUID, kind: Kind, contact_id: UUID) -> None:
     session().execute(
         delete(GroupMember).where(GroupMember.contact_id == contact_id, GroupMember.kind == kind.value)
     )
+
+
+# Locked in one order, so that two who do this at once never wait for each other in a circle.
+_HAD: Final = (
+    "WITH w AS MATERIALIZED (SELECT id FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS these (id)),"
+    " had AS MATERIALIZED (SELECT m.contact_id, m.group_id, m.role, m.joined_at FROM group_members m"
+    " WHERE m.contact_id IN (SELECT id FROM w) AND m.workspace_id = :workspace_id AND m.kind = 'company'"
+    " ORDER BY m.contact_id FOR UPDATE)"
+)
+_JOIN_MANY = text(
+    f"{_HAD}, put AS (INSERT INTO group_members AS m (contact_id, kind, group_id, workspace_id, role, joined_at)"  # noqa: S608  no input in it
+    " SELECT w.id, g.kind, g.id, g.workspace_id, '', :now FROM groups g CROSS JOIN w LEFT JOIN had ON had.contact_id = w.id"
+    " WHERE g.id = :group_id AND g.workspace_id = :workspace_id AND g.kind = 'company' AND had.group_id IS DISTINCT FROM g.id"
+    " ORDER BY w.id ON CONFLICT (contact_id, kind) DO UPDATE SET group_id = excluded.group_id, role = '',"
+    " joined_at = excluded.joined_at WHERE m.group_id <> excluded.group_id RETURNING m.contact_id)"
+    " SELECT put.contact_id, had.group_id, had.role, had.joined_at FROM put LEFT JOIN had ON had.contact_id = put.contact_id"
+)
+_LEAVE_MANY = text(
+    f"{_HAD} DELETE FROM group_members m USING had WHERE m.contact_id = had.contact_id AND m.kind = 'company'"  # noqa: S608  no input in it
+    " AND m.group_id = :group_id AND had.group_id = :group_id RETURNING m.contact_id, m.group_id, m.role, m.joined_at"
+)
+_BEFORE: Final = (
+    "unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:moments AS text) AS timestamptz[]),"
+    " CAST(CAST(:groups AS text) AS uuid[]), CAST(CAST(:roles AS text) AS text[])) AS w (id, joined_at, group_id, role)"
+)
+_LEAVE_SINCE = text(
+    "WITH held AS MATERIALIZED (SELECT m.contact_id, g.id AS group_id, w.role, w.joined_at FROM group_members m"  # noqa: S608  no input in it
+    f" JOIN {_BEFORE} ON w.id = m.contact_id"
+    " JOIN unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:since AS text) AS timestamptz[])) AS s (id, since)"
+    " ON s.id = m.contact_id AND s.since = m.joined_at"
+    " LEFT JOIN groups g ON g.id = w.group_id AND g.workspace_id = :workspace_id AND g.kind = 'company'"
+    " WHERE m.workspace_id = :workspace_id AND m.kind = 'company' AND m.group_id = :group_id AND m.role = ''"
+    " ORDER BY m.contact_id FOR UPDATE OF m),"
+    " gone AS (DELETE FROM group_members m USING held h WHERE m.contact_id = h.contact_id AND m.kind = 'company'"
+    "  AND h.group_id IS NULL RETURNING m.contact_id),"
+    " back AS (UPDATE group_members m SET group_id = h.group_id, role = h.role, joined_at = h.joined_at FROM held h"
+    "  WHERE m.contact_id = h.contact_id AND m.kind = 'company' AND h.group_id IS NOT NULL RETURNING m.contact_id)"
+    " SELECT contact_id FROM gone UNION ALL SELECT contact_id FROM back"
+)
+_REJOIN = text(
+    "INSERT INTO group_members (contact_id, kind, group_id, workspace_id, role, joined_at)"  # noqa: S608  no input in it
+    f" SELECT w.id, g.kind, g.id, g.workspace_id, w.role, w.joined_at FROM groups g CROSS JOIN {_BEFORE}"
+    " WHERE g.id = :group_id AND g.workspace_id = :workspace_id AND g.kind = 'company' ORDER BY w.id"
+    " ON CONFLICT DO NOTHING RETURNING contact_id"
+)
+
+
+def join_company(workspace_id: UUID, group_id: UUID, people: Collection[UUID]) -> dict[UUID, dict[str, str] | None]:
+    """Put thousands into a company at once, out of whichever they are in.
+
+    Who is not of this workspace, was erased or merged, or is in it already, is left as they are.
+
+    Returns:
+        The ``group_id``, ``role`` and ``joined_at`` that each had who was put in; None: no company.
+    """
+    present = contacts.hold_present(workspace_id, people)
+    values = _of_many(workspace_id, group_id, present) | {"now": clock.now()}
+    return {row[0]: _had(row) for row in session().execute(_JOIN_MANY, values)}
+
+
+def leave_company(workspace_id: UUID, group_id: UUID, people: Collection[UUID]) -> dict[UUID, dict[str, str] | None]:
+    """Take thousands out of a company at once; what each had who was in it, as ``join_company`` gives it."""
+    values = _of_many(workspace_id, group_id, people)
+    return {row[0]: _had(row) for row in session().execute(_LEAVE_MANY, values)}
+
+
+def leave_company_since(
+    workspace_id: UUID, group_id: UUID, since: Mapping[UUID, datetime], before: Mapping[UUID, Mapping[str, str] | None]
+) -> int:
+    """Take those out who are in it since exactly that moment and have no role there, and back to where they were.
+
+    A company that is not here any more is no place to go back to.
+
+    Returns:
+        How many.
+    """
+    values = _of_many(workspace_id, group_id, since) | _places(before)
+    values["since"] = array_of(moment.isoformat() for moment in since.values())
+    return len(session().execute(_LEAVE_SINCE, values).all())
+
+
+def rejoin_company(workspace_id: UUID, group_id: UUID, before: Mapping[UUID, Mapping[str, str] | None]) -> int:
+    """Put those back who have no company by now, with the role and the moment that they had; how many."""
+    present = contacts.hold_present(workspace_id, before)
+    kept = {contact_id: had for contact_id, had in before.items() if contact_id in present}
+    values = _of_many(workspace_id, group_id, kept) | _places(kept)
+    return len(session().execute(_REJOIN, values).all())
+
+
+def _of_many(workspace_id: UUID, group_id: UUID, people: Collection[UUID]) -> dict[str, Any]:
+    return {"workspace_id": workspace_id, "group_id": group_id, "ids": array_of(people)}
+
+
+def _places(before: Mapping[UUID, Mapping[str, str] | None]) -> dict[str, str]:
+    found = [had or {} for had in before.values()]
+    names = {"groups": "group_id", "roles": "role", "moments": "joined_at"}
+    return {bind: text_array_of(had.get(name) for had in found) for bind, name in names.items()}
+
+
+def _had(row: Row[Any]) -> dict[str, str] | None:
+    if row.group_id is None:
+        return None
+    return {"group_id": str(row.group_id), "role": row.role, "joined_at": row.joined_at.isoformat()}
 
 
 def find_or_create(workspace_id: UUID, kind: Kind, name: str, *, by: acts.By) -> Group:

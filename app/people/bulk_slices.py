@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import delete, select, text
 
 from app.kernel import clock, jobs
-from app.kernel.db import array_of, session, transaction
-from app.people import rules
+from app.kernel.db import array_of, session, text_array_of, transaction
+from app.people import bulk_changes, rules
+from app.people.bulk_changes import Change
 from app.people.models import BulkAct, BulkActPerson
-from app.people.rules import ActKind, ActState
-from app.tags import queries as tags
-from app.tags import service as tags_service
+from app.people.rules import ActState
 
 JOB: Final = "people.bulk"
 SLICE: Final = 5_000
@@ -25,12 +24,13 @@ WORK_SECONDS: Final = 20.0
 _OPEN: Final = (ActState.DOING.value, ActState.UNDOING.value)
 # Locked before anything else of these people: whoever is erased leaves this table first, so neither waits in a circle.
 _NEXT = text(
-    "SELECT contact_id, carried_at FROM bulk_act_people WHERE act_id = :id AND NOT (:is_doing AND carried_at IS NOT NULL)"
+    "SELECT contact_id, carried_at, before FROM bulk_act_people WHERE act_id = :id AND NOT (:is_doing AND carried_at IS NOT NULL)"
     " AND (CAST(:after AS uuid) IS NULL OR contact_id > CAST(:after AS uuid)) ORDER BY contact_id LIMIT :limit FOR UPDATE"
 )
 _KEEP = text(
-    "UPDATE bulk_act_people b SET carried_at = w.since"
-    " FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:moments AS text) AS timestamptz[])) AS w (id, since)"
+    "UPDATE bulk_act_people b SET carried_at = w.since, before = CAST(w.before AS jsonb)"
+    " FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:moments AS text) AS timestamptz[]),"
+    " CAST(CAST(:before AS text) AS text[])) AS w (id, since, before)"
     " WHERE b.act_id = :id AND b.contact_id = w.id"
 )
 _FORGET = text(
@@ -75,7 +75,7 @@ def go_on(act_id: UUID) -> bool:
         # Somebody may stand behind us by now: they were merged into somebody whom we had passed.
         found.position = None
         rows = session().execute(_NEXT, values | {"after": None}).all()
-    people = {row[0]: row[1] for row in rows}
+    people = {row[0]: None if row[1] is None else Change(row[1], row[2]) for row in rows}
     if people:
         (_do if is_doing else _undo)(found, people)
         found.seen += len(people)
@@ -86,30 +86,28 @@ def go_on(act_id: UUID) -> bool:
     return True
 
 
-def _do(found: BulkAct, people: Mapping[UUID, datetime | None]) -> None:
-    """Change these, and keep who was changed."""
-    changed: Mapping[UUID, datetime] = {}
-    if not tags.is_listed(found.workspace_id, found.tag_id):
-        found.fault = "The tag was taken out of the list meanwhile."
-    elif found.kind == ActKind.PUT_ON.value:
-        now = clock.now()
-        done = tags_service.put_on_many(found.workspace_id, found.tag_id, dict.fromkeys(people, now))
-        changed, found.left_out = dict.fromkeys(done.people, now), found.left_out + done.full
-    else:
-        changed = tags_service.take_off_many(found.workspace_id, found.tag_id, people)
-    found.changed += len(changed)
-    moments = array_of(since.isoformat() for since in changed.values())
-    session().execute(_KEEP, {"id": found.id, "ids": array_of(changed), "moments": moments})
-    _forget(found, people.keys() - changed.keys())
+def _do(found: BulkAct, people: Mapping[UUID, Change | None]) -> None:
+    """Change these, and keep who was changed and what they had."""
+    done = bulk_changes.do(found, people)
+    found.fault = done.fault or found.fault
+    found.left_out += done.left_out
+    found.changed += len(done.changed)
+    values = {
+        "id": found.id,
+        "ids": array_of(done.changed),
+        "moments": array_of(change.since.isoformat() for change in done.changed.values()),
+        "before": text_array_of(
+            None if change.before is None else json.dumps(change.before) for change in done.changed.values()
+        ),
+    }
+    session().execute(_KEEP, values)
+    _forget(found, people.keys() - done.changed.keys())
 
 
-def _undo(found: BulkAct, people: Mapping[UUID, datetime | None]) -> None:
+def _undo(found: BulkAct, people: Mapping[UUID, Change | None]) -> None:
     """Take back what was done to these; whom it had not come to, or did not change, is as they are."""
-    changed = {contact_id: since for contact_id, since in people.items() if since is not None}
-    if found.kind == ActKind.PUT_ON.value:
-        found.undone += tags_service.take_off_since(found.workspace_id, found.tag_id, changed)
-    else:
-        found.undone += len(tags_service.put_on_many(found.workspace_id, found.tag_id, changed).people)
+    changed = {contact_id: change for contact_id, change in people.items() if change is not None}
+    found.undone += bulk_changes.undo(found, changed)
     _forget(found, people.keys())
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.consent.rules import Renewal
@@ -36,7 +38,7 @@ class RenewalRound(Base):
 
 
 class BulkAct(Base):
-    """One tag put on many people of the list, or taken off them."""
+    """Something done to many people of the list: a tag, a company, or a field."""
 
     __tablename__ = "bulk_acts"
     __table_args__ = (
@@ -52,10 +54,12 @@ class BulkAct(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     kind: Mapped[str] = mapped_column(Text(collation="C"))
-    tag_id: Mapped[UUID] = mapped_column(Uuid)
-    """Without a foreign key: a tag may leave the list, the act stays."""
+    of_id: Mapped[UUID] = mapped_column(Uuid)
+    """The tag, company or field. Without a foreign key: a tag may leave the list, the act stays."""
     word: Mapped[str] = mapped_column(Text)
-    """What the tag was called then."""
+    """What that was called then."""
+    value: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True)
+    """What a field is set to, as it is stored; NULL: nothing."""
     whom: Mapped[str] = mapped_column(Text)
     """Who was chosen, in words; no address."""
     state: Mapped[str] = mapped_column(Text(collation="C"))
@@ -87,8 +91,11 @@ class BulkActPerson(Base):
     carried_at: Mapped[datetime | None]
     """Since when they carry the tag by this act, or carried it before it was taken off; NULL: still to come.
 
-    The moment tells a tag of this act from one that another hand put on them since.
+    The moment tells a tag of this act from one that another hand put on them since. Of a company it is when they came
+    into it, of others when they were changed.
     """
+    before: Mapped[Any] = mapped_column(JSONB(none_as_null=True), nullable=True)
+    """What they had: the value of a field, or the company with ``group_id``, ``role`` and ``joined_at``; NULL: nothing."""
 
 
 class ListColumns(Base):

@@ -63,10 +63,25 @@ def initials(name: str, address: str) -> str:
 
 
 class ActKind(StrEnum):
-    """What an act on many people does with a tag."""
+    """What an act on many people does: a tag, a company, or a value of a field that they get or lose."""
 
     PUT_ON = "put_on"
     TAKE_OFF = "take_off"
+    JOIN = "join"
+    LEAVE = "leave"
+    SET = "set"
+    CLEAR = "clear"
+
+
+ACT_NEEDS = {
+    ActKind.PUT_ON: ("tag", "Write a tag."),
+    ActKind.TAKE_OFF: ("tag", "Write a tag."),
+    ActKind.JOIN: ("name", "Write a company."),
+    ActKind.LEAVE: ("name", "Write a company."),
+    ActKind.SET: ("field", "Choose a field."),
+    ActKind.CLEAR: ("field", "Choose a field."),
+}
+"""Which part of a form names what an act is about, and what to say where it is missing."""
 
 
 class ActState(StrEnum):
@@ -103,33 +118,6 @@ def whom(query: str, word: str, interest: str, tag: str) -> str:
 def people(count: int) -> str:
     """A number of people in words."""
     return "1 person" if count == 1 else f"{count:,} people"
-
-
-def act_said(act: ActKind, state: ActState, word: str, total: int, changed: int, undone: int) -> str:
-    """What an act does or did, in a sentence."""
-    tag, is_on = f"The tag “{word}”", act is ActKind.PUT_ON
-    match state:
-        case ActState.DOING:
-            return f"{tag} is being {'put on' if is_on else 'taken off'} {people(total)}."
-        case ActState.DONE:
-            return f"{tag} is on {people(changed)}." if is_on else f"{tag} is off {people(changed)}."
-        case ActState.UNDOING:
-            return f"{tag} is being {'taken off' if is_on else 'put on'} {people(changed)} again."
-        case ActState.UNDONE:
-            return f"{tag} is {'off' if is_on else 'on'} {people(undone)} again."
-
-
-def act_note(act: ActKind, state: ActState, total: int, changed: int, left_out: int, fault: str) -> str:
-    """About whom nothing was changed, and why; empty where there is nobody."""
-    if state is not ActState.DONE or fault:
-        return fault
-    parts = []
-    if left_out:
-        parts.append(f"{people(left_out)} {'carries' if left_out == 1 else 'carry'} as many tags as there may be, and got none.")
-    if same := total - changed - left_out:
-        had = "had it before" if act is ActKind.PUT_ON else "did not carry it"
-        parts.append(f"{people(same)} {had}.")
-    return " ".join(parts)
 
 
 # --- The answer -------------------------------------------------------------------------------------------------

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import request
-from marshmallow import fields, pre_load, validate
+from marshmallow import ValidationError, fields, pre_load, validate, validates_schema
 
 from app.consent.rules import Basis, Channel, Reason, Renewal
 from app.consent.rules.grounds import Act
-from app.contacts.rules import MAX_NAME, FieldKind
+from app.contacts.rules import MAX_NAME, MAX_TEXT, FieldKind
 from app.forms.rules import CUSTOM
+from app.groups.rules import MAX_NAME as MAX_COMPANY
 from app.kernel import i18n
 from app.kernel.errors import BadInput
 from app.kernel.http import csrf
@@ -114,18 +115,32 @@ class Nothing(Input):
 _WHO: dict[str, str | list[Any] | dict[Any, Any]] = {"invalid_uuid": "Choose people from the list."}
 
 
-class Tagging(Input):
-    """A tag for many: ``who`` is chosen, or ``whole``: all of ``shown``, or with ``all`` all whom the search finds."""
+class ManyAct(Input):
+    """An act on many: ``who`` is chosen, or ``whole``: all of ``shown``, or with ``all`` all whom the search finds.
+
+    Of ``tag``, ``name`` (of a company), ``field`` and ``value`` only what it is about has to be there.
+    """
 
     do = fields.Enum(
         rules.ActKind, by_value=True, required=True,
         error_messages={"required": "Choose what to do.", "unknown": "Choose what to do."},
     )  # fmt: skip
-    tag = Line(longest=MAX_WORD, message="Write a tag.")
+    tag = Line(longest=MAX_WORD, empty=True)
+    name = Line(longest=MAX_COMPANY, empty=True)
+    field = Line(longest=40, empty=True)
+    value = fields.List(fields.String(validate=validate.Length(max=MAX_TEXT)), load_default=list, validate=_PAGE)
     who = fields.List(fields.UUID(error_messages=_WHO), load_default=list, validate=_PAGE)
     shown = fields.List(fields.UUID(error_messages=_WHO), load_default=list, validate=_PAGE)
     whole = Tick()
     all = Tick()
+
+    @validates_schema(skip_on_field_errors=False)
+    def _is_whole(self, data: Mapping[str, Any], **_: Any) -> None:
+        if "do" not in data:
+            return
+        name, message = rules.ACT_NEEDS[data["do"]]
+        if name in data and not data[name]:
+            raise ValidationError(message, name)
 
 
 class ChosenColumns(Input):

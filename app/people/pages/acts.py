@@ -13,7 +13,7 @@ from app.kernel.errors import NotFound
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
 from app.kernel.http.posted import posted
-from app.people import bulk, rules
+from app.people import act_words, bulk, rules
 from app.people.pages import blueprint, kept
 from app.people.rules import ActKind, ActState
 from app.people.schemas import Nothing
@@ -82,8 +82,10 @@ def _shown(found: BulkAct) -> dict[str, Any]:
     may_undo = current_actor().may("people.write") and rules.may_undo(state, found.ended_at, clock.now())
     return {
         "id": found.id,
-        "text": rules.act_said(kind, state, found.word, found.total, found.changed, found.undone),
-        "note": rules.act_note(kind, state, found.total, found.changed, found.left_out, found.fault),
+        "text": act_words.said(kind, state, found.word, found.value, found.total, found.changed, found.undone),
+        "note": act_words.note(
+            kind, state, found.total, found.changed, found.left_out, found.undone, found.fault
+        ),
         "state": state.value,
         "is_going": state in {ActState.DOING, ActState.UNDOING},
         "share": round(100 * min(1, found.seen / found.total), 1) if found.total else 0,

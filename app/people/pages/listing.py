@@ -13,6 +13,7 @@ from flask import render_template, request, url_for
 from app.consent import queries as consent
 from app.consent.queries import ending
 from app.consent.rules import Word
+from app.forms.rules import CUSTOM
 from app.kernel import clock
 from app.kernel.errors import BadRequest, NotFound
 from app.kernel.http import guards
@@ -20,7 +21,7 @@ from app.kernel.http.actor import current_actor
 from app.kernel.paging import Page
 from app.people import columns, queries, rules
 from app.people.columns import Column
-from app.people.pages import acts, blueprint, kept
+from app.people.pages import acts, blueprint, kept, profile
 from app.people.queries import ListedPerson, Search
 from app.tags import queries as tags
 
@@ -92,12 +93,21 @@ def page(looked: Looked, *, act: Mapping[str, Any] | None = None, faults: Mappin
         new_url=url_for("people.new") if actor.may("people.write") else None,
         export_url=url_for("imports.exports"),
         import_url=url_for("imports.index") if actor.may("people.write") else None,
-        tagging_url=url_for("people.tag_many", **kept()) if actor.may("people.write") else None,
+        tagging_url=url_for("people.act_on_many", **kept()) if actor.may("people.write") else None,
+        act_fields=act_fields() if actor.may("people.write") else [],
         posted=request.form if faults else {},
+        posted_value=request.form.getlist("value") if faults else [],
         who=frozenset(request.form.getlist("who")) if faults else frozenset(),
         faults=faults or {},
         act=act,
     )
+
+
+def act_fields() -> list[dict[str, Any]]:
+    """The workspace's own fields for an act on many, as ``people/act_value.html`` takes one."""
+    return [
+        {"key": one["name"].removeprefix(CUSTOM), **one} for one in profile.inputs(current_actor().workspace_id, {}, None)
+    ]
 
 
 @blueprint.get("/people/counts")
