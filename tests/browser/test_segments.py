@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
 from app.consent.rules import Level
+from app.contacts import service as contacts
 from app.kernel.db import session
 from tests.browser.conftest import check_page, tab
 from tests.support import make, reading
@@ -120,3 +121,32 @@ def _join_many(place: make.Place) -> None:
         {"id": place.id},
     )
     session().commit()
+
+
+@pytest.mark.parametrize(("width", "dark"), [("desk", False), ("phone", True)])
+def test_moves_between_levels_lead_to_their_people_and_many_get_a_field(chromium, web, place, width, dark):
+    fields = {"Town": "text", "Brews": "multi_choice"}
+    made = [contacts.define_field(place.id, name, kind, choices=("Filter", "Moka")) for name, kind in fields.items()]
+    session().execute(text("UPDATE contacts SET created_at = created_at - interval '40 days' WHERE first_name = 'Nils'"))
+    session().commit()
+    with tab(chromium, width, dark=dark, base_url=web.url) as page:
+        sign_in(page, place)
+        page.goto("/people/levels?days=30")
+        look(page, f"levels-{width}")
+        page.get_by_role("link", name="cold 30 days ago and cold now").or_(
+            page.get_by_role("link", name="new 30 days ago and cold now")
+        ).click()
+        expect(page.locator("#now .big")).to_have_text("1")
+        expect(page.locator("#now")).to_contain_text("Nils")
+        page.goto("/people")
+        page.locator("tbody label.check").first.click()
+        page.locator(".bulk-more summary").click()
+        look(page, f"many-{width}")
+        page.get_by_label("Field", exact=True).select_option(label=made[1].label)
+        page.locator("#act-value").get_by_text("Moka").click()
+        look(page, f"many-choices-{width}")
+        page.get_by_role("button", name="Set", exact=True).click()
+        expect(page.locator("#act")).to_contain_text("“Brews” is “Moka” for 1 person now.")
+        look(page, f"many-done-{width}")
+        page.goto("/settings/fields")
+        look(page, f"fields-{width}")
