@@ -42,7 +42,7 @@ def act_on_many() -> Response:
 @guards.member("people.write")
 def act_value() -> str:
     """The input for a value of the field whose key is ``field``: a piece of the list, which asks for it."""
-    found = next((one for one in listing.act_fields() if one["key"] == request.args.get("field")), None)
+    found = listing.act_field(request.args.get("field", ""))
     return render_template("people/act_value.html", field=found, value=[], fault="")
 
 

@@ -94,7 +94,8 @@ def page(looked: Looked, *, act: Mapping[str, Any] | None = None, faults: Mappin
         export_url=url_for("imports.exports"),
         import_url=url_for("imports.index") if actor.may("people.write") else None,
         tagging_url=url_for("people.act_on_many", **kept()) if actor.may("people.write") else None,
-        act_fields=act_fields() if actor.may("people.write") else [],
+        act_fields=[(one.key.removeprefix(columns.FIELD), one.label) for one in chosen.offered if one.key.startswith(columns.FIELD)],
+        act_field=act_field(request.form["field"]) if faults and request.form.get("field") else None,
         posted=request.form if faults else {},
         posted_value=request.form.getlist("value") if faults else [],
         who=frozenset(request.form.getlist("who")) if faults else frozenset(),
@@ -103,11 +104,10 @@ def page(looked: Looked, *, act: Mapping[str, Any] | None = None, faults: Mappin
     )
 
 
-def act_fields() -> list[dict[str, Any]]:
-    """The workspace's own fields for an act on many, as ``people/act_value.html`` takes one."""
-    return [
-        {"key": one["name"].removeprefix(CUSTOM), **one} for one in profile.inputs(current_actor().workspace_id, {}, None)
-    ]
+def act_field(key: str) -> dict[str, Any] | None:
+    """One of the workspace's own fields for an act on many, as ``people/act_value.html`` takes it; None: no such."""
+    found = profile.inputs(current_actor().workspace_id, {}, None)
+    return next((one for one in found if one["name"] == CUSTOM + key), None)
 
 
 @blueprint.get("/people/counts")
