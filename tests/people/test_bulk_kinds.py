@@ -219,6 +219,17 @@ def test_a_company_that_is_deleted_meanwhile_ends_the_act_and_its_people_go_to_n
     assert (found.state, found.changed, "deleted meanwhile" in found.fault) == ("done", 2, True)
 
 
+def test_whom_another_hand_took_out_and_put_in_anew_stays_in(session, where):
+    acme, _ = companies(where)
+    people = some(where, 2)
+    act_id = begin(where, JOIN, people)
+    with transaction():
+        groups_service.leave(where.id, Kind.COMPANY, people[0])
+        groups_service.join(where.id, Kind.COMPANY, acme.id, people[0])
+    take_back(where, act_id)
+    assert (list(memberships(people)), bulk.get_act(where.id, act_id).undone) == ([people[0]], 1)
+
+
 def test_what_they_had_is_handed_out_and_erased_with_the_person(session, where):
     town(where)
     (who,) = some(where, 1)
