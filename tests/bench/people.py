@@ -21,7 +21,7 @@ from app.merging import queries as merging
 from app.merging.queries import Double
 from app.people import bulk, bulk_slices
 from app.people import queries as people_queries
-from app.people.bulk import Whom
+from app.people.bulk import What, Whom
 from app.people.queries import Search
 from app.people.rules import ActKind
 from app.segments import guesses
@@ -118,7 +118,7 @@ def tags(built: House, size: int, say: Say) -> dict[str, float]:
     where = crowd(built, min(size, TAGGED), _quiet)
     with transaction():
         owner = accounts.list_members(where.id)[0].user_id
-        act_id = bulk.start(where.id, ActKind.PUT_ON, "VIP", Whom(search=Search(), words="everybody"), by=owner)
+        act_id = bulk.start(where.id, What(ActKind.PUT_ON, "VIP"), Whom(search=Search(), words="everybody"), by=owner)
     put_on = _rate(act_id, min(size, TAGGED))
     with transaction():
         bulk.undo(where.id, act_id, by=owner)

@@ -135,7 +135,7 @@ def _bulk_act(where: make.Place) -> UUID:
     from app.people.rules import ActKind
 
     who = make.person(where.id, "mara@example.org")
-    return bulk.start(where.id, ActKind.PUT_ON, "wholesale", bulk.Whom([who.id]), by=where.owner_id)
+    return bulk.start(where.id, bulk.What(ActKind.PUT_ON, "wholesale"), bulk.Whom([who.id]), by=where.owner_id)
 
 
 def _snippet(where: make.Place) -> UUID:
