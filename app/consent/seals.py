@@ -14,16 +14,28 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import func, insert, select, text
 
-from app.consent.ledger import canonical, leaf
-from app.consent.models import ConsentEvent, ConsentLeaf, ConsentSeal, ConsentSignature, ConsentUnsealed
+from app.consent.ledger import canonical
+from app.consent.models import ConsentSeal, ConsentSignature, ConsentUnsealed
 from app.kernel import clock
-from app.kernel.db import session, transaction
+from app.kernel.db import array_of, session, transaction
 
 FIRST = bytes(32)
 BATCH = 5_000
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('consent seal ' || :workspace, 0))")
+# The leaves of events (``ledger.leaf``), hashed where the bodies are: of 2 kB each, 32 octets are asked for.
+_WAITING = text(
+    "SELECT u.event_id, e.leaf FROM (SELECT event_id FROM consent_unsealed WHERE workspace_id = :workspace_id"
+    " ORDER BY event_id LIMIT :limit) AS u CROSS JOIN LATERAL (SELECT sha256('\\x00'::bytea || body) AS leaf"
+    " FROM consent_events WHERE id = u.event_id OFFSET 0) AS e ORDER BY u.event_id"
+)
+_SEALED = text(
+    "WITH these AS MATERIALIZED (SELECT event_id, n FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) WITH ORDINALITY"
+    " AS t (event_id, n)), kept AS (INSERT INTO consent_leaves (workspace_id, seal_no, position, event_id)"
+    " SELECT :workspace_id, :no, n - 1, event_id FROM these)"
+    " DELETE FROM consent_unsealed WHERE event_id = ANY(ARRAY(SELECT event_id FROM these))"
+)
 _key: Ed25519PrivateKey | None = None
 
 
@@ -110,20 +122,9 @@ def _seal_slice(workspace_id: UUID) -> int:
     with transaction():
         if not session().execute(_LOCK, {"workspace": str(workspace_id)}).scalar_one():
             return 0
-        rows = (
-            session()
-            .execute(
-                select(ConsentUnsealed.event_id, ConsentEvent.body)
-                .join(ConsentEvent, ConsentEvent.id == ConsentUnsealed.event_id)
-                .where(ConsentUnsealed.workspace_id == workspace_id)
-                .order_by(ConsentUnsealed.event_id)
-                .limit(BATCH)
-            )
-            .all()
-        )
-        if not rows:
-            return 0
-        _write(workspace_id, [event_id for event_id, _ in rows], [leaf(body) for _, body in rows])
+        rows = session().execute(_WAITING, {"workspace_id": workspace_id, "limit": BATCH}).all()
+        if rows:
+            _write(workspace_id, [row[0] for row in rows], [row[1] for row in rows])
         return len(rows)
 
 
@@ -146,14 +147,7 @@ def _write(workspace_id: UUID, event_ids: list[UUID], leaves: list[bytes]) -> No
             hash=seal_hash(workspace_id, no, len(leaves), root, prev), sealed_at=clock.now(),
         )
     )  # fmt: skip
-    session().execute(
-        insert(ConsentLeaf),
-        [
-            {"workspace_id": workspace_id, "seal_no": no, "position": position, "event_id": event_id}
-            for position, event_id in enumerate(event_ids)
-        ],
-    )
-    session().execute(delete(ConsentUnsealed).where(ConsentUnsealed.event_id.in_(event_ids)))
+    session().execute(_SEALED, {"workspace_id": workspace_id, "no": no, "ids": array_of(event_ids)})
 
 
 def sign_day(workspace_id: UUID | None = None) -> int:

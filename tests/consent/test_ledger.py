@@ -16,6 +16,7 @@ from app.consent.ledger import canonical, leaf
 from app.consent.rules import By, Level
 from app.consent.seals import merkle_root
 from app.consent.verify import verify
+from app.evidence import verifier
 from app.kernel import clock
 from app.kernel.db import db, session, transaction
 from tests.support import make
@@ -225,4 +226,20 @@ def test_a_root_binds_every_leaf_and_its_place(leaves, data):
 def test_canonical_bytes_do_not_depend_on_order():
     assert canonical({"b": 1, "a": "ä"}) == canonical({"a": "ä", "b": 1}) == '{"a":"ä","b":1}'.encode()
     assert json.loads(canonical({"a": "\u2028"})) == {"a": "\u2028"}
+    assert canonical({"every": "".join(map(chr, range(0x250)))}) == verifier.canonical({"every": "".join(map(chr, range(0x250)))})
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=8,
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.text(), _VALUES, max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_whoever_verifies_without_us_comes_to_the_same_bytes(value):
+    assert canonical(value) == verifier.canonical(value)
+
+
+def test_a_leaf_is_what_it_is_said_to_be():
     assert len(leaf(b"")) == 32

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from app.consent.rules import Level
@@ -27,9 +28,9 @@ class Source(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RuleSet:
-    """What holds for people of some countries.
+    """What holds for people of some countries; each there is once, so it is compared by what it is.
 
     Attributes:
         key: as events store it.
@@ -117,6 +118,7 @@ def rules_of(country: str) -> RuleSet:
     return _COUNTRIES.get(country.upper(), OTHER)
 
 
+@lru_cache(maxsize=1024)  # thousands of people of one file live under the same law
 def decide(*, person: str = "", brand: str = "", address: str = "", language: str = "") -> Jurisdiction:
     """Which rules hold: the person's country, else the brand's, else that of a network address, else the language's.
 
