@@ -14,6 +14,7 @@ from uuid import UUID
 from app.consent import queries as consent
 from app.engagement import rules
 from app.engagement.rules import Level
+from app.kernel.sampling import is_sampled
 from app.tracking import queries as tracking
 
 # Rules and scores in one statement: between two of them the rules could change, and the old scores be gone.
@@ -30,7 +31,9 @@ _POINTS: Final = (
 _BEFORE: Final = "greatest({points} - coalesce(r.worth, 0), 0) * power(2::float8, {days} / f.half_life)"
 
 
-def levels_sql(workspace_id: UUID, now: datetime, days: int, bind: Callable[[Any], str]) -> str:
+def levels_sql(
+    workspace_id: UUID, now: datetime, days: int, bind: Callable[[Any], str], *, only_sampled: bool = False
+) -> str:
     """SQL that gives (contact_id, was, level) of everybody who is measured; ``was`` is NULL of who was not here yet.
 
     Args:
@@ -38,6 +41,7 @@ def levels_sql(workspace_id: UUID, now: datetime, days: int, bind: Callable[[Any
         now: the moment of ``level``.
         days: ``was`` is so many before it, up to 100, by the rules that are in force now.
         bind: keeps a value and gives its name in the text.
+        only_sampled: of one person in ``sampling.ONE_IN`` only.
     """
     kinds = tracking.signal_kinds(workspace_id)
     names, usual = bind(list(kinds)), bind([kind.weight for kind in kinds.values()])
@@ -46,11 +50,12 @@ def levels_sql(workspace_id: UUID, now: datetime, days: int, bind: Callable[[Any
     before = _BEFORE.format(points=points, days=bind(float(days)))
     recent = tracking.worth_since_sql(
         f"unnest(CAST({names} AS text[]), CAST({usual} AS float8[])) AS k (kind, usual)",
-        weight=_WEIGHT, since=then, now=at, half_life="(SELECT half_life FROM f)",
+        weight=_WEIGHT, since=then, now=at, half_life="(SELECT half_life FROM f)", only_sampled=only_sampled,
     )  # fmt: skip
+    only = f" AND {is_sampled('p.contact_id')}" if only_sampled else ""
     return (
         f"{_FORCE} SELECT m.contact_id, CASE WHEN c.created_at <= {then} THEN {_level(before, then)} END AS was,"  # noqa: S608  bound values only
-        f" {_level(points, at)} AS level FROM f CROSS JOIN ({consent.TRACKED} AND p.level = 'individual') AS m"
+        f" {_level(points, at)} AS level FROM f CROSS JOIN ({consent.TRACKED} AND p.level = 'individual'{only}) AS m"
         " JOIN contacts c ON c.id = m.contact_id AND c.erased_at IS NULL AND c.merged_into IS NULL"
         " LEFT JOIN engagement_scores e ON e.contact_id = m.contact_id AND e.workspace_id = :workspace_id AND e.rules_no = f.no"
         f" LEFT JOIN ({recent}) AS r ON r.contact_id = m.contact_id"

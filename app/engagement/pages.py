@@ -14,7 +14,7 @@ from app.engagement import queries, rules, service
 from app.engagement.queries import Underway
 from app.engagement.rules import Rules
 from app.engagement.schemas import PREFIX, rules_form
-from app.kernel import charts
+from app.kernel import charts, sampling
 from app.kernel.errors import BadInput
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
@@ -36,28 +36,30 @@ def levels() -> str:
         "engagement/levels.html",
         days=days,
         periods=[(one, url_for("engagement.levels", days=one)) for one in rules.MOVED_WITHIN],
-        people=found.people,
-        joined=found.joined,
-        up=found.moved(1),
-        down=found.moved(-1),
+        people=found.people and found.words(found.people),
+        joined=found.words(found.joined),
+        up=found.words(found.moved(1)),
+        down=found.words(found.moved(-1)),
+        is_sampled=found.is_sampled,
         levels=list(rules.Level),
         rows=[_moves_row(found, was, days, may_look=actor.may("people.write")) for was in (*rules.Level, None)],
         chart=_moves_chart(found),
-        came=sum(found.came(level) for level in rules.Level),
-        left=sum(found.left(level) for level in rules.Level),
-        flows=[(level.capitalize(), found.came(level), found.left(level)) for level in rules.Level],
+        came=found.words(sum(found.came(level) for level in rules.Level)),
+        left=found.words(sum(found.left(level) for level in rules.Level)),
+        flows=[(level.capitalize(), *map(found.words, (found.came(level), found.left(level)))) for level in rules.Level],
         warm=_plain(rules.WARM_POINTS),
         hot=_plain(rules.HOT_POINTS),
     )
 
 
 def _moves_row(found: rules.Moves, was: rules.Level | None, days: int, *, may_look: bool) -> dict[str, Any]:
-    cells = []
+    cells, total = [], 0
     for level in rules.Level:
         count = found.counts.get((was, level), 0)
         url = url_for("segments.new", **_tree(was, level, days)) if count and may_look else None
-        cells.append({"level": level, "count": count, "url": url, "stayed": level is was})
-    return {"was": was, "cells": cells, "total": sum(cell["count"] for cell in cells)}
+        cells.append({"level": level, "count": count, "words": found.words(count), "url": url, "stayed": level is was})
+        total += count
+    return {"was": was, "cells": cells, "total": found.words(total)}
 
 
 def _tree(was: rules.Level | None, level: rules.Level, days: int) -> dict[str, Any]:
@@ -70,8 +72,9 @@ def _tree(was: rules.Level | None, level: rules.Level, days: int) -> dict[str, A
 
 
 def _moves_chart(found: rules.Moves) -> charts.BarChart:
-    came = charts.Series([found.came(level) for level in rules.Level], "yes")
-    left = charts.Series([found.left(level) for level in rules.Level], "wait")
+    each = sampling.ONE_IN if found.is_sampled else 1
+    came = charts.Series([found.came(level) * each for level in rules.Level], "yes")
+    left = charts.Series([found.left(level) * each for level in rules.Level], "wait")
     return charts.bar_chart([came, left], [level.capitalize() for level in rules.Level], height=160)
 
 

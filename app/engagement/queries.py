@@ -16,7 +16,7 @@ from app.consent.rules import Level as TrackingLevel
 from app.contacts import queries as contacts
 from app.engagement import moving, rules
 from app.engagement.models import EngagementRecount, EngagementSetting
-from app.kernel import clock
+from app.kernel import clock, sampling
 from app.kernel.db import array_of, session
 from app.kernel.shared import Shared
 from app.tracking import queries as tracking
@@ -200,7 +200,7 @@ _moves: Shared[rules.Moves] = Shared()
 
 
 def moves(workspace_id: UUID, days: int) -> rules.Moves:
-    """Who is at which level now, and at which one they were so many days ago; of many people some seconds old."""
+    """Who is at which level now, and at which one they were so many days ago; of many people some seconds old, and of a sample."""
     known = _moves.find((workspace_id, days))
     if known is not None:
         return known
@@ -211,11 +211,20 @@ def moves(workspace_id: UUID, days: int) -> rules.Moves:
         values[name := f"moved_{len(values)}"] = value
         return f":{name}"
 
-    levels = moving.levels_sql(workspace_id, now, days, bind)
+    is_guessed = _sampled(workspace_id) * sampling.ONE_IN >= sampling.FROM_PEOPLE
+    levels = moving.levels_sql(workspace_id, now, days, bind, only_sampled=is_guessed)
     counted = f"SELECT z.was, z.level, count(*) FROM ({levels}) AS z GROUP BY 1, 2"  # noqa: S608  bound values only
     rows = session().execute(text(counted), values | {"workspace_id": workspace_id, "now": now}).all()
-    found = rules.Moves({(was and rules.Level(was), rules.Level(level)): count for was, level, count in rows})
+    found = rules.Moves({(was and rules.Level(was), rules.Level(level)): count for was, level, count in rows}, is_guessed)
     return _moves.keep((workspace_id, days), found, found.people)
+
+
+def _sampled(workspace_id: UUID) -> int:
+    """How many of those who are measured are in the sample."""
+    measured = f"{consent.TRACKED} AND p.level = 'individual' AND {sampling.is_sampled('p.contact_id')}"
+    count = text(f"SELECT count(*) FROM ({measured}) AS m")  # noqa: S608  no input in it
+    found: int = session().execute(count, {"workspace_id": workspace_id, "now": clock.now()}).scalar_one()
+    return found
 
 
 def _reasons(

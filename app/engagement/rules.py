@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from app.kernel.sampling import Guess
+
 LANDMARK: Final = datetime(2025, 1, 1, tzinfo=UTC)
 """L. Never changed: it stands in every stored score."""
 HALF_LIFE_DAYS: Final = 30
@@ -141,9 +143,15 @@ class Moves:
 
     Attributes:
         counts: by (level then, level now); then None: they were not here yet.
+        is_sampled: they are of one person in ``sampling.ONE_IN`` only.
     """
 
     counts: Mapping[tuple[Level | None, Level], int]
+    is_sampled: bool = False
+
+    def words(self, count: int) -> str:
+        """One of these numbers, or a sum of them, as it is told: of a sample with as many digits as it deserves."""
+        return Guess(count).words if self.is_sampled and count else f"{count:,}"
 
     @property
     def people(self) -> int:

@@ -71,7 +71,7 @@ def _level(condition: Condition, bound: Bound) -> People:
 
 def _level_before(days: int) -> Special:
     def people(condition: Condition, bound: Bound) -> People:
-        levels = moving.levels_sql(bound.workspace_id, bound.now, days, bound.bind)
+        levels = moving.levels_sql(bound.workspace_id, bound.now, days, bound.bind, only_sampled=bound.is_sampled)
         test = "IS NOT NULL" if condition.op == "is_known" else f"= {bound.bind(condition.value)}"
         return People(f"SELECT z.contact_id FROM ({levels}) AS z WHERE z.was {test}")  # noqa: S608  bound values only
 

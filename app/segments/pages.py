@@ -13,12 +13,12 @@ from werkzeug.wrappers import Response
 from app.accounts import queries as accounts
 from app.accounts.rules import acts
 from app.contacts import queries as contacts
-from app.kernel import charts
+from app.kernel import charts, sampling
 from app.kernel.db import session
 from app.kernel.errors import BadInput, Conflict, Unavailable
 from app.kernel.http import guards
 from app.kernel.http.actor import current_actor
-from app.segments import drafts, following, guesses, queries, service
+from app.segments import drafts, following, queries, service
 from app.segments.drafts import Draft
 from app.segments.queries import Known
 from app.segments.rules import Group
@@ -193,7 +193,7 @@ def _now(workspace_id: UUID, draft: Draft) -> dict[str, Any]:
     try:
         group = queries.read(workspace_id, draft)
         shown["words"] = sentence(group)
-        return shown | (_guessed if total >= guesses.FROM_PEOPLE else _whole)(workspace_id, group)
+        return shown | (_guessed if total >= sampling.FROM_PEOPLE else _whole)(workspace_id, group)
     except BadInput as problem:
         rest = len(problem.fields)
         waits = "" if drafts.is_unwritten(draft) else next(iter(problem.fields.values()))

@@ -19,10 +19,10 @@ from app.contacts.rules import INDEX_NAME, index_name
 from app.kernel import clock, module
 from app.kernel.db import forget_once, once, session
 from app.kernel.errors import BadInput, Conflict, NotFound, Unavailable
+from app.kernel.sampling import Guess
 from app.kernel.segment_fields import Bound, SegmentChoices, SegmentField
 from app.kernel.shared import Shared
 from app.segments import compiler, rules
-from app.segments.guesses import Guess
 from app.segments.models import FieldIndex, Segment, SegmentVersion
 from app.segments.rules import BadTree, Group
 from app.segments.sentences import sentence

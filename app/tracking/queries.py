@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, func, literal_column, select, text
 
 from app.kernel import module
 from app.kernel.db import once, session
+from app.kernel.sampling import is_sampled
 from app.tracking.models import (
     LastOpen,
     MailingOrder,
@@ -419,7 +420,9 @@ def decayed_by_kind(
     return {row.kind: Decayed(row.times, row.last_at, row.worth) for row in session().execute(_DECAYED, values)}
 
 
-def worth_since_sql(kinds: str, *, weight: str, since: str, now: str, half_life: str) -> str:
+def worth_since_sql(
+    kinds: str, *, weight: str, since: str, now: str, half_life: str, only_sampled: bool = False
+) -> str:
     """SQL that gives (contact_id, worth): what people of ``:workspace_id`` did by hand after a moment, worth now.
 
     Args:
@@ -428,12 +431,14 @@ def worth_since_sql(kinds: str, *, weight: str, since: str, now: str, half_life:
         since: expression of the moment.
         now: expression of the other moment.
         half_life: expression of the days after which half of it is left.
+        only_sampled: of one person in ``sampling.ONE_IN`` only.
     """
+    only = f" AND {is_sampled('s.contact_id')}" if only_sampled else ""
     days = f"CAST(extract(epoch FROM s.at - CAST({now} AS timestamptz)) AS float8) / 86400"
     return (
         f"SELECT s.contact_id, sum({weight} * power(2::float8, greatest(-1000, {days} / {half_life}))) AS worth"  # noqa: S608  of declarations
         f" FROM signals s JOIN {kinds} ON k.kind = s.kind WHERE s.workspace_id = :workspace_id AND s.contact_id IS NOT NULL"
-        f" AND s.verdict = 'human' AND s.at > CAST({since} AS timestamptz) GROUP BY s.contact_id"
+        f" AND s.verdict = 'human' AND s.at > CAST({since} AS timestamptz){only} GROUP BY s.contact_id"
     )
 
 

@@ -14,9 +14,10 @@ import psycopg
 
 from app.accounts import queries as accounts
 from app.consent import queries as consent
-from app.kernel import clock
+from app.kernel import clock, sampling
 from app.kernel.db import transaction
 from app.kernel.paging import Page
+from app.kernel.sampling import Guess
 from app.merging import queries as merging
 from app.merging.queries import Double
 from app.people import bulk, bulk_slices
@@ -24,9 +25,7 @@ from app.people import queries as people_queries
 from app.people.bulk import What, Whom
 from app.people.queries import Search
 from app.people.rules import ActKind
-from app.segments import guesses
 from app.segments import queries as segment_queries
-from app.segments.guesses import Guess
 from tests.bench import growth, importing, segments, targets, track
 from tests.bench.asking import percentile
 from tests.bench.crowd import People
@@ -139,7 +138,7 @@ def _rate(act_id: UUID, people: int) -> int:
 def _segments(where: Sender, say: Say) -> dict[str, float]:
     """What is shown while somebody writes: of many people what a sample says, which is compared with counting them all."""
     shown, counted = [], []
-    is_sampled = segment_queries.count_everybody(where.id) >= guesses.FROM_PEOPLE
+    is_sampled = segment_queries.count_everybody(where.id) >= sampling.FROM_PEOPLE
     for name, raw in segments.segments(where.interest):
         with transaction():
             group = segment_queries.read(where.id, raw)

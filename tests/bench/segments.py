@@ -15,11 +15,11 @@ from sqlalchemy import text
 
 from app.contacts import service as contacts
 from app.engagement.rules import HALF_LIFE_DAYS, LANDMARK
-from app.kernel import clock
+from app.kernel import clock, sampling
 from app.kernel.db import session, transaction
 from app.kernel.errors import Unavailable
 from app.kernel.sampling import ONE_IN
-from app.segments import guesses, queries
+from app.segments import queries
 from app.segments.rules import Group
 from tests.bench.asking import percentile
 from tests.bench.crowd import CONTACT, People
@@ -246,7 +246,7 @@ def main(people: int, plans_over: float) -> None:
             lasted, found = seconds(where.id, group)
             guessed, about = seconds(where.id, group, is_sampled=True)
             counted.append(lasted)
-            shown.append(guessed if people >= guesses.FROM_PEOPLE else lasted)
+            shown.append(guessed if people >= sampling.FROM_PEOPLE else lasted)
             click.echo(f"  {name:30} {lasted * 1000:8.0f} ms {found:10,}; {guessed * 1000:8.0f} ms {about * ONE_IN:10,}")
             if plans_over and guessed > plans_over:
                 click.echo(explain(where.id, group, is_sampled=True))

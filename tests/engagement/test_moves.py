@@ -13,6 +13,7 @@ from sqlalchemy import text
 from app.accounts.rules.roles import Role
 from app.engagement import queries, rules
 from app.engagement.rules import Level, Moves
+from app.kernel import sampling
 from app.kernel.db import session as current
 from app.kernel.db import transaction
 from tests.engagement.test_scores import hit, take
@@ -126,3 +127,20 @@ def test_the_statement_reads_the_rules_in_force(place, people):
         )
     after = queries.moves(place.id, 30).counts
     assert after != before, "signals of the last days are taken off at their weight of now"
+
+
+def test_of_many_one_in_sixteen_is_looked_at_and_said_so(staff, place, people, monkeypatch):
+    monkeypatch.setattr(sampling, "FROM_PEOPLE", 0)
+    monkeypatch.setattr(sampling, "ONE_IN", 1)
+    assert queries.moves(place.id, 7).people == len(people), "with one in one, the sample is everybody"
+    page = unescape(staff.get("/people/levels").text)
+    assert "one person in sixteen" in page
+    assert "fewer than" in page
+    monkeypatch.setattr(sampling, "ONE_IN", 2)
+    sampled = queries.moves(place.id, 7)
+    assert sampled.is_sampled
+    assert sampled.people == sum(uuid_hash(who.id) & 1 == 0 for who in people)
+
+
+def uuid_hash(person_id) -> int:
+    return current().execute(text("SELECT uuid_hash(:id)"), {"id": person_id}).scalar_one()

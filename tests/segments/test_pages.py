@@ -11,7 +11,7 @@ from app.accounts.rules.roles import Role
 from app.kernel import sampling
 from app.kernel.db import transaction
 from app.kernel.errors import Unavailable
-from app.segments import guesses, queries, service
+from app.segments import queries, service
 from app.segments.models import SegmentVersion
 from app.segments.sentences import sentence
 from tests.people.conftest import Staff
@@ -115,9 +115,8 @@ def test_who_may_only_read_sees_whom_it_means_and_no_form(where, client):
 @pytest.fixture
 def large(where, monkeypatch):
     """Three people are many, and every one of them is in the sample."""
-    monkeypatch.setattr(guesses, "FROM_PEOPLE", 3)
+    monkeypatch.setattr(sampling, "FROM_PEOPLE", 3)
     monkeypatch.setattr(sampling, "ONE_IN", 1)
-    monkeypatch.setattr(guesses, "ONE_IN", 1)
     for name in ("Mara", "Mara", "Nils"):
         make.person(where.id, first_name=name)
 
@@ -168,7 +167,7 @@ def test_fewer_people_are_counted(where, staff):
      (2_500, "about 40,000"), (7_813, "about 125,000"), (62_500, "about 1,000,000")],
 )  # fmt: skip
 def test_a_guess_has_as_many_digits_as_it_deserves(hits, words):
-    assert guesses.Guess(hits).words == words
+    assert sampling.Guess(hits).words == words
 
 
 def test_a_segment_that_names_what_is_gone_says_so_and_can_be_opened(where, staff, session):
