@@ -159,12 +159,12 @@ def leave(workspace_id: UUID, kind: Kind, contact_id: UUID) -> None:
     )
 
 
-# Locked in one order, so that two who do this at once never wait for each other in a circle.
+# Each looked up by themselves, whatever the planner believes of a table that is being filled; and locked in one order,
+# so that two who do this at once never wait for each other in a circle.
 _HAD: Final = (
-    "WITH w AS MATERIALIZED (SELECT id FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS these (id)),"
-    " had AS MATERIALIZED (SELECT m.contact_id, m.group_id, m.role, m.joined_at FROM group_members m"
-    " WHERE m.contact_id IN (SELECT id FROM w) AND m.workspace_id = :workspace_id AND m.kind = 'company'"
-    " ORDER BY m.contact_id FOR UPDATE)"
+    "WITH w AS MATERIALIZED (SELECT id FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS these (id) ORDER BY id),"
+    " had AS MATERIALIZED (SELECT m.* FROM w CROSS JOIN LATERAL (SELECT contact_id, group_id, role, joined_at"
+    " FROM group_members WHERE contact_id = w.id AND workspace_id = :workspace_id AND kind = 'company' FOR UPDATE OFFSET 0) AS m)"
 )
 _JOIN_MANY = text(
     f"{_HAD}, put AS (INSERT INTO group_members AS m (contact_id, kind, group_id, workspace_id, role, joined_at)"  # noqa: S608  no input in it
