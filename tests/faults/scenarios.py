@@ -21,6 +21,7 @@ from tests.faults import (
     g13_memory,
     g14_small_beside_large,
     g15_imports,
+    g17_hostile_rows,
     g21_restore,
     g22_rolling_restart,
     g23_send_twice,
@@ -33,7 +34,7 @@ from tests.faults.hosts import CannotSeparate
 ALL: tuple[ModuleType, ...] = (
     g01_kill_senders, g02_kill_web, g03_redis, g04_postgres, g05_mail_server, g06_cut_lines, g07_not_now,
     g08_slow_domains, g09_vetoes, g10_pause, g11_clocks, g12_full_disks, g13_memory, g14_small_beside_large,
-    g15_imports, g21_restore, g22_rolling_restart, g23_send_twice, g24_poison, g00_several_hosts,
+    g15_imports, g17_hostile_rows, g21_restore, g22_rolling_restart, g23_send_twice, g24_poison, g00_several_hosts,
 )  # fmt: skip
 NOT_YET: tuple[ModuleType, ...] = ()
 """They run and report in `make faults`; what they ask for is not there yet. A line less here makes a test of one."""

@@ -34,7 +34,7 @@ def _run(scenario, request, servers, template, tmp_path, seed):
 
 def test_every_fault_has_a_name_and_a_size_of_its_own():
     names = [found.NAME for found in scenarios.ALL]
-    wanted = {f"G{number}" for number in (*range(1, 16), *range(21, 25))} | {"hosts"}
+    wanted = {f"G{number}" for number in (*range(1, 16), 17, *range(21, 25))} | {"hosts"}
     assert set(names) == wanted
     assert len(names) == len(wanted)
     assert all(set(found.SHORT) == set(found.LONG) for found in scenarios.ALL)

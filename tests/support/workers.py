@@ -41,6 +41,10 @@ class Process:
         return os.pread(self._log.fileno(), 1_000_000, 0).decode(errors="replace")
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def niceness(self) -> set[int]:
         """Of every thread of it and its children."""
         found = set()
