@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BENCHES := bench-send bench-permission bench-people bench-content
 
-.PHONY: help run doctor flask setup test tests-alone test-bench test-setup check style types imports setup-for-tests lock faults bench $(BENCHES)
+.PHONY: help run doctor flask setup test tests-alone test-bench test-setup test-thorough check style types imports setup-for-tests lock faults bench $(BENCHES)
 
 help:
 	@echo "make run         set up, start everything on this machine, print the address"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench       measure everything; make bench-send do='--help' is one of: $(BENCHES)"
 	@echo "make setup       what run needs, without starting"
 	@echo "make test-bench  run each bench in small (a minute)"
+	@echo "make test-thorough   the property tests with ten times as many examples (TIMES=50 for more)"
 	@echo "make test-setup  install from nothing in a fresh clone, over the network (minutes)"
 	@echo "make lock        resolve the newest Python packages into the lock files"
 
@@ -60,6 +61,10 @@ test-bench: setup-for-tests
 
 test-setup: setup-for-tests
 	@exec $(VENV)/python -m pytest -m network --timeout=900 $(PYTEST_ARGUMENTS) tests/local tests/content
+
+TIMES ?= 10
+test-thorough: setup-for-tests
+	@NOD_TESTS_TIMES=$(TIMES) exec $(VENV)/python -m pytest -m hypothesis -n 4 --dist worksteal --timeout=3600 $(PYTEST_ARGUMENTS) $(TESTS)
 
 # Each ends with one line of JSON.
 bench: $(BENCHES)

@@ -9,10 +9,10 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import flask_migrate
 import psycopg
@@ -20,6 +20,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings as property_settings
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
@@ -35,8 +36,10 @@ from app.kernel import clock, i18n, limits, redis
 from app.kernel.db import aside, db
 from app.local import places
 from app.local.servers import OwnServers, throwaway_servers
+from tests.support.properties import examples
 from tests.support.smtp_sink import SmtpSink
 
+T = TypeVar("T")
 TEMPLATE = "nod_template"
 # A busy machine may let a whole second pass; Redis that is killed refuses at once all the same.
 redis.CONNECT_SECONDS, redis.ANSWER_SECONDS = 5.0, 10.0
@@ -45,7 +48,11 @@ EARNEST_HASHER = passwords._hasher
 passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 mjml.CACHE_ENTRIES = 1024  # every mail of the house, which several tests look at, is compiled once
 known.SECONDS = 0.0  # tests change a form and post to it in the same second
+# For property tests that name no number: they only compute.
+property_settings.register_profile("nod", max_examples=examples(100))
+property_settings.load_profile("nod")
 _numbers = itertools.count(1)
+_engines: dict[str, Engine] = {}
 _data = tempfile.TemporaryDirectory(prefix="nod-tests-data-")
 KEYS = {"secret_key": b"s" * 32, "hash_key": b"h" * 32, "seal_key": b"e" * 32}
 
@@ -200,6 +207,8 @@ def settings(servers: OwnServers, template: str) -> Settings:
 def app(settings: Settings) -> Iterator[Flask]:
     """The application on the shared database."""
     made = make_app(settings)
+    with made.app_context():
+        _compile_as_before(db.engine)
     yield made
     with made.app_context():
         db.engine.dispose()
@@ -213,11 +222,13 @@ def _savepoint(connection: Connection) -> Iterator[Connection]:
 
 @contextmanager
 def _outer_transaction(app: Flask) -> Iterator[None]:
+    """What is written inside goes again; inside another one only that does."""
     with app.app_context():
         engines = db._app_engines[app]
-        engine = engines[None]
-        connection = engine.connect()
-        outer = connection.begin()
+        before = engines[None]
+        is_inner = isinstance(before, Connection)
+        connection = before if is_inner else before.connect()
+        outer = connection.begin_nested() if is_inner else connection.begin()
         engines[None] = connection  # type: ignore[assignment]
         limits.aside = lambda: _savepoint(connection)  # counted, and rolled back with the test
         try:
@@ -226,15 +237,31 @@ def _outer_transaction(app: Flask) -> Iterator[None]:
             limits.aside = aside
             db.session.remove()
             outer.rollback()
-            connection.close()
-            engines[None] = engine
+            if not is_inner:
+                connection.close()
+            engines[None] = before
+
+
+@contextmanager
+def ground(app: Flask, make: Callable[[], T]) -> Iterator[T]:
+    """What all tests of a module begin with, made once; each finds it as it was made, whatever the others did to it.
+
+    For a fixture of the module: the database has it in every test with ``session``. What ``make`` gives is of no
+    session any more, and its rows as they were then: look them up anew to see a change.
+    """
+    with _outer_transaction(app):
+        made = make()
+        db.session.remove()
+        limits.aside = aside
+        yield made
 
 
 @pytest.fixture
 def session(app: Flask) -> Iterator[Session]:
-    """A session inside an outer transaction: code may commit, nothing stays."""
+    """The session of the moment inside an outer transaction: code may commit and release, nothing stays."""
     with _outer_transaction(app), app.app_context():
-        yield db.session()
+        # One that was released and is used beside its successor would close savepoints that are not its own.
+        yield db.session
         db.session.remove()
 
 
@@ -244,17 +271,48 @@ def client(app: Flask, session: Session) -> FlaskClient:
     return app.test_client()
 
 
-@pytest.fixture
-def live(servers: OwnServers, template: str) -> Iterator[Flask]:
-    """An application on a database of its own, with real commits, for locks, processes and several connections."""
+@pytest.fixture(scope="module")
+def seed(template: str) -> str:
+    """The name of the database that each ``live`` is a copy of; a module may name one that it has ``grown``."""
+    return template
+
+
+@contextmanager
+def grown(servers: OwnServers, template: str, make: Callable[[], T]) -> Iterator[tuple[str, T]]:
+    """For a module's ``seed``: a database in which something was made in earnest, and what ``make`` gave."""
+    with _live(servers, template) as app:
+        made = make()
+        db.session.remove()
+        db.engine.dispose()
+        yield app.config["NOD"].database_url.rpartition("/")[2], made
+
+
+def _compile_as_before(engine: Engine) -> None:
+    """What was compiled for one database serves the next one, which is of the same server: a tenth of a second a test."""
+    with engine.connect():
+        first = _engines.setdefault("first", engine)
+    engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+    first._compiled_cache.capacity = 4000
+
+
+@contextmanager
+def _live(servers: OwnServers, template: str) -> Iterator[Flask]:
     name = f"nod_live_{next(_numbers)}"
     url = _database(servers, name, template)
     made = make_app(settings_for(url, servers.redis_url))
     with made.app_context():
+        _compile_as_before(db.engine)
         yield made
         db.session.remove()
         db.engine.dispose()
     _drop(servers, name)
+
+
+@pytest.fixture
+def live(servers: OwnServers, seed: str) -> Iterator[Flask]:
+    """An application on a database of its own, with real commits, for locks, processes and several connections."""
+    with _live(servers, seed) as made:
+        yield made
 
 
 @pytest.fixture

@@ -8,9 +8,11 @@ import pytest
 
 from app.campaigns import service
 from app.campaigns.models import Campaign
+from app.contacts.models import Contact
 from app.content import queries as letters
 from app.content import service as content
 from app.kernel.db import transaction
+from tests.conftest import ground
 from tests.people.conftest import Staff, owner_of
 from tests.support import make
 from tests.support.letters import source
@@ -60,25 +62,45 @@ def launched(made: Made, *, delay: int = 0, send_at=None) -> int:
         )
 
 
-@pytest.fixture
-def where(session):
-    return place_with_sender()
+@dataclass(frozen=True)
+class World:
+    """What the tests of a module begin with: a place with nobody in it, and one with readers and a draft."""
+
+    empty: make.Place
+    readers: list[Contact]
+    made: Made
 
 
-@pytest.fixture
-def readers(where):
-    """Three who said yes, one who was asked only."""
+def _world() -> World:
+    empty, where = place_with_sender(), place_with_sender()
     people = [make.person(where.id, f"reader{i}@example.org", f"Reader{i}") for i in range(3)]
     for who in people:
         make.confirmed(where, who)
-    waiting = make.person(where.id, "waiting@example.org", "Wanda")
-    make.asked(where, waiting)
-    return people
+    make.asked(where, make.person(where.id, "waiting@example.org", "Wanda"))
+    return World(empty, people, draft(where))
+
+
+@pytest.fixture(scope="module")
+def world(app):
+    with ground(app, _world) as made:
+        yield made
 
 
 @pytest.fixture
-def made(where, readers):
-    return draft(where)
+def where(request, world, session):
+    """With the draft and its readers for those who ask for them."""
+    return world.made.where if {"made", "readers"} & set(request.fixturenames) else world.empty
+
+
+@pytest.fixture
+def readers(world, where):
+    """Three who said yes, one who was asked only."""
+    return world.readers
+
+
+@pytest.fixture
+def made(world, where):
+    return world.made
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -20,16 +21,19 @@ from app.consent.rules import By, Level, Proof, Reason
 from app.contacts import service as contacts
 from app.delivery import schedule
 from app.kernel import clock, shared, tokens
+from app.kernel.db import session as current
 from app.kernel.db import transaction
 from app.kernel.ids import uuid7
 from app.segments import queries as segments
 from app.tracking import queries as tracking
 from app.tracking import service as tracking_service
 from app.tracking.rules.hits import NO_LINK, Hit, Kind
-from tests.campaigns.conftest import draft, launched
+from tests.campaigns.conftest import Made, World, draft, launched
+from tests.conftest import ground
 from tests.people.conftest import Staff, owner_of
 from tests.support import make, reading
 from tests.support.accounts import make_member
+from tests.support.outbox import place_with_sender
 
 INNER = (
     '<mj-text>Hello, <a href="https://ostkai.example/guji">Guji</a> and'
@@ -37,8 +41,15 @@ INNER = (
 )
 
 
-@pytest.fixture
-def readers(where):
+@dataclass(frozen=True)
+class Sent(World):
+    """Whose draft is sent."""
+
+    number: int
+
+
+def _world() -> Sent:
+    where = place_with_sender()
     with transaction():
         contacts.define_field(where.id, "Country", "country")
     found = [make.person(where.id, f"reader{i}@{'gmail.com' if i < 3 else f'one{i}.example'}", f"Reader{i}") for i in range(6)]
@@ -47,27 +58,34 @@ def readers(where):
         reading.allow(where, who, Level.INDIVIDUAL)
         with transaction():
             contacts.set_fields(where.id, who.id, {"country": ["DE" if i < 4 else "FR"]})
-    return found
+    made = draft(where, "=Autumn", inner=INNER)
+    return Sent(where, found, made, _sent(made))
 
 
-@pytest.fixture
-def made(where, readers):
-    return draft(where, "=Autumn", inner=INNER)
-
-
-@pytest.fixture
-def number(made, session):
+def _sent(made: Made) -> int:
     """Three sent, two refused, one waits; an hour ago."""
     found = launched(made)
     schedule.run()
     order = "SELECT m.n FROM messages m JOIN addresses a ON a.contact_id = m.contact_id WHERE m.mailing_no = :no ORDER BY a.address"
-    ns = list(session.execute(text(order), {"no": found}).scalars())
+    ns = list(current().execute(text(order), {"no": found}).scalars())
     for n, state in zip(ns, ("sent", "sent", "sent", "failed", "failed", "pending"), strict=True):
         values = {"no": found, "n": n, "state": state, "status": "5.1.1" if n == ns[3] else "5.7.1", "at": clock.now() - timedelta(hours=1)}
-        session.execute(
-            text("UPDATE messages SET state = :state, began_at = :at, done_at = :at, reply_code = 550, reply_status = :status,"
-                 " reply_text = '550 no' WHERE mailing_no = :no AND n = :n"), values)  # fmt: skip
+        with transaction():
+            current().execute(
+                text("UPDATE messages SET state = :state, began_at = :at, done_at = :at, reply_code = 550, reply_status = :status,"
+                     " reply_text = '550 no' WHERE mailing_no = :no AND n = :n"), values)  # fmt: skip
     return found
+
+
+@pytest.fixture(scope="module")
+def world(app):
+    with ground(app, _world) as made:
+        yield made
+
+
+@pytest.fixture
+def number(world, session):
+    return world.number
 
 
 def n_of(session, number, who):

@@ -45,6 +45,7 @@ from tests.support.accounts import make_member
 from tests.support.letters import source
 from tests.support.mailing import Setting, crowd
 from tests.support.outbox import place_with_sender
+from tests.support.properties import examples
 
 HELLO = "<mj-text>Hello {{ contact.first_name }}</mj-text>"
 ENCODED = "=?utf-8?q?x?="
@@ -331,7 +332,7 @@ BREWS = st.sampled_from([None, [], ["V60"], ["Moka"], ["V60", "Moka"], ["V60, Mo
 PEOPLE = st.lists(st.tuples(NAMES, NAMES, TOWNS, BREWS, st.sampled_from(Level)), min_size=8, max_size=8)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(which=st.integers(0, len(LETTERS) - 1), people=PEOPLE)
 def test_what_is_found_by_groups_is_what_each_copy_by_itself_would_show(eight, which, people):
     made, ids = eight

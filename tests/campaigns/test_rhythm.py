@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.campaigns.rhythm import Every, Rhythm, rhythm_of
 from app.kernel.errors import BadInput
+from tests.support.properties import examples
 
 BERLIN = "Europe/Berlin"
 
@@ -66,7 +67,7 @@ def test_where_midnight_is_left_out_the_day_has_its_issue():
     assert rhythm.next_dates(cairo, due, 1) == [day + timedelta(days=1)]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.builds(
         Rhythm, st.sampled_from(Every), st.sets(st.integers(0, 6), min_size=1).map(lambda found: tuple(sorted(found))),

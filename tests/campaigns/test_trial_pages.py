@@ -20,20 +20,28 @@ from app.kernel import clock
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput
 from app.kernel.ids import uuid7
-from tests.campaigns.conftest import draft
+from tests.campaigns.conftest import World, draft
 from tests.campaigns.test_trials import SUBJECT_B, got, hand_over, later, launch, parts, plan, row_of
+from tests.conftest import ground
 from tests.people.conftest import Staff
 from tests.support import make
 from tests.support.accounts import make_member
 from tests.support.mailing import Setting, crowd
+from tests.support.outbox import place_with_sender
 
 NUMBERS = {"count": "2", "sample": "50", "wait": "4", "holdout": "10", "goal": "click", "act": "save"}
 
 
-@pytest.fixture
-def made(where):
+def _world() -> World:
+    where = place_with_sender()
     crowd(Setting(where, uuid7()), 240, tracking=Level.INDIVIDUAL)
-    return draft(where)
+    return World(where, [], draft(where))
+
+
+@pytest.fixture(scope="module")
+def world(app):
+    with ground(app, _world) as made:
+        yield made
 
 
 def post(staff, made, **form):
@@ -190,8 +198,6 @@ def test_who_may_only_look_decides_nothing(where, made, client):
 
 def test_case_27_trials_of_another_workspace(staff, session):
     """Parts, numbers and decisions of others are not there, whatever their state."""
-    from tests.support.outbox import place_with_sender
-
     there = place_with_sender()
     who = make.person(there.id)
     make.confirmed(there, who)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -30,24 +32,45 @@ from app.kernel.ids import uuid7
 from app.tracking import service as tracking
 from app.tracking.rules.hits import Hit, Kind
 from app.tracking.service import Act
-from tests.campaigns.conftest import Made, draft
+from tests.campaigns.conftest import Made, World, draft
+from tests.conftest import ground
 from tests.support import letters, make, reading
 from tests.support.mailing import Setting, crowd
-from tests.support.outbox import in_context
+from tests.support.outbox import in_context, place_with_sender
+from tests.support.properties import examples
 
 SUBJECT_B = Wanted(subject="Plum, cocoa and a surprise")
 
 
-@pytest.fixture
-def people(where):
-    return crowd(Setting(where, uuid7()), 120, tracking=Level.INDIVIDUAL)
+@dataclass(frozen=True)
+class Crowded(World):
+    """With a crowd, and variants for a part of it."""
+
+    people: list[UUID]
 
 
-@pytest.fixture
-def tried(where, people):
+def _world() -> Crowded:
+    where = place_with_sender()
+    people = crowd(Setting(where, uuid7()), 120, tracking=Level.INDIVIDUAL)
     made = draft(where)
     plan(made)
-    return made
+    return Crowded(where, [], made, people)
+
+
+@pytest.fixture(scope="module")
+def world(app):
+    with ground(app, _world) as made:
+        yield made
+
+
+@pytest.fixture
+def people(world, session):
+    return world.people
+
+
+@pytest.fixture
+def tried(world, session):
+    return world.made
 
 
 def plan(
@@ -115,7 +138,7 @@ def row_of(made: Made):
         return variants.find_trial(made.where.id, made.campaign.id).row
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     shares=st.lists(st.integers(1, 9), min_size=2, max_size=5), sample=st.integers(10, 100), holdout=st.integers(0, 20),
     key=st.uuids(),
@@ -487,8 +510,6 @@ def test_two_who_decide_at_once_make_one_mailing(live):
 
     with live.app_context():
         from app.kernel.db import session as current
-        from tests.support.outbox import place_with_sender
-
         where = place_with_sender()
         crowd(Setting(where, uuid7()), 120)
         made = draft(where)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from app.consent import queries
 from app.consent.rules import Digest, Standing, State, may_write, word_for
+from tests.support.properties import examples
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 moments = st.none() | st.sampled_from(
@@ -41,7 +42,7 @@ def values(standing):
     return {"state": standing.state.value, "now": NOW, **{name: getattr(standing, name) for name in names}}
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(80), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(standing=standings)
 def test_sql_and_rule_agree(session, standing):
     gate = session.execute(text(f"SELECT {queries.gate_sql()} {ROWS}"), values(standing)).scalar_one()

@@ -30,6 +30,7 @@ from app.kernel.db import transaction
 from app.kernel.ids import uuid7
 from app.people import service as people
 from tests.support import letters, mailing, make
+from tests.support.properties import examples
 
 ADDRESSES = 3
 HALF = timedelta(days=181)
@@ -271,7 +272,7 @@ def world(session):
 
 
 @settings(
-    max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    max_examples=examples(6), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 @given(tale=st.lists(steps, min_size=8, max_size=24))

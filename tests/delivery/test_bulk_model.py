@@ -34,6 +34,7 @@ from app.kernel.errors import Conflict
 from tests.support import letters, mailing, make
 from tests.support.mailing import Setting, due
 from tests.support.outbox import use_sink
+from tests.support.properties import examples
 
 # Near the body there is most to go wrong.
 DEATHS = (Step.RENDERING, Step.RENDERED, Step.BODY, Step.BODY, Step.ANSWER, Step.ANSWER, Step.ANSWER)
@@ -321,6 +322,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
+@pytest.mark.hypothesis
 def test_no_message_begins_without_a_live_permission(live, smtp):
     use_sink(smtp)
 
@@ -330,7 +332,7 @@ def test_no_message_begins_without_a_live_permission(live, smtp):
     run_state_machine_as_test(
         Bound,
         settings=settings(
-            max_examples=8,
+            max_examples=examples(4),
             stateful_step_count=20,
             deadline=None,
             # A short story is found at once or not needed: making it shorter would take minutes.

@@ -24,6 +24,7 @@ from app.delivery.rules.hours import (
     timing_of,
     zone_of,
 )
+from tests.support.properties import examples
 
 BERLIN, NEW_YORK, TOKYO, KATHMANDU = map(ZoneInfo, ("Europe/Berlin", "America/New_York", "Asia/Tokyo", "Asia/Kathmandu"))
 HALF_HOURS = st.integers(0, 47).map(lambda n: time(n // 2, 30 * (n % 2)))
@@ -55,7 +56,7 @@ def may_leave(moment: datetime, zone: ZoneInfo, window: Window | None, quiet: Sp
     return local.isoweekday() in window.days and (window.span is None or within(window.span, local.time()))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(moment=MOMENTS, zone=ZONES, window=st.none() | WINDOWS, quiet=st.none() | SPANS)
 def test_a_slot_is_the_first_open_minute_and_ends_before_a_closed_one(moment, zone, window, quiet):
     # A night in which clocks change shows times that no rule means: it has cases of its own below.

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from app.consent.rules import By
 from app.kernel.db import session, transaction
 from app.people import service as people
+from tests.conftest import grown
 from tests.support import mailing
 from tests.support.mailing import crowd, running, sums
 
@@ -27,11 +28,26 @@ RENUMBERS = {
 }
 
 
-@pytest.fixture
-def place(live, smtp):
+def _crowded() -> mailing.Setting:
     made = mailing.setting()
     crowd(made, 3)
     return made
+
+
+@pytest.fixture(scope="module")
+def world(servers, template):
+    with grown(servers, template, _crowded) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def seed(world):
+    return world[0]
+
+
+@pytest.fixture
+def place(world, live):
+    return world[1]
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from tests.support import make
 from tests.support.letters import source
 from tests.support.mailing import Setting, crowd, due
 from tests.support.outbox import begin, place_with_sender, use_sink
+from tests.support.properties import examples
 
 BOTH = "https://ostkai.example/new"
 SUBJECTS = {
@@ -123,7 +124,7 @@ def desk(session) -> Desk:
     return Desk(editions.edition_of(batch[0].head), batch, reads)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sets(st.sampled_from([one for one in SUBJECTS if one != "en"])))
 def test_everybody_gets_exactly_the_text_that_a_plain_chooser_names(desk, there):
     some = {one: made for one, made in desk.edition.translations.items() if one in there}

@@ -35,6 +35,7 @@ from app.tracking import service as tracking
 from tests.delivery.nasty import NASTY
 from tests.delivery.wire import check_canonical, check_wire, unfolded
 from tests.support import letters, make
+from tests.support.properties import examples
 
 SOON = datetime(2026, 11, 22, 9, 14, tzinfo=UTC)
 WRITABLE = [value for value in NASTY if not any("\ud800" <= sign <= "\udfff" for sign in value)]
@@ -276,7 +277,7 @@ def check_same(quick: Letter | str, whole: Letter | str) -> None:
 
 
 @pytest.mark.parametrize("desk", SHARED, indirect=True)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(readers(), st.sampled_from(Level), numbers, names.filter(str.strip))
 @example(ReaderRow("", "", {}, ADDRESSES[0]), Level.INDIVIDUAL, 1, "News")
 @example(ReaderRow("", "", {"story": "\r.\r"}, ADDRESSES[0]), Level.NONE, 1, "News")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import threading
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from app.consent.rules import Level as TrackingLevel
+from app.contacts.models import Contact
 from app.engagement import jobs, queries, service
 from app.engagement.models import EngagementScore
 from app.engagement.service import recount
@@ -23,7 +25,7 @@ from app.kernel.ids import uuid7
 from app.tracking import queries as tracking_queries
 from app.tracking import service as tracking
 from app.tracking.rules.hits import HIDDEN, NO_LINK, Hit, Kind
-from tests.conftest import environment_of
+from tests.conftest import environment_of, ground
 from tests.support import make, reading
 from tests.support.reading import FIREFOX
 from tests.support.workers import Process, until
@@ -31,19 +33,40 @@ from tests.support.workers import Process, until
 USUAL = {"open": 1.0, "click": 3.0}
 
 
-@pytest.fixture
-def place(session):
-    return make.place()
+@dataclass(frozen=True)
+class World:
+    """Seven readers and a letter that they got 300 days ago."""
+
+    place: make.Place
+    people: list[Contact]
+    letter: reading.Letter
+
+
+def _world() -> World:
+    place = make.place()
+    people = [reading.reader(place) for _ in range(7)]
+    return World(place, people, reading.sent(place, people, ago=timedelta(days=300)))
+
+
+@pytest.fixture(scope="module")
+def world(app):
+    with ground(app, _world) as made:
+        yield made
 
 
 @pytest.fixture
-def people(place):
-    return [reading.reader(place) for _ in range(7)]
+def place(world, session):
+    return world.place
 
 
 @pytest.fixture
-def letter(place, people):
-    return reading.sent(place, people, ago=timedelta(days=300))
+def people(world, session):
+    return world.people
+
+
+@pytest.fixture
+def letter(world, session):
+    return world.letter
 
 
 def hit(letter, who, kind=Kind.CLICK, *, days=0.0, link=0):

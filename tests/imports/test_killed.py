@@ -19,6 +19,7 @@ from app.imports.models import Import
 from app.imports.rules import Known, Plan
 from app.kernel.db import session, transaction
 from tests.support import make
+from tests.support.properties import examples
 
 
 def begin(where, content: bytes, plan: Plan) -> UUID:
@@ -88,7 +89,7 @@ ROWS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=ROWS, rows=ROWS, known=st.sampled_from(list(Known)))
 def test_a_check_tells_what_taking_does(session, before, rows, known):
     """Against a plain account of the same rows: first come first served by key, typed cells, nothing taken away."""

@@ -12,6 +12,7 @@ from app.contacts import service as contacts_service
 from app.imports import numerals, reading
 from app.kernel.db import transaction
 from tests.imports.test_importing import person
+from tests.support.properties import examples
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_a_column_is_settled_by_any_cell_that_can_be_read_in_one_way(cells, want
     assert numerals.decide(cells) == wanted
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(number=st.decimals(min_value=-9_999_999, max_value=9_999_999, places=2), sign=st.sampled_from([".", ","]), cuts=st.integers(0, 3))
 def test_what_one_country_writes_is_the_same_number_here_or_refused(number, sign, cuts):
     """Whatever is told of the column: the right number or none, and with the right sign always the right one."""

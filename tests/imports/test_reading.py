@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.imports import converting, dialects, reading, rules
 from app.imports.dialects import Unreadable
 from app.kernel import csvs
+from tests.support.properties import examples
 
 
 def rows(content: bytes):
@@ -80,7 +81,7 @@ def test_quotes_and_backslashes_are_told_from_the_file(content, wanted):
 WORDS = st.text("ab,;\t'\"\\ \n", min_size=1, max_size=6).map(str.strip)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     cells=st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=4),
     quotes=st.sampled_from(list(dialects.QUOTES)), delimiter=st.sampled_from(list(dialects.DELIMITERS)),

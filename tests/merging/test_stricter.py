@@ -23,6 +23,7 @@ from app.kernel import clock
 from app.kernel.db import transaction
 from app.merging import service
 from tests.support import make
+from tests.support.properties import examples
 
 WORDS = (None, "asked", "yes", "ends", "no")
 LEVELS = (None, *Level)
@@ -169,7 +170,7 @@ def do(where, who, act):
 
 
 @settings(
-    max_examples=25, deadline=None, phases=(Phase.explicit, Phase.generate),
+    max_examples=examples(8), deadline=None, phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(own=states, other=states, later=laters, by_other=st.booleans(), takes=st.booleans())

@@ -33,6 +33,7 @@ from app.tags import service as tags_service
 from tests.people.conftest import Staff, owner_of
 from tests.support import make
 from tests.support.accounts import make_member
+from tests.support.properties import examples
 
 PUT_ON, TAKE_OFF = ActKind.PUT_ON, ActKind.TAKE_OFF
 
@@ -91,7 +92,7 @@ def one_slice(act_id):
 _SETS = st.sets(st.integers(0, 6))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=st.sampled_from([PUT_ON, TAKE_OFF]), had=_SETS, chosen=_SETS, after=st.dictionaries(st.integers(0, 6), st.booleans()),
        slice_=st.integers(1, 4), reached=st.integers(0, 4))  # fmt: skip
 def test_an_act_and_its_undo_are_those_of_sets(session, where, kind, had, chosen, after, slice_, reached):

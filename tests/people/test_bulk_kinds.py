@@ -28,6 +28,7 @@ from app.people.rules import ActKind
 from app.preferences import queries as preferences
 from tests.people.test_bulk import by_job, kept_people, one_slice, some, take_back  # noqa: F401  a fixture among them
 from tests.support import make
+from tests.support.properties import examples
 
 JOIN, LEAVE, SET, CLEAR = ActKind.JOIN, ActKind.LEAVE, ActKind.SET, ActKind.CLEAR
 NAMES = ("Acme", "Besta")
@@ -61,7 +62,7 @@ def town(where, kind="text", **more):
 
 
 _HAD = st.dictionaries(st.integers(0, 5), st.sampled_from([0, 1]))
-_SETTINGS = {"max_examples": 10, "deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+_SETTINGS = {"max_examples": examples(8), "deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 
 
 @settings(**_SETTINGS)

@@ -18,6 +18,7 @@ from app.segments.operators import operators_of
 from app.segments.sentences import sentence
 from tests.segments.plain import matches
 from tests.segments.world import NAMES, TOWNS, World, people
+from tests.support.properties import examples
 
 PHASES = (
     Phase.explicit,
@@ -91,10 +92,11 @@ def every_other(monkeypatch):
     return lambda: set(current().execute(query).scalars())
 
 
+@pytest.mark.hypothesis
 def test_random_trees_find_whom_plain_python_finds(session, world, every_other):
     fields = queries.fields(world.id)
 
-    @settings(max_examples=80, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(15), deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
     @given(found=people(world.today), tree=trees(world, fields))
     def agree(found, tree):
         with session.begin_nested() as attempt:
@@ -110,11 +112,12 @@ def test_random_trees_find_whom_plain_python_finds(session, world, every_other):
     agree()
 
 
+@pytest.mark.hypothesis
 def test_every_field_and_operator_agrees_by_itself(session, world, every_other):
     """The same, one rule at a time over all of them: what random trees meet seldom is met here."""
     fields = queries.fields(world.id)
 
-    @settings(max_examples=10, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(4), deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
     @given(found=people(world.today, 20), data=st.data())
     def agree(found, data):
         with session.begin_nested() as attempt:
