@@ -246,7 +246,8 @@ def confirm(request_id: UUID, *, by: By, proof: Proof) -> Confirmed:
     contact_id = write.hold_one(workspace_id, request.contact_id).contact_id
     chosen = queries.get_interests(workspace_id, [UUID(found) for found in request.interests])
     channel, level = Channel(request.channel), Level(request.tracking) if request.tracking else None
-    reach = write.ensure_reach(workspace_id, contact_id, channel)
+    reach = write.reach_of_held(workspace_id, contact_id, channel)
+    address = contacts.find_address(workspace_id, contact_id)
     before = queries.choices(workspace_id, contact_id, channel)
     again = all(before.interests.get(found.id) is State.YES for found in chosen)
     law = law_of(workspace_id, contact_id, country=request.shown.get(TOLD_COUNTRY, ""), ip=proof.ip)
@@ -258,7 +259,7 @@ def confirm(request_id: UUID, *, by: By, proof: Proof) -> Confirmed:
     }
     event_id = write.append(
         Kind.RE_CONFIRMED if again else Kind.CONFIRMED, workspace_id, contact_id, by, about,
-        write.personal(workspace_id, contact_id, proof), request_id,
+        write.personal_of(address.address if address else "", proof), request_id,
     )  # fmt: skip
     for interest in chosen:
         write.set_permission(
@@ -271,7 +272,8 @@ def confirm(request_id: UUID, *, by: By, proof: Proof) -> Confirmed:
     if reach.objected_at is not None:
         reach.objected_at, reach.event_id = None, event_id
     request.state, request.done_at = RequestState.CONFIRMED.value, clock.now()
-    vetoes.forgive(workspace_id, contact_id)
+    if address is not None:
+        vetoes.forgive(workspace_id, address.key)
     session().flush()
     publish(events.Confirmed(workspace_id, contact_id, request_id, request.form_id))
     return Confirmed(contact_id, chosen, level, event_id)

@@ -204,21 +204,23 @@ def inherit(workspace_id: UUID, contact_id: UUID) -> None:
         inherit_suppression(workspace_id, contact_id, address.key)
 
 
-def forgive(workspace_id: UUID, contact_id: UUID) -> None:
+def forgive(workspace_id: UUID, key: str) -> None:
     """Somebody who was erased came back by their own act: what was kept of an erasure goes.
 
     A bounce, a complaint and a "never" stay.
+
+    Args:
+        workspace_id: whose person it is.
+        key: of their address.
     """
-    address = contacts.find_address(workspace_id, contact_id)
-    if address is not None:
-        session().execute(
-            delete(Suppression).where(
-                Suppression.workspace_id == workspace_id,
-                Suppression.channel == Channel.EMAIL.value,
-                Suppression.address_hash == address_hash(address.key),
-                Suppression.reason == Reason.ERASED.value,
-            )
+    session().execute(
+        delete(Suppression).where(
+            Suppression.workspace_id == workspace_id,
+            Suppression.channel == Channel.EMAIL.value,
+            Suppression.address_hash == address_hash(key),
+            Suppression.reason == Reason.ERASED.value,
         )
+    )
 
 
 def refuse_known(workspace_id: UUID, contact_id: UUID, channel: Channel) -> Reason | None:

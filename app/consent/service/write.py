@@ -308,6 +308,17 @@ def new_ids(count: int) -> str:
 def ensure_reach(workspace_id: UUID, contact_id: UUID, channel: Channel = Channel.EMAIL) -> Reach:
     """The person's reach on a channel, locked; the unique key is (workspace, contact, channel)."""
     make_reach(workspace_id, channel, [contact_id])
+    return _lock_reach(workspace_id, contact_id, channel)
+
+
+def reach_of_held(workspace_id: UUID, contact_id: UUID, channel: Channel) -> Reach:
+    """As ``ensure_reach``, of somebody who is held: the row by email is there already."""
+    if channel is Channel.EMAIL:
+        return _lock_reach(workspace_id, contact_id, channel)
+    return ensure_reach(workspace_id, contact_id, channel)
+
+
+def _lock_reach(workspace_id: UUID, contact_id: UUID, channel: Channel) -> Reach:
     query = select(Reach).where(
         Reach.workspace_id == workspace_id, Reach.contact_id == contact_id, Reach.channel == channel.value
     )
