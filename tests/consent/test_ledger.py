@@ -23,6 +23,7 @@ from app.kernel import clock
 from app.kernel.db import db, session, transaction
 from tests.conftest import grown
 from tests.support import make
+from tests.support.properties import examples
 
 APPEND_ONLY = (
     "purposes", "consent_texts", "consent_events", "consent_personal", "consent_leaves", "consent_seals",
@@ -254,7 +255,7 @@ _VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.text(), _VALUES, max_size=6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_whoever_verifies_without_us_comes_to_the_same_bytes(value):
     assert canonical(value) == verifier.canonical(value)
 
