@@ -13,6 +13,8 @@ from app.kernel.errors import TooMany
 from tests.support import accounts
 
 WRONG = "wrong ferries cross at dusk"
+MANY = 120
+"""More guesses than any bound here: counted are all of them, and each after the last that is looked at meets the same."""
 
 
 @pytest.fixture
@@ -37,23 +39,23 @@ def guess(email: str, ip: str, *, password: str = WRONG, device: str = "") -> bo
         return None
 
 
-def test_case_34_a_thousand_guesses_at_one_account(session, checked):
+def test_case_34_many_guesses_at_one_account(session, checked):
     owner = accounts.make_owner()
-    for number in range(1000):
-        guess(owner.email, f"203.0.{number // 250}.{number % 250}")
+    for number in range(MANY):
+        guess(owner.email, f"203.0.{number}.1")
     assert len(checked) <= 10
 
 
-def test_case_34_a_thousand_guesses_from_one_network(session, checked):
+def test_case_34_many_guesses_from_one_network(session, checked):
     accounts.make_owner()
-    for number in range(1000):
+    for number in range(MANY):
         guess(f"person{number}@oxbow.example", "203.0.113.9")
     assert len(checked) <= 100
 
 
 def test_case_34_an_ipv6_network_is_one_network(session, checked):
     accounts.make_owner()
-    for number in range(300):
+    for number in range(MANY):
         guess(f"person{number}@oxbow.example", f"2001:db8:1:1::{number:x}")
     assert len(checked) <= 100
 
@@ -61,7 +63,7 @@ def test_case_34_an_ipv6_network_is_one_network(session, checked):
 @pytest.mark.parametrize("spelling", ["MARTA@OXBOW.EXAMPLE", " marta@oxbow.example ", "Marta@Oxbow.Example"])
 def test_case_34_another_spelling_is_the_same_account(session, checked, spelling):
     owner = accounts.make_owner()
-    for number in range(50):
+    for number in range(20):
         guess(owner.email if number % 2 else spelling, f"203.0.113.{number}")
     assert len(checked) <= 10
 
@@ -72,7 +74,7 @@ def test_case_34_the_edge_of_a_window_gives_no_second_helping(session, checked):
     for shift in (until_edge - 5, until_edge + 5):
         session.rollback()
         clock.set_shift(shift)
-        for number in range(100):
+        for number in range(20):
             guess(owner.email, f"203.0.113.{number}")
     assert len(checked) <= 10
 
@@ -94,7 +96,7 @@ def test_case_34_the_owner_still_gets_in_from_a_known_browser(app, client, check
     owner = accounts.make_owner()
     assert accounts.sign_in(client, owner).status_code == 303
     client.post("/sign-out", data={"csrf": accounts.token_of(client, "/settings/you")})
-    for number in range(200):
+    for number in range(60):
         guess(owner.email, f"203.0.113.{number}")
         guess(f"person{number}@oxbow.example", "127.0.0.1")
     stranger = app.test_client()
@@ -106,7 +108,7 @@ def test_case_34_a_stolen_browser_cookie_opens_nothing_and_guesses_slowly(sessio
     owner = accounts.make_owner()
     with transaction():
         device = service.remember_device(owner.user_id)
-    results = [guess(owner.email, f"203.0.{number}.1", device=device) for number in range(200)]
+    results = [guess(owner.email, f"203.0.{number}.1", device=device) for number in range(40)]
     assert len(checked) <= 10
     assert True not in results
 
@@ -126,7 +128,7 @@ def test_case_34_only_our_own_mark_on_the_owner_s_browser_counts(session, checke
         "flipped": device[:20] + ("A" if device[20] != "A" else "B") + device[21:],
         "made up": "x" * 60,
     }
-    for number in range(50):
+    for number in range(20):
         guess(owner.email, f"203.0.113.{number}")
     before = len(checked)
     assert (
@@ -139,7 +141,7 @@ def test_case_34_the_limit_holds_while_redis_is_away(live, checked, settings):
     owner = accounts.make_owner()
     redis.configure("redis://127.0.0.1:1/0")
     try:
-        for number in range(60):
+        for number in range(20):
             guess(owner.email, f"203.0.113.{number}")
     finally:
         redis.configure(settings.redis_url)

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from app.accounts import queries
+from tests.conftest import _outer_transaction
 from tests.support import accounts
 from tests.support.routes import routes
 
@@ -15,9 +16,17 @@ ASSET = re.compile(
 )
 
 
-@pytest.fixture
-def pages(app, client):
-    """Every page that somebody who is signed in can load, and its errors."""
+@pytest.fixture(scope="module")
+def pages(app):
+    """Every page that somebody who is signed in can load, and its errors: loaded once, since tests only look at them."""
+    with _outer_transaction(app):
+        answers = load(app, app.test_client())
+        for answer in answers:
+            answer.get_data()  # what is read later would be read after the transaction
+    return answers
+
+
+def load(app, client):
     owner = accounts.make_owner()
     answers = [client.get("/sign-in"), accounts.sign_in(client, owner, password="not the right one")]
     accounts.sign_in(client, owner)

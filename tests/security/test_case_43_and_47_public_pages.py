@@ -10,6 +10,7 @@ import pytest
 from app.consent import queries as consent
 from app.kernel import clock
 from app.preferences import links
+from tests.conftest import _outer_transaction
 from tests.support import make, signup
 
 ASSET = re.compile(
@@ -17,9 +18,17 @@ ASSET = re.compile(
 )
 
 
-@pytest.fixture
-def pages(client, session):
-    """Every public page once: what loading and pressing shows."""
+@pytest.fixture(scope="module")
+def pages(app):
+    """Every public page once: what loading and pressing shows; tests only look at it."""
+    with _outer_transaction(app):
+        answers = load(app.test_client())
+        for answer in answers:
+            answer.get_data()  # what is read later would be read after the transaction
+    return answers
+
+
+def load(client):
     stage = signup.stage()
     place, mara = stage.place, make.person(stage.place.id, "mara@example.org")
     asked = make.asked(place, mara)
