@@ -119,7 +119,7 @@ def test_everything_else_goes_to_the_front_page(target):
     assert links.safe_next(target) == "/"
 
 
-@given(st.text(max_size=60))
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_no_target_ever_leaves_the_site(target):
     found = links.safe_next(target)
     assert found.startswith("/")

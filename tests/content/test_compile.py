@@ -19,7 +19,7 @@ from app.content.mjml import compile_mjml
 from app.kernel.errors import BadInput
 from tests.support import letters
 
-PIECES = st.text(max_size=30) | st.sampled_from(
+PIECES = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
     [
         "<mjml>", "<mj-body>", "</mj-body>", "<mj-section>", "<mj-text>", "</mj-text>", "<mj-hero>", "<mj-raw>", "<mj-style>",
         "{{ contact.first_name }}", "{% if contact.email %}", "{% endif %}", "{% for a in b %}", "{{", "}}", "{#", "<!--", "-->",

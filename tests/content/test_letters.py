@@ -133,7 +133,7 @@ def test_a_version_is_compiled_once_whatever_follows(place, compiles):
     mjml._results = mjml._Results()
     written._write_once.cache_clear()
     frozen = service.freeze_version(place.id, made.id)
-    for number in range(50):
+    for number in range(5):
         service.render(frozen, letters.values(place.id, Reader(f"Reader {number}")))
     service.render_public(frozen, service.public_values(_brand(place)))
     assert len(compiles) == 1
@@ -193,20 +193,17 @@ def test_the_application_has_no_right_to_change_a_version(place, statement):
         current().execute(text(statement))
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
+def test_not_even_the_owner_of_the_database_changes_a_version(live):
+    letters.version(make.place().id)
+    for statement in (
         "UPDATE letter_versions SET html = 'x'",
         "DELETE FROM letter_versions",
         "TRUNCATE letter_versions CASCADE",
-    ],
-)
-def test_not_even_the_owner_of_the_database_changes_a_version(live, statement):
-    letters.version(make.place().id)
-    with db.engine.connect() as connection:
-        connection.execute(text("SET ROLE NONE"))
-        with pytest.raises(Exception, match="append-only"):
-            connection.execute(text(statement))
+    ):
+        with db.engine.connect() as connection:
+            connection.execute(text("SET ROLE NONE"))
+            with pytest.raises(Exception, match="append-only"):
+                connection.execute(text(statement))
 
 
 def test_two_at_once_freeze_one_version(live):
@@ -501,10 +498,10 @@ def test_a_letter_in_german_speaks_german_to_the_end(place):
 def test_a_runaway_letter_is_stopped_for_its_reader_and_the_next_goes_out(place):
     with transaction():
         contacts.define_field(place.id, "Story", "text", key="story")
-    frozen = letters.version(place.id, "<mj-text>" + "{{ contact.fields.story }}" * 3_000 + "</mj-text>")
+    frozen = letters.version(place.id, "<mj-text>" + "{{ contact.fields.story }}" * 300 + "</mj-text>")
     began = time.thread_time()
     with pytest.raises(BadInput, match="larger than 2 MB"):
-        service.render(frozen, letters.values(place.id, Reader("Mara", fields={"story": "x" * 1_000})))
+        service.render(frozen, letters.values(place.id, Reader("Mara", fields={"story": "x" * 10_000})))
     assert time.thread_time() - began < 2
     assert service.render(frozen, letters.values(place.id)).subject
 
@@ -523,7 +520,7 @@ def test_merging_costs_no_statement_and_no_parsing(place, count_statements, monk
     service.render(frozen, values)
     monkeypatch.setattr("app.content.letters.prepare", lambda *_: pytest.fail("parsed once more"))
     with count_statements() as statements:
-        for _ in range(100):
+        for _ in range(10):
             service.render(frozen, values)
     assert statements == []
 

@@ -45,6 +45,15 @@ SENDER = {
 }
 
 
+def each_is_told(client, path: str, whole: dict[str, str], faults, page: str = "") -> None:
+    """Post a form with one fault after the other; what is wrong must stand on the page that comes back."""
+    token = token_of(client, page or path)
+    for changed, words in faults:
+        answer = client.post(path, data={"csrf": token, **whole, **changed})
+        assert answer.status_code == 422, changed
+        assert words in answer.text, changed
+
+
 def post(client, path: str, values: dict[str, str], page: str = ""):
     return client.post(path, data={"csrf": token_of(client, page or path), **values})
 
@@ -175,52 +184,52 @@ def test_the_code_stands_in_the_log_while_it_is_needed(public, caplog):
     assert service.set_up_code() in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("name", "", "Write your name"),
-        ("name", "Marta\r\nBcc: x@y.example", "cannot be shown"),
-        ("name", "x" * 101, "Keep this to 100"),
-        ("email", "", "Write your email address"),
-        ("email", "marta", "Write the whole address"),
-        ("email", "marta@@oxbow.example", "Write the whole address"),
-        ("email", "marta@oxbow.example\r\nBcc: eve@evil.example", "cannot be shown"),
-        ("password", "", "Choose a password"),
-        ("password", "short", "at least 12"),
-        ("password", "Password1234!", "guessing programs"),
-        ("role", "owner", "not known here"),
-    ],
+ACCOUNT_FAULTS = (
+    ("name", "", "Write your name"),
+    ("name", "Marta\r\nBcc: x@y.example", "cannot be shown"),
+    ("name", "x" * 101, "Keep this to 100"),
+    ("email", "", "Write your email address"),
+    ("email", "marta", "Write the whole address"),
+    ("email", "marta@@oxbow.example", "Write the whole address"),
+    ("email", "marta@oxbow.example\r\nBcc: eve@evil.example", "cannot be shown"),
+    ("password", "", "Choose a password"),
+    ("password", "short", "at least 12"),
+    ("password", "Password1234!", "guessing programs"),
+    ("role", "owner", "not known here"),
 )
-def test_a_fault_of_the_account_stands_beside_its_field(client, session, field, value, words):
-    answer = post(client, "/setup/account", {**ACCOUNT, field: value})
-    assert answer.status_code == 422
-    assert words in answer.text
+BRAND_FAULTS = (
+    ("name", " ", "Write the name"),
+    ("name", "Oxbow\u2028Coffee", "cannot be shown"),
+    ("name", "Oxbow\u202eeeffoC", "cannot be shown"),
+    ("site", "javascript:alert(1)", "https://example.org"),
+    ("site", "https://user:secret@oxbow.example", "https://example.org"),
+    ("privacy_url", "//evil.example", "https://example.org"),
+    ("postal_address", "", "Write the postal address"),
+    ("postal_address", "a\0b", "cannot be shown"),
+    ("language", "xx", "Choose one of the list"),
+    ("zone", "Mars/Base", "Choose one of the list"),
+    ("colour", "red;}body{", "Keep this to 7"),
+    ("colour", "#12", "#157a4c"),
+    ("public_id", "mine", "not known here"),
+)
+SENDER_FAULTS = (
+    ("from_name", "", "Write the name"),
+    ("from_name", "Oxbow\r\nBcc: x@y.example", "cannot be shown"),
+    ("from_address", "marta", ""),
+    ("from_address", "marta@oxbow.example>\r\nRCPT TO:<x@y.example", "cannot be shown"),
+    ("transport", "carrier pigeon", "Choose one of the list"),
+    ("is_default", "1", "not known here"),
+)
+
+
+def test_a_fault_of_the_account_stands_beside_its_field(client, session):
+    each_is_told(client, "/setup/account", ACCOUNT, [({field: value}, words) for field, value, words in ACCOUNT_FAULTS])
     assert not queries.has_owner()
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("name", " ", "Write the name"),
-        ("name", "Oxbow\u2028Coffee", "cannot be shown"),
-        ("name", "Oxbow\u202eeeffoC", "cannot be shown"),
-        ("site", "javascript:alert(1)", "https://example.org"),
-        ("site", "https://user:secret@oxbow.example", "https://example.org"),
-        ("privacy_url", "//evil.example", "https://example.org"),
-        ("postal_address", "", "Write the postal address"),
-        ("postal_address", "a\0b", "cannot be shown"),
-        ("language", "xx", "Choose one of the list"),
-        ("zone", "Mars/Base", "Choose one of the list"),
-        ("colour", "red;}body{", "Keep this to 7"),
-        ("colour", "#12", "#157a4c"),
-        ("public_id", "mine", "not known here"),
-    ],
-)
-def test_a_fault_of_the_brand_stands_beside_its_field(client, field, value, words):
+def test_a_fault_of_the_brand_stands_beside_its_field(client):
     post(client, "/setup/account", ACCOUNT)
-    answer = post(client, "/setup/brand", {**BRAND, field: value})
-    assert answer.status_code == 422
-    assert words in answer.text
+    each_is_told(client, "/setup/brand", BRAND, [({field: value}, words) for field, value, words in BRAND_FAULTS])
     assert not queries.list_workspaces()
 
 
@@ -234,41 +243,23 @@ def test_coming_back_to_the_brand_step_changes_it(client):
     assert [found.name for found in queries.list_workspaces()] == ["Oxbow Roasters"]
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("from_name", "", "Write the name"),
-        ("from_name", "Oxbow\r\nBcc: x@y.example", "cannot be shown"),
-        ("from_address", "marta", ""),
-        ("from_address", "marta@oxbow.example>\r\nRCPT TO:<x@y.example", "cannot be shown"),
-        ("transport", "carrier pigeon", "Choose one of the list"),
-        ("is_default", "1", "not known here"),
-    ],
-)
-def test_a_fault_of_the_sender_stands_beside_its_field(client, field, value, words):
+def test_a_fault_of_the_sender_stands_beside_its_field(client):
     owner = accounts.make_owner()
     accounts.sign_in(client, owner)
-    answer = post(client, "/setup/sender", {**SENDER, field: value})
-    assert answer.status_code == 422
-    assert words in answer.text
+    each_is_told(client, "/setup/sender", SENDER, [({field: value}, words) for field, value, words in SENDER_FAULTS])
     assert delivery.sender_of(owner.workspace_id) is None
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
+def test_a_mail_server_that_does_not_answer_is_told_at_once(client):
+    owner = accounts.make_owner()
+    accounts.sign_in(client, owner)
+    faults = [
         ({"host": ""}, "Write the name of the mail server"),
         ({"host": "smtp.oxbow.example", "port": "0"}, "from 1 to 65535"),
         ({"host": "smtp.oxbow.example", "port": "25; DROP"}, "from 1 to 65535"),
         ({"host": "127.0.0.1", "port": "9", "security": "none"}, "127.0.0.1"),
-    ],
-)
-def test_a_mail_server_that_does_not_answer_is_told_at_once(client, values, words):
-    owner = accounts.make_owner()
-    accounts.sign_in(client, owner)
-    answer = post(client, "/setup/sender", {**SENDER, "transport": "smtp", **values})
-    assert answer.status_code == 422
-    assert words in answer.text
+    ]
+    each_is_told(client, "/setup/sender", {**SENDER, "transport": "smtp"}, faults)
     assert delivery.server_of(owner.workspace_id) is None
 
 

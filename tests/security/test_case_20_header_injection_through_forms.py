@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from app.contacts import service as contacts
@@ -36,15 +38,17 @@ def stage(session):
     return made
 
 
-@pytest.mark.parametrize("evil", BREAKS)
-@pytest.mark.parametrize("field", ["first_name", "last_name", "c_town"])
-def test_case_20_a_break_in_a_field_is_refused_beside_it(client, stage, field, evil):
+def test_case_20_a_break_in_a_field_is_refused_beside_it(client, stage):
     before = signup.everything()
-    answer = client.post(
-        stage.url, data=stage.fields(**{field: f"Mara{evil}x"}), headers={"Accept": "application/json"}
-    )
-    assert answer.status_code == 422
-    assert set(answer.json["errors"]) == {field}
+    for number, (field, evil) in enumerate(product(["first_name", "last_name", "c_town"], BREAKS)):
+        answer = client.post(
+            stage.url,
+            data=stage.fields(**{field: f"Mara{evil}x"}),
+            headers={"Accept": "application/json"},
+            environ_overrides={"REMOTE_ADDR": f"198.51.100.{number}"},
+        )
+        assert answer.status_code == 422, (field, evil)
+        assert set(answer.json["errors"]) == {field}, (field, evil)
     assert signup.everything() == before
 
 

@@ -43,12 +43,13 @@ def stage(session):
     return signup.stage()
 
 
-@pytest.mark.parametrize("address", [*COMMANDS, *CONFUSING])
-def test_case_22_and_23_an_address_of_two_readings_is_refused(client, stage, address):
+def test_case_22_and_23_an_address_of_two_readings_is_refused(client, stage):
     before = signup.everything()
-    answer = client.post(stage.url, data=stage.fields(address))
-    assert answer.status_code == 422, address
-    assert 'id="e-email"' in answer.text
+    for number, address in enumerate([*COMMANDS, *CONFUSING]):
+        ip = {"REMOTE_ADDR": f"198.51.100.{number}"}
+        answer = client.post(stage.url, data=stage.fields(address), environ_overrides=ip)
+        assert answer.status_code == 422, address
+        assert 'id="e-email"' in answer.text, address
     assert signup.everything() == before
 
 

@@ -39,7 +39,7 @@ def shape(answer) -> tuple:
 
 
 def test_case_24_a_flood_brings_one_mail(client, stage):
-    answers = flood(client, stage, 200)
+    answers = flood(client, stage, 40)
     assert len({shape(answer) for answer in answers}) == 1
     assert mailed() == 1
     assert len(messages("confirm")) <= 5
@@ -47,7 +47,7 @@ def test_case_24_a_flood_brings_one_mail(client, stage):
 
 def test_case_24_days_of_flood_bring_three_mails_a_month(client, stage):
     sent = 0
-    for day in range(0, 29, 2):
+    for day in range(0, 29, 4):
         clock.set_shift(day * 86400)
         assert {answer.status_code for answer in flood(client, stage, 3, first_ip=day * 10)} == {303}
         today = messages("confirm")[-3:]
@@ -65,7 +65,7 @@ def test_case_24_known_victims_are_not_told_more_often(client, stage):
     made = signup.question(stage, client, VICTIM)
     client.post(signup.path_of(made.values["links"]["confirm"]))
     clock.set_shift(2 * 86400)
-    flood(client, stage, 30)
+    flood(client, stage, 10)
     assert mailed() == 1  # "you already said yes"; the first question was answered
 
 
@@ -83,7 +83,7 @@ def test_case_24_known_victims_are_not_told_more_often(client, stage):
     ],
 )
 def test_case_25_spellings_of_one_mailbox_share_its_limit(client, stage, spellings):
-    answers = flood(client, stage, 40, spellings)
+    answers = flood(client, stage, 20, spellings)
     assert {answer.status_code for answer in answers} == {303}
     assert mailed() == 1
 
@@ -104,21 +104,21 @@ def test_case_24_one_ipv6_household_is_one_network(client, stage):
     codes = [
         client.post(
             stage.url,
-            data=stage.fields(f"p{number}@example.org"),
+            data=stage.fields(VICTIM),
             environ_overrides={"REMOTE_ADDR": f"2001:db8:1:2::{number:x}"},
         ).status_code
         for number in range(21)
     ]
-    assert codes[-1] == 429
+    assert codes == [303] * 20 + [429]
 
 
 def test_case_44_a_forged_forwarded_header_counts_for_nothing(client, stage):
     codes = [
         client.post(
             stage.url,
-            data=stage.fields(f"p{number}@example.org"),
+            data=stage.fields(VICTIM),
             headers={"X-Forwarded-For": f"203.0.113.{number}", "Forwarded": f"for=203.0.113.{number}"},
         ).status_code
         for number in range(21)
     ]
-    assert codes[-1] == 429
+    assert codes == [303] * 20 + [429]

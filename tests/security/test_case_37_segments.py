@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,9 +14,11 @@ from app.kernel.db import transaction
 from app.kernel.errors import BadInput
 from app.segments import queries
 from app.segments.operators import operators_of
+from app.segments.rules import MAX_RULES
 from tests.people.conftest import Staff, owner_of
 from tests.security.test_case_37_search import INJECTIONS, WILDCARDS
 from tests.support import make
+from tests.support.accounts import csrf_of
 
 PATHS = ("$.town", "town}' || '", "{town}", "town,0", "->>'town'", '"town"', "fields", "strict $.* ? (@ > 1)")
 MARK = "zebra"
@@ -38,6 +42,10 @@ def tree(field, op, **more):
     return {"match": "all", "rules": [{"field": field, "op": op, **more}]}
 
 
+def any_of(pairs, typed):
+    return {"match": "any", "rules": [{"field": field, "op": op, "value": typed} for field, op in pairs]}
+
+
 def count(where, raw):
     return queries.count(where.id, queries.read(where.id, raw))
 
@@ -56,22 +64,22 @@ def test_case_37_values_are_compared_with_and_nothing_else(session, where):
         for operator in operators_of(field)
         if "value" in operator.takes and not operator.turns
     ]
-    for turn, typed in enumerate((*INJECTIONS, *PATHS)):
-        for key, op in pairs[turn % 3 :: 3]:
-            try:
-                found = count(where, tree(key, op, value=typed))
-            except BadInput:
-                assert "\x00" in typed or len(typed) > 200
-                continue
-            assert found == 0, (key, op, typed)
+    assert 20 < len(pairs) <= MAX_RULES
+    for typed in (*INJECTIONS, *PATHS):
+        # Nobody is in any of them: nobody is in what they are together.
+        try:
+            assert count(where, any_of(pairs, typed)) == 0, typed
+        except BadInput:
+            assert "\x00" in typed or len(typed) > 200
     assert people(session) == before
 
 
 def test_case_37_wildcards_are_letters(where):
+    ops = ("contains", "begins_with", "ends_with", "is")
+    pairs = list(product(("contacts.first_name", "contacts.email", "contacts.field.town"), ops))
+    assert count(where, any_of(pairs, "mara@example.org")) == 1
     for typed in WILDCARDS:
-        for op in ("contains", "begins_with", "ends_with", "is"):
-            for field in ("contacts.first_name", "contacts.email", "contacts.field.town"):
-                assert count(where, tree(field, op, value=typed)) == 0, (field, op, typed)
+        assert count(where, any_of(pairs, typed)) == 0, typed
     make.person(where.id, "100%_sure@example.org", "100%_\\sure")
     make.person(where.id, "100xysure@example.org", "100xyzsure")
     for typed in ("0%_", "0%_\\S", "%", "_", "\\"):
@@ -79,10 +87,7 @@ def test_case_37_wildcards_are_letters(where):
     assert count(where, tree("contacts.email", "contains", value="0%_")) == 1
 
 
-@pytest.mark.parametrize(
-    "part", ["field", "op", "match", "of", "times", "days", "choice", "number", "day", "member"]
-)
-def test_case_37_other_parts_choose_from_a_list_or_are_numbers(where, part):
+def test_case_37_other_parts_choose_from_a_list_or_are_numbers(where):
     made = {
         "field": lambda typed: tree(typed, "is", value="x"),
         "op": lambda typed: tree("contacts.first_name", typed, value="x"),
@@ -95,20 +100,22 @@ def test_case_37_other_parts_choose_from_a_list_or_are_numbers(where, part):
         "day": lambda typed: tree("contacts.created_at", "before", value=typed),
         "member": lambda typed: tree("segments.member", "is", value=typed),
     }
-    for typed in (
-        *INJECTIONS,
-        *WILDCARDS,
-        *PATHS,
-        "contacts.field.town'",
-        "contacts.field.{key}",
-        "1 OR 1=1",
-        "-1",
-        "NaN",
-    ):
-        if part == "number" and typed == "-1":
-            continue
-        with pytest.raises(BadInput):
-            queries.read(where.id, made[part](typed))
+    others = ("contacts.field.town'", "contacts.field.{key}", "1 OR 1=1", "-1", "NaN")
+    with transaction():  # in one, what there is to choose from is asked for once
+        taken = [
+            (part, typed)
+            for part, typed in product(made, (*INJECTIONS, *WILDCARDS, *PATHS, *others))
+            if is_taken(where, made[part](typed))
+        ]
+    assert taken == [("number", "-1")]
+
+
+def is_taken(where, raw) -> bool:
+    try:
+        queries.read(where.id, raw)
+    except BadInput:
+        return False
+    return True
 
 
 def test_case_37_a_value_with_quotes_finds_who_has_it(where):
@@ -136,9 +143,10 @@ def test_case_37_the_statement_carries_no_value(where, count_statements):
 def test_case_37_names_of_inputs_are_none_of_ours_or_nothing(session, where, client):
     before, staff = people(session), Staff(client, owner_of(where))
     form = {"match-0": "all", "field-0.0": "contacts.first_name", "op-0.0": "is", "value-0.0": "mara"}
+    form["csrf"] = csrf_of(staff.get("/people/segments/new").text)
     for typed in (*INJECTIONS, *PATHS, "0", "0.0.0", "0.999", "0." * 9, "٠"):
         more = {f"field-{typed}": "1", f"value-0.0{typed}": "1", f"{typed}-0": "1", "version": typed}
-        page = staff.post("/people/segments/new", do=f"remove-{typed}", **form, **more)
+        page = client.post("/people/segments/new", data={**form, **more, "do": f"remove-{typed}"})
         assert page.status_code == 200, typed
         assert "$argon2" not in page.text
     assert people(session) == before
@@ -156,7 +164,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=JSON)
 def test_case_37_whatever_is_posted_is_counted_or_refused_in_words(where, raw):
     for whole in (raw, {"match": "any", "rules": [raw]}, tree("contacts.first_name", "is", value=raw)):

@@ -51,15 +51,15 @@ def everything():
     return found
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE"])
-def test_no_hit_changes_what_anybody_agreed_to(client, letter, mara, jon, method):
+def test_no_hit_changes_what_anybody_agreed_to(client, letter, mara, jon):
     before = everything()
-    for who in (mara, jon):
-        for path in (letter.pixel(who), letter.link(who), letter.hidden(who)):
-            for _ in range(3):
-                visit(client, path, method=method)
-    reading.take_in()
-    assert everything() == before
+    for method in ("GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE"):
+        for who in (mara, jon):
+            for path in (letter.pixel(who), letter.link(who), letter.hidden(who)):
+                for _ in range(3):
+                    visit(client, path, method=method)
+        reading.take_in()
+        assert everything() == before, method
 
 
 def test_somebody_elses_token_tells_about_its_owner_only(client, letter, mara, jon):

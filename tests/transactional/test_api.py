@@ -51,11 +51,11 @@ def test_a_key_of_another_mail_is_noticed(shop):
     assert len(rows(MESSAGES)) == 1
 
 
-@pytest.mark.parametrize("key", [None, "", "a b", "ä", "x" * 256])
-def test_a_call_without_a_key_is_refused(shop, key):
-    answer = shop.send(key if key is None else key.encode().decode("latin-1"))
-    assert answer.status_code == 400
-    assert "Idempotency-Key" in answer.json["detail"]
+def test_a_call_without_a_key_is_refused(shop):
+    for key in (None, "", "a b", "ä", "x" * 256):
+        answer = shop.send(key if key is None else key.encode().decode("latin-1"))
+        assert answer.status_code == 400, key
+        assert "Idempotency-Key" in answer.json["detail"], key
     assert rows(MESSAGES) == []
 
 
@@ -68,16 +68,13 @@ def test_data_that_are_missing_or_unknown_are_named_and_nothing_is_taken(shop):
     assert shop.send(data=DATA).status_code == 202
 
 
-@pytest.mark.parametrize(
-    ("more", "field"),
-    [
+def test_what_does_not_fit_is_named(shop):
+    for more, field in (
         ({"to": "mara"}, "to"), ({"to": "mara@example.org\r\nBcc: x@example.org"}, "to"), ({"to": 7}, "to"), ({"template": "invoice"}, "template"),
         ({"template": ""}, "template"), ({"data": [1]}, "data"), ({"data": {"note": "x" * 70_000}}, "data"), ({"data": float("nan")}, "data"),
         ({"sql": 1}, "sql"), ({"language": 7}, "language"),
-    ],
-)  # fmt: skip
-def test_what_does_not_fit_is_named(shop, more, field):
-    assert field in faults(shop.send(**more))
+    ):  # fmt: skip
+        assert field in faults(shop.send(**more)), more
     assert rows(MESSAGES) == []
 
 
