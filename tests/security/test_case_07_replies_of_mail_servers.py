@@ -10,11 +10,11 @@ from tests.people.conftest import Staff, owner_of
 from tests.support import make
 from tests.support.outbox import place_with_sender, use_sink
 
-NASTY = [
-    "550 5.7.1 <script>alert(1)</script>",
-    '550 5.7.1 "><img src=x onerror=alert(1)>',
-    "550 5.7.1 {{ config }}</small></td><svg onload=alert(1)>",
-]
+NASTY = (
+    "550 5.7.1 <script>alert(1)</script>"
+    ' "><img src=x onerror=alert(1)>'
+    " {{ config }}</small></td><svg onload=alert(1)>"
+)
 
 
 @pytest.fixture
@@ -22,12 +22,11 @@ def where(live):
     return place_with_sender()
 
 
-@pytest.mark.parametrize("reply", NASTY)
-def test_a_reply_with_html_in_it_is_shown_as_text(where, live_client, smtp, reply):
+def test_a_reply_with_html_in_it_is_shown_as_text(where, live_client, smtp):
     staff = Staff(live_client, owner_of(where))
     who = make.person(where.id, "mara@example.org")
     make.confirmed(where, who)
-    smtp.reply_at("RCPT", reply)
+    smtp.reply_at("RCPT", NASTY)
     use_sink(smtp)
     made = draft(where)
     launched(made)
@@ -38,7 +37,10 @@ def test_a_reply_with_html_in_it_is_shown_as_text(where, live_client, smtp, repl
         path: staff.get(path).text
         for path in (f"/people/{who.id}", f"{made.path}/people?word=failed", f"{made.path}/report", "/")
     }
-    assert "550" in pages[f"/people/{who.id}"] or "5.7.1" in pages[f"/people/{who.id}"]
+    shown = pages[f"/people/{who.id}"]
+    assert "550" in shown or "5.7.1" in shown
+    for text in ("&lt;script&gt;alert(1)", "&lt;img src=x", "{{ config }}", "&lt;svg onload"):
+        assert text in shown, "the whole reply is there, as text"
     for path, page in pages.items():
         for hostile in ("<script>alert", "<img src=x", "<svg onload"):
             assert hostile not in page, path

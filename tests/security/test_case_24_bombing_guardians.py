@@ -48,14 +48,14 @@ def mailed() -> list:
 
 
 def test_case_24_a_flood_of_children_brings_a_guardian_one_mail(client, stage):
-    assert len(flood(client, stage, 60)) <= 4  # one shape for each length of what was typed
+    assert len(flood(client, stage, 20)) <= 4  # one shape for each length of what was typed
     assert len(messages("confirm-guardian")) <= 5
     assert [made.to for made in mailed()] == [VICTIM]
 
 
 def test_case_24_weeks_of_it_bring_three_mails_a_month(client, stage):
     sent = 0
-    for day in range(0, 29, 2):
+    for day in range(0, 29, 4):
         clock.set_shift(day * 86400)
         flood(client, stage, 2, first=day * 2)
         sent += sum(

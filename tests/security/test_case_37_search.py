@@ -91,12 +91,12 @@ def test_case_37_wildcards_find_themselves(session, where, browser):
 
 @pytest.mark.parametrize(
     ("name", "status"),
-    [("word", 400), ("interest", 404), ("page", 400), ("sort", 200), ("order", 200), ("limit", 200)],
+    [("word", 400), ("interest", 404), ("page", 400), ("sort order limit", 200)],
 )
 def test_case_37_other_parameters_choose_from_a_list_or_are_not_there(session, browser, where, name, status):
     before = people(session)
     for typed in INJECTIONS:
-        answer = browser.get(f"/people?{name}={quote(typed)}")
+        answer = browser.get("/people?" + "&".join(f"{one}={quote(typed)}" for one in name.split()))
         assert answer.status_code == status, typed
         assert status != 200 or listed(answer.text) == {"Mara", "Nils"}
     assert people(session) == before
@@ -171,8 +171,8 @@ def test_case_37_the_statement_carries_no_value(where, count_statements):
     assert not any("zebra" in statement or "quoted" in statement for statement in statements)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(typed=st.text(st.characters(codec="utf-8"), max_size=60))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(typed=st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_case_37_whatever_is_typed_finds_only_what_contains_it(where, typed):
     rows = queries.list_people(where.id, Search(query=typed)).rows
     words = typed.split()

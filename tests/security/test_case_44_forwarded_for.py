@@ -32,14 +32,12 @@ def _cheap(monkeypatch):
     )
 
 
-@pytest.mark.parametrize(
-    "header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP"]
-)
-def test_case_44_without_a_proxy_no_header_is_believed(client, header):
+def test_case_44_without_a_proxy_no_header_is_believed(client):
+    """Each in turn: the tries of one that was believed would not count with those of the others."""
+    headers = ["X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP"]
     accounts.make_owner()
-    statuses = tries(client, 60, lambda number: {header: f"198.51.100.{number}"})
-    assert statuses.count(401) == 50
-    assert statuses[-1] == 429
+    statuses = tries(client, 60, lambda number: {headers[number % 5]: f"198.51.100.{number}"})
+    assert statuses == [401] * 50 + [429] * 10
 
 
 def test_case_44_the_invented_address_is_not_stored(client, session):
