@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app.consent.rules import Level
 from app.contacts import queries as contacts
 from app.kernel.db import session, transaction
-from tests.browser.conftest import check_page, tab
+from tests.browser.conftest import check_looks, tab
 from tests.browser.test_first_run import press, set_up
 from tests.support import make, reading
 from tests.support.installation import eventually
@@ -87,9 +87,9 @@ def write(page: Page, film: Film) -> None:
     """From the empty list to a letter of blocks with one button."""
     page.goto("/campaigns")
     film.step(page, "no-campaign-yet")
-    check_page(page)
+    check_looks(page)
     page.get_by_role("link", name="New campaign").first.click()
-    check_page(page)
+    check_looks(page)
     page.get_by_label("Name", exact=True).fill("Guji week")
     film.step(page, "new-campaign")
     press(page, "Write the letter")
@@ -111,16 +111,15 @@ def choose(page: Page) -> None:
     expect(page.get_by_role("heading", name="Who gets it")).to_be_visible()
     page.get_by_role("checkbox").first.check()
     expect(page.locator("#who .big")).to_have_text(str(READERS))
-    check_page(page)
+    check_looks(page)
     press(page, "Review")
     expect(page).to_have_url(re.compile("/review"))
-    check_page(page)
+    check_looks(page)
 
 
-@pytest.mark.parametrize("width", ["desk", "phone"])
-def test_a_letter_from_the_first_word_to_the_report(nod, chromium, width, tmp_path):
+def test_a_letter_from_the_first_word_to_the_report(nod, chromium, tmp_path):
     nod.start("bulk")
-    with tab(chromium, width, dark=width == "phone", base_url=nod.url) as page:
+    with tab(chromium, "phone", dark=True, base_url=nod.url) as page:
         film = Film(tmp_path)
         set_up(page, lambda step: film.step(step, urlsplit(step.url).path.strip("/").replace("/", "-")))
         bring_readers(page, film)
@@ -132,35 +131,35 @@ def test_a_letter_from_the_first_word_to_the_report(nod, chromium, width, tmp_pa
         # By a real worker; the panel follows by itself, and the checks with it.
         expect(page.get_by_text(f"Tried with {READERS} people.")).to_be_visible(timeout=60_000)
         expect(page.get_by_text("Not tried with everybody yet")).to_be_hidden()
-        check_page(page)
+        check_looks(page)
         film.step(page, "tried")
         press(page, "Send me a test")
         expect(page.get_by_text("A test is on its way")).to_be_visible()
         page.get_by_label("Time to change your mind").select_option("600")
         press(page, f"Send to {READERS} people")
         expect(page.get_by_role("heading", name="Leaves in")).to_be_visible()
-        check_page(page)
+        check_looks(page)
         press(page, "Send without waiting")
         assert film.seconds < 300  # from nothing to a first newsletter on its way
         # The page follows by itself until all of it is over.
         expect(page).to_have_url(re.compile("/report"), timeout=60_000)
-        check_page(page)
+        check_looks(page)
         film.step(page, "report")
         expect(page.get_by_role("link", name=f"{READERS} sent: show who")).to_be_visible()
-        read_and_leave(nod, chromium, page, width)
+        read_and_leave(nod, chromium, page)
         eventually(lambda: clicked(page), seconds=40, pause=1.0)
-        check_page(page)
+        check_looks(page)
         page.get_by_text("Show as a table").click()
-        check_page(page)
+        check_looks(page)
         page.get_by_role("link", name=f"{READERS} sent: show who").click()
-        check_page(page)
+        check_looks(page)
         for path in ("/campaigns", "/campaigns/calendar"):
             page.goto(path)
             expect(page.get_by_role("link", name=re.compile("Guji week"))).to_be_visible()
-            check_page(page)
+            check_looks(page)
 
 
-def read_and_leave(nod, chromium, page: Page, width: str) -> None:
+def read_and_leave(nod, chromium, page: Page) -> None:
     """One reader presses the link of the mail, another leaves by it."""
     with nod.app.app_context(), transaction():
         # What comes within seconds of the delivery is a program's: an hour has passed.
@@ -169,7 +168,7 @@ def read_and_leave(nod, chromium, page: Page, width: str) -> None:
                 "UPDATE messages SET done_at = done_at - interval '1 hour', began_at = began_at - interval '1 hour'"
             )
         )
-    with tab(chromium, width, scripts=False, base_url=nod.url) as reader:
+    with tab(chromium, "phone", scripts=False, base_url=nod.url) as reader:
         answer = reader.request.get(
             link_of(mail_to(page, "reader0@example.org"), "/r/"),
             max_redirects=0,

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.consent import queries as consent
 from app.delivery import service as delivery
 from app.kernel.db import session, transaction
-from tests.browser.conftest import check_page, tab
+from tests.browser.conftest import check_looks, tab
 from tests.browser.test_first_run import set_up
 from tests.campaigns.conftest import draft, launched
 from tests.support import make
@@ -54,7 +54,7 @@ def rests(nod) -> None:
         )  # fmt: skip
 
 
-LOOKS = [("desk", False), ("desk", True), ("phone", False), ("phone", True)]
+LOOKS = {width: [(width, "dark"), (width, "light")] for width in ("desk", "phone")}
 
 
 def test_what_happens_while_it_leaves_is_seen(nod, chromium):
@@ -62,14 +62,14 @@ def test_what_happens_while_it_leaves_is_seen(nod, chromium):
         set_up(owner)
         signed_in = owner.context.cookies()
     where = readers(nod)
-    for width, dark in LOOKS:
-        with tab(chromium, width, dark=dark, base_url=nod.url) as page:
+    for width in LOOKS:
+        with tab(chromium, width, base_url=nod.url) as page:
             page.context.add_cookies(signed_in)
-            watch_it_leave(nod, page, where, f"{width}-{dark}")
+            watch_it_leave(nod, page, where, width)
         change(nod, "UPDATE paces SET rest = DEFAULT, rest_until = NULL, says = DEFAULT")
 
 
-def watch_it_leave(nod, page: Page, where: make.Place, look: str) -> None:
+def watch_it_leave(nod, page: Page, where: make.Place, width: str) -> None:
     path, number = leaving(nod, where)
     eventually(lambda: nod_state(nod, number) == "running", seconds=30)
     page.goto(f"{path}/sending")
@@ -86,14 +86,14 @@ def watch_it_leave(nod, page: Page, where: make.Place, look: str) -> None:
     expect(page.get_by_text("gmail.com asked us to wait: 421 4.7.0.")).to_be_visible()
     expect(page.get_by_text("left, until")).to_be_visible()
     expect(page.get_by_role("heading", name="Lanes")).to_be_visible()
-    check_page(page)
+    check_looks(page, LOOKS[width])
     if folder := os.environ.get("NOD_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"sending-{look}.png", full_page=True)
+        page.screenshot(path=Path(folder) / f"sending-{width}.png", full_page=True)
     page.get_by_role("button", name="Send the 1 unknown").click()
     expect(page.get_by_role("link", name="3 waiting: show who")).to_be_visible()
     page.get_by_role("button", name="Send to the rest").click()
     expect(page.get_by_role("link", name="4 waiting: show who")).to_be_visible()
-    check_page(page)
+    check_looks(page, LOOKS[width])
 
 
 def nod_state(nod, number: int) -> str:

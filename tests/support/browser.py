@@ -27,6 +27,11 @@ ARGUMENTS = (
     "--disable-sync",
     "--font-render-hinting=none",
     "--force-color-profile=srgb",
+    # Each profile would start three processes, two of them in case a page of another website comes.
+    "--renderer-process-limit=1",
+    "--process-per-site",
+    "--disable-site-isolation-trials",
+    "--in-process-gpu",
 )
 # The package unpacks its own libraries only where it believes to be on AWS Lambda.
 UNPACK_ENVIRONMENT = {"AWS_LAMBDA_JS_RUNTIME": "nodejs22.x"}
@@ -55,6 +60,7 @@ def launch_options() -> dict[str, Any]:
     return {"executable_path": str(program), "args": args, "env": environment, "headless": True}
 
 
+@lru_cache(maxsize=1)
 def axe_source() -> str:
     """The script of axe-core, to be evaluated in a page."""
     return (FRONTEND / "node_modules" / "axe-core" / "axe.min.js").read_text()
