@@ -211,7 +211,8 @@ class Site:
 def make_database(servers: OwnServers, name: str, template: str = "template0") -> str:
     """A database that belongs to the application's login role, which may make none in earnest; its address."""
     with psycopg.connect(servers.postgres.admin_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" OWNER {OWNER} TEMPLATE "{template}"')
+        # Copied as files, as all databases of tests are.
+        connection.execute(f'CREATE DATABASE "{name}" OWNER {OWNER} TEMPLATE "{template}" STRATEGY file_copy')
     return servers.postgres.url_for(OWNER, name)
 
 
