@@ -23,6 +23,7 @@ from app.kernel.db import session as current
 from app.kernel.db import transaction
 from app.kernel.errors import BadInput, Conflict, NotFound
 from tests.support import letters, make
+from tests.support.properties import examples
 
 FOOTER = Block("b99", "footer", {}, {})
 SHOWN = {
@@ -277,7 +278,7 @@ WORDS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=60) | s
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(kinds())), st.lists(WORDS, min_size=1, max_size=4))
 def test_whatever_is_filled_in_is_kept_and_written_or_told(name, words):
     kind = kinds()[name]

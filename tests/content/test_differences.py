@@ -4,11 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.content.differences import around, compare
+from tests.support.properties import examples
 
 TEXTS = st.text(st.sampled_from("ab \n"), max_size=60)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(TEXTS, TEXTS)
 def test_both_texts_can_be_read_off_the_differences(before, after):
     lines = compare(before, after)

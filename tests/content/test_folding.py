@@ -17,6 +17,7 @@ from app.content.letters import Draft
 from app.content.mjml import Guarded, compile_mjml
 from app.content.plaintext import to_text
 from tests.support import letters
+from tests.support.properties import examples
 
 KEPT = {"pre", "textarea", "style", "script", "title", "xmp", "listing", "svg"}
 BLANKS = re.compile(r"[ \t\n\r\f]+")
@@ -186,7 +187,7 @@ def test_merge_tags_keep_their_blanks():
     assert 'Hello {{ contact.first_name|default("my   dear") }} you' in html
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.lists(PIECES, max_size=14))
 def test_whatever_is_written_is_seen_as_before(pieces):
     html = "".join(pieces)

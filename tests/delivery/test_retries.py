@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.delivery.retries import MAX_AGE, Blame, Verdict, classify, cool_down, next_attempt
 from app.delivery.transports.base import Outcome, Verb
+from tests.support.properties import ANY
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 S, P, T, D, H, F = (
@@ -122,7 +123,7 @@ def test_what_is_over_is_not_tried_again(outcome: Outcome) -> None:
     assert next_attempt(Verdict(outcome, Blame.MESSAGE), 1, NOW, NOW, lambda: 0.5) is None
 
 
-@given(st.integers(100, 999) | st.none(), st.text(max_size=8), st.text(max_size=50), st.sampled_from(Verb))
+@given(st.integers(100, 999) | st.none(), st.text(ANY, max_size=8), st.text(ANY, max_size=50), st.sampled_from(Verb))
 def test_every_reply_has_an_answer(code: int | None, enhanced: str, text: str, verb: Verb) -> None:
     verdict = classify(code, enhanced, text, verb)
     assert (verdict.outcome is D) == (code is None and verb is Verb.DOT)

@@ -18,6 +18,7 @@ from app.content.letters import write as compile_draft
 from app.content.service import feeds
 from tests.support import letters, make
 from tests.support.feeds import item, rss
+from tests.support.properties import examples
 from tests.support.webhook import hook
 
 URL = "https://blog.example/feed.xml"
@@ -108,7 +109,7 @@ def test_addresses_carry_nothing_into_a_letter():
     assert syndication.web_address("https://köln.example/ü", URL) == "https://xn--kln-sna.example/%C3%BC"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2_000), st.binary(max_size=60), st.integers(0, 40), st.sampled_from(["", "utf-16", "iso-2022-jp", "utf-32", "gb18030"]))
 def test_whatever_stands_in_a_feed_it_is_read_or_refused(place, put, gone, said):
     body = rss([item(n, more='<enclosure url="/a.png" type="image/png"/>') for n in range(1, 6)], head=f'<?xml version="1.0" encoding="{said}"?>')

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from app.kernel.ids import uuid7
 from app.tracking.rules import hits
 from app.tracking.rules.hits import HIDDEN, NO_LINK, Hit, Kind, MalformedHit
+from tests.support.properties import ANY
 
 MOMENTS = st.integers(0, 2**43).map(lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms))
 ABOUT = st.just((Kind.OPEN, NO_LINK)) | st.tuples(st.just(Kind.CLICK), st.integers(0, 9999) | st.just(HIDDEN))
 
 
-@given(ABOUT, MOMENTS, st.text(), st.booleans(), st.booleans(), st.integers(0, 2**40 - 1))
+@given(ABOUT, MOMENTS, st.text(ANY), st.booleans(), st.booleans(), st.integers(0, 2**40 - 1))
 def test_a_hit_survives_the_way(about, at, program, is_head, is_prefetch, n):
     kind, link = about
     sent = Hit(
