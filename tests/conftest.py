@@ -56,8 +56,9 @@ _engines: dict[str, Engine] = {}
 _data = tempfile.TemporaryDirectory(prefix="nod-tests-data-")
 KEYS = {"secret_key": b"s" * 32, "hash_key": b"h" * 32, "seal_key": b"e" * 32}
 
-# Rooms whose tests wait for processes, browsers and clocks more than they compute.
-WAITING = frozenset({"bench", "browser", "faults", "journeys", "local", "workers"})
+# Rooms whose tests wait for processes and clocks more than they compute, and those that drive a browser.
+WAITING = frozenset({"bench", "faults", "journeys", "local", "workers"})
+BROWSING = frozenset({"browser"})
 ROOT = Path(__file__).parents[1]
 # Each application, in each worker of the run, would compile its templates anew. Another run does: what is compiled does
 # not tell by which options it was.
@@ -115,11 +116,18 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that wait come first, otherwise as they were: one worker begins with them while others use the cores.
+    """Those that wait are what the first worker begins with, those that browse what the second does; otherwise as they were.
 
-    So none of the longest begins last, and few of those that watch the clock run at the same time.
+    So none of the longest begins last, few of those that watch the clock run at the same time, and one installation
+    serves most of them. Each worker begins with an equal part of all, in their order.
     """
-    items.sort(key=lambda item: item.path.parent.name not in WAITING)
+    waiting, browsing, others = (
+        [item for item in items if room(item.path.parent.name)]
+        for room in (WAITING.__contains__, BROWSING.__contains__, lambda name: name not in WAITING | BROWSING)
+    )
+    part = len(items) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    beside = max(part - len(waiting), 0) if part < len(items) else 0
+    items[:] = [*waiting, *others[:beside], *browsing, *others[beside:]]
     # What is imported stays; to look through it again and again is a tenth of the run.
     gc.freeze()
     gc.set_threshold(50_000, 10, 5)
