@@ -221,6 +221,17 @@ def test_many_are_corrected_at_once_and_what_cannot_be_keeps_nothing_back(where,
     assert (again.made, len(again.refused)) == ({}, 4)
 
 
+def test_a_correction_touches_nobody_of_another_workspace(session, where, file):
+    elsewhere = make.place("elsewhere")
+    stranger = make.person(elsewhere.id)
+    event_id = bring(elsewhere, replace(file, text_id=text_of(elsewhere)), [claim(stranger, 1)]).events[1]
+    with transaction():
+        found = service.correct_all(where.id, {event_id: stranger.id}, "Wrong.", by=By("staff"))
+    assert (found.made, list(found.refused)) == ({}, [event_id])
+    assert session.execute(text("SELECT count(*) FROM reach WHERE workspace_id = :id"), {"id": where.id}).scalar_one() == 0
+    assert is_reached(elsewhere, stranger)
+
+
 def test_what_many_corrections_cost_is_a_fixed_number_of_statements(where, file, count_statements):
     def cost(count: int) -> int:
         people = [make.person(where.id) for _ in range(count)]

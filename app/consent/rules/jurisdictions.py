@@ -30,7 +30,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RuleSet:
-    """What holds for people of some countries; each there is once, so it is compared by what it is.
+    """What holds for people of some countries. Each stands here once: two are equal only where they are the same object.
 
     Attributes:
         key: as events store it.

@@ -26,7 +26,7 @@ _VETOED = text(
 )
 _SUPPRESSED = text(
     "SELECT address_hash FROM suppressions WHERE workspace_id = :workspace_id AND channel = :channel"
-    " AND address_hash IN (SELECT decode(found, 'hex') FROM unnest(CAST(:hashes AS text[])) AS found)"
+    " AND address_hash = ANY(ARRAY(SELECT decode(found, 'hex') FROM unnest(CAST(:hashes AS text[])) AS found))"
 )
 _DECIDED = text(
     f"SELECT p.contact_id, p.state {_THOSE} (SELECT * FROM permissions WHERE contact_id = w.id OFFSET 0) AS p"  # noqa: S608  no input in it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from app.consent.law import laws_of
 from app.consent.rules import Basis, By, Channel, Kind, Proof, Purpose, State
 from app.consent.rules.jurisdictions import Jurisdiction
 from app.consent.service import write
+from app.consent.service.write import Held
 from app.contacts import queries as contacts
 from app.kernel import clock
 from app.kernel.db import array_of, session
@@ -64,43 +65,56 @@ def correct_all(workspace_id: UUID, wrong: Mapping[UUID, UUID], remark: str, *, 
     Raises:
         BadInput: no remark.
     """
-    # Held: of two corrections at once the second sees the first.
-    held = write.hold(workspace_id, set(wrong.values()))
-    everywhere = {entry for one in held.values() for entry in one.everywhere}
     entries = history.get_entries(workspace_id, wrong)
-    corrected = history.corrected(workspace_id, {one.contact_id for one in held.values()})
-    here = contacts.list_present(workspace_id, {one.contact_id for one in held.values()})
+    # Whose the events are, so that nobody of another workspace is held; and of two corrections at once the second sees the first.
+    held = write.hold(workspace_id, {_whose(entry) for entry in entries.values()})
+    people = {one.contact_id for one in held.values()}
+    corrected, here = history.corrected(workspace_id, people), contacts.list_present(workspace_id, people)
     refused: dict[UUID, Problem] = {}
-    right: list[tuple[UUID, HistoryEntry]] = []
+    right: list[tuple[Held, HistoryEntry]] = []
     for event_id, contact_id in wrong.items():
-        entry, person = entries.get(event_id), held[contact_id]
-        if entry is None or UUID(entry.body["contact"]) not in person.everywhere:
+        entry = entries.get(event_id)
+        if entry is None or contact_id not in held[_whose(entry)].everywhere:
             refused[event_id] = NotFound("This event is not here.")
-        elif fault := _fault(entry, corrected, person.contact_id in here):
+            continue
+        person = held[_whose(entry)]
+        if fault := _fault(entry, corrected, person.contact_id in here):
             refused[event_id] = Conflict(fault)
         else:
-            right.append((person.contact_id, entry))
-    if right and not remark.strip():
+            right.append((person, entry))
+    return Corrected(_enter(workspace_id, right, remark, by) if right else {}, refused)
+
+
+def _whose(entry: HistoryEntry) -> UUID:
+    return UUID(entry.body["contact"])
+
+
+def _enter(
+    workspace_id: UUID, right: Sequence[tuple[Held, HistoryEntry]], remark: str, by: By
+) -> dict[UUID, UUID]:
+    if not remark.strip():
         raise BadInput("Say what is wrong about it.", fields={"remark": "Say what is wrong about it."})
-    laws = laws_of(workspace_id, {contact_id for contact_id, _ in right})
+    laws = laws_of(workspace_id, {person.contact_id for person, _ in right})
     addresses = contacts.find_addresses(workspace_id, set(laws))
     events = ledger.append_all(
         [
             ledger.Entry(
-                Kind.CORRECTED, workspace_id, contact_id, by, _about(workspace_id, entry, laws[contact_id]),
+                Kind.CORRECTED, workspace_id, person.contact_id, by,
+                _about(workspace_id, entry, laws[person.contact_id]),
                 {
-                    **write.personal_of(addresses.get(contact_id, ("", ""))[1], Proof()),
+                    **write.personal_of(addresses.get(person.contact_id, ("", ""))[1], Proof()),
                     "detail": remark.strip()[:500],
                 },
                 method="correction",
             )
-            for contact_id, entry in right
+            for person, entry in right
         ]
     )  # fmt: skip
     made = {entry.event_id: event_id for (_, entry), event_id in zip(right, events, strict=True)}
-    write.end(workspace_id, [(person, one, made[one]) for one in made for person in held[wrong[one]].everywhere])
-    _call_off(workspace_id, everywhere, made)
-    return Corrected(made, refused)
+    everywhere = [(one, entry.event_id) for person, entry in right for one in person.everywhere]
+    write.end(workspace_id, [(one, event_id, made[event_id]) for one, event_id in everywhere])
+    _call_off(workspace_id, {one for one, _ in everywhere}, made)
+    return made
 
 
 def _fault(entry: HistoryEntry, corrected: Collection[UUID], is_here: bool) -> str:

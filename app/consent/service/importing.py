@@ -168,7 +168,8 @@ def _bodies(
     laws: set[Jurisdiction],
 ) -> dict[Jurisdiction, dict[str, Any]]:
     """What all events of people under one law say alike."""
-    alike: dict[str, Any] = {**write.shown_texts(workspace_id, [file.text_id] if file.text_id else []), "evidence": "claimed"}
+    assert file.text_id is not None  # refused before
+    alike: dict[str, Any] = {**write.shown_texts(workspace_id, [file.text_id]), "evidence": "claimed"}
     if file.basis is not Basis.CONSENT:
         alike["ground"] = {"act": file.act.value, "product_class": file.product_class}
     return {
