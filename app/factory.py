@@ -70,7 +70,8 @@ def _migrations(app: Flask) -> None:
 
 def _engine_options(settings: Settings) -> dict[str, object]:
     # The role is part of the connection: no statement of ours can forget it.
-    options = f"-c role={settings.app_role} -c timezone=UTC -c statement_timeout=30000"
+    # To compile a statement (jit) costs more than it gives: ours take seconds at most.
+    options = f"-c role={settings.app_role} -c timezone=UTC -c statement_timeout=30000 -c jit=off"
     connect_args = {"options": options, "connect_timeout": 5, "application_name": "nod"}
     return {
         "pool_size": 10,

@@ -164,7 +164,7 @@ def _count(workspace_id: UUID, mailing_no: int, frozen_at: datetime | None) -> d
 # --- Of large mailings -------------------------------------------------------------------------------------------
 
 # Of a mailing that nobody has gathered statistics of PostgreSQL expects next to nobody, and loops over what it should hash.
-_AS_SETS = text("SET LOCAL enable_nestloop = off; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
+_AS_SETS = text("SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'")
 _LARGE = text(
     "SELECT g.no, g.workspace_id, g.frozen_at, l.counted_at, l.seconds, l.basis FROM mailings g"
     " LEFT JOIN campaign_countings l ON l.mailing_no = g.no WHERE g.kind = 'bulk' AND g.audience > :always"

@@ -34,7 +34,7 @@ _LATE = text(
 _HOLD = text("UPDATE mailings SET state = 'paused', pause_reason = :reason WHERE no = :no AND state = 'freezing'")
 _NO_AUDIENCE = "Its audience cannot be made: {}"
 # A segment's rules are sets: with many of them PostgreSQL expects next to nobody, and loops over what it should hash.
-_AS_SETS = text("SET LOCAL enable_nestloop = off; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
+_AS_SETS = text("SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'")
 _DUE = text(
     "UPDATE mailings SET state = 'freezing' WHERE kind = 'bulk' AND ended_at IS NULL"
     " AND state = 'scheduled' AND send_at <= :now"

@@ -32,6 +32,7 @@ def levels() -> str:
     actor = current_actor()
     days = next((found for found in rules.MOVED_WITHIN if str(found) == request.args.get("days")), rules.MOVED_WITHIN[0])
     found = queries.moves(actor.workspace_id, days)
+    came, left = (sum(count(level) for level in rules.Level) for count in (found.came, found.left))
     return render_template(
         "engagement/levels.html",
         days=days,
@@ -44,8 +45,9 @@ def levels() -> str:
         levels=list(rules.Level),
         rows=[_moves_row(found, was, days, may_look=actor.may("people.write")) for was in (*rules.Level, None)],
         chart=_moves_chart(found),
-        came=found.words(sum(found.came(level) for level in rules.Level)),
-        left=found.words(sum(found.left(level) for level in rules.Level)),
+        came=found.words(came),
+        left=found.words(left),
+        has_moves=bool(came or left),
         flows=[(level.capitalize(), *map(found.words, (found.came(level), found.left(level)))) for level in rules.Level],
         warm=_plain(rules.WARM_POINTS),
         hot=_plain(rules.HOT_POINTS),

@@ -151,7 +151,7 @@ class Moves:
 
     def words(self, count: int) -> str:
         """One of these numbers, or a sum of them, as it is told: of a sample with as many digits as it deserves."""
-        return Guess(count).words if self.is_sampled and count else f"{count:,}"
+        return Guess(count).words if self.is_sampled else f"{count:,}"
 
     @property
     def people(self) -> int:

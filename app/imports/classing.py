@@ -36,7 +36,7 @@ _COMPANY: Final = (
     " WHERE m.contact_id = a.contact_id AND m.kind = 'company'{same}))"
 )
 _SAME: Final = " AND g.name_folded = r.company_folded"
-_BY_INDEX = text("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+_BY_INDEX = text("SET LOCAL enable_seqscan = off")
 
 
 def plan_by_index() -> None:

@@ -31,7 +31,7 @@ QUOTES: Final = {
     "none-escaped": ("", True, "None, with backslashes: Lund\\, Mara"),
 }
 """The sign, whether backslashes escape, and what people call it, by the name that a form has for it."""
-_SAID: Final = re.compile(r"sep=([^\r\n])\r?\n?", re.IGNORECASE)
+_SAID: Final = re.compile(r"sep=([^\r\n]?)\s*", re.IGNORECASE)
 """A first line by which spreadsheets are told the delimiter."""
 _LOOKED_AT: Final = 50
 _LONGEST_FIELD: Final = 131_072
@@ -70,13 +70,14 @@ def guess(text: str, *, delimiter: str = "", quotes: str = "") -> Dialect:
     """How a text's first rows are written: so that most have the same number of cells, and no quote is left over.
 
     Args:
-        text: its beginning.
+        text: its beginning, not empty.
         delimiter: its name where somebody knows better; empty: told from the text.
         quotes: so, too.
     """
-    said, text = _behind_said(text)
-    head = "".join(text.splitlines(keepends=True)[:_LOOKED_AT])
-    known = DELIMITERS[delimiter][0] if delimiter else said
+    lines = text.splitlines(keepends=True)
+    said = _SAID.fullmatch(lines[0])
+    head = "".join(lines[1 if said else 0 :][:_LOOKED_AT])
+    known = DELIMITERS[delimiter][0] if delimiter else said[1] if said else ""
     names = [quotes] if quotes else [name for name in QUOTES if _may_be(name, head)]
     found = [_with_delimiter(head, known, *QUOTES[name][:2]) for name in names]
     # The first of those that fit best: double quotes are usual, and a backslash is mostly no more than that.
@@ -86,14 +87,13 @@ def guess(text: str, *, delimiter: str = "", quotes: str = "") -> Dialect:
     return next((one for one in found if _evenness(head, one) == _evenness(head, best) and _is_shown(head, one)), best)
 
 
-def _behind_said(text: str) -> tuple[str, str]:
-    said = _SAID.match(text)
-    return (said[1], text[said.end() :]) if said else ("", text)
-
-
-def without_said(text: str) -> str:
-    """The text behind a first line that only says the delimiter."""
-    return _behind_said(text)[1]
+def without_said(lines: Iterable[str]) -> Iterator[str]:
+    """The lines behind a first one that only says the delimiter, be it ours or not."""
+    rest = iter(lines)
+    first = next(rest, None)
+    if first is not None and not _SAID.fullmatch(first):
+        yield first
+    yield from rest
 
 
 def _may_be(name: str, head: str) -> bool:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
-import itertools
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import IO, Any, Final
@@ -26,7 +24,6 @@ ENCODINGS: Final = {
     "cp932": "Shift JIS", "gb18030": "GB 18030", "big5": "Big5", "cp949": "Korean",
 }  # fmt: skip
 """The first of those that fit is taken; of the one-octet ones nobody can tell, so people choose."""
-_SAID: Final = re.compile(r"sep=.?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,7 @@ def sniff(head: bytes, *, is_whole: bool, encoding: str = "", delimiter: str = "
     if text.lstrip()[0] == "{" and not delimiter and not quotes:
         return replace(_sniff_json(text, encoding, is_whole=is_whole), by_hand=by_hand)
     dialect = dialects.guess(text, delimiter=delimiter, quotes=quotes)
-    lines = io.StringIO(dialects.without_said(text), newline="")
+    lines = dialects.without_said(io.StringIO(text, newline=""))
     rows = [row for row in dialects.parse(lines, dialect) if isinstance(row, list) and any(row)]
     if not is_whole and len(rows) > 1:
         rows.pop()  # it may be cut in the middle
@@ -176,7 +173,7 @@ def rows(file: io.RawIOBase, layout: Layout) -> Iterator[Cells | Unreadable]:
     if layout.kind == "jsonl":
         yield from _json_rows(text, layout.columns)
         return
-    found = _behind_said(dialects.parse(text, layout.dialect))
+    found = dialects.parse(dialects.without_said(text), layout.dialect)
     if layout.has_heading:
         _skip_heading(found)
     width = len(layout.columns)
@@ -188,13 +185,6 @@ def rows(file: io.RawIOBase, layout: Layout) -> Iterator[Cells | Unreadable]:
                 yield Unreadable(f"has {len(row)} cells where the heading has {width}")
             else:
                 yield row[:width] + [""] * (width - len(row))
-
-
-def _behind_said(found: Iterator[Cells | Unreadable]) -> Iterator[Cells | Unreadable]:
-    """Without a first line that only says the delimiter, be it ours or not."""
-    first = next(found, None)
-    is_said = isinstance(first, list) and (_SAID.fullmatch("".join(first)) is not None)
-    return found if first is None or is_said else itertools.chain((first,), found)
 
 
 def _skip_heading(found: Iterator[Cells | Unreadable]) -> None:

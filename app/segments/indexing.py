@@ -117,14 +117,20 @@ def _work(owner: Connection, indexes: Mapping[str, str]) -> None:
     for setting in _PATIENCE:
         owner.execute(text(setting))
     there = queries.built_indexes(owner)
+    for name in _to_drop(indexes, there):
+        _try(owner, f"DROP INDEX CONCURRENTLY IF EXISTS public.{name}")
+    built = [
+        _try(owner, f"CREATE INDEX CONCURRENTLY {name} ON public.{indexes[name]}") for name in _to_build(indexes, there)
+    ]
+    if any(built):
+        _try(owner, "ANALYZE public.contacts")  # what values an expression has, nobody has looked at yet
+
+
+def _try(owner: Connection, statement: str) -> bool:
+    """Each by itself: what cannot be done now is begun anew by the next run, and holds up no other."""
     try:
-        for name in _to_drop(indexes, there):
-            owner.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS public.{name}")
-        missing = _to_build(indexes, there)
-        for name in missing:
-            owner.exec_driver_sql(f"CREATE INDEX CONCURRENTLY {name} ON public.{indexes[name]}")
-        if missing:
-            owner.exec_driver_sql("ANALYZE public.contacts")  # what values an expression has, nobody has looked at yet
+        owner.exec_driver_sql(statement)
     except DBAPIError as fault:
-        # Segments read people one by one meanwhile; the next run begins anew.
-        log.warning("an index of an own field was not built: %s", fault.orig.__class__.__name__)
+        log.warning("an index of an own field is left as it is: %s", fault.orig.__class__.__name__)
+        return False
+    return True

@@ -333,10 +333,9 @@ def guess(workspace_id: UUID, group: Group) -> Guess:
 
 
 # With many conditions PostgreSQL expects next to nobody and loops over what it should hash: ten rules over 100,000
-# people took more than 8 s instead of 1. Compiling the statement (jit) costs more than it gives.
+# people took more than 8 s instead of 1.
 _PLANNING: Final = {
     "enable_nestloop": "off",
-    "jit": "off",
     "work_mem": "32MB",
 }
 _SET: Final = text("SELECT set_config(key, value, true) FROM jsonb_each_text(CAST(:settings AS jsonb))")
