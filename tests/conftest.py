@@ -250,18 +250,22 @@ def _outer_transaction(app: Flask) -> Iterator[None]:
             engines[None] = before
 
 
-@contextmanager
-def ground(app: Flask, make: Callable[[], T]) -> Iterator[T]:
-    """What all tests of a module begin with, made once; each finds it as it was made, whatever the others did to it.
+def ground(make: Callable[[], T]) -> Any:
+    """A fixture of a module: what all of its tests begin with, made once; each finds it as it was made.
 
-    For a fixture of the module: the database has it in every test with ``session``. What ``make`` gives is of no
-    session any more, and its rows as they were then: look them up anew to see a change.
+    The database has it in every test with ``session``. What ``make`` gives is of no session any more, and its rows as
+    they were then: look them up anew to see a change.
     """
-    with _outer_transaction(app):
-        made = make()
-        db.session.remove()
-        limits.aside = aside
-        yield made
+
+    @pytest.fixture(scope="module")
+    def world(app: Flask) -> Iterator[T]:
+        with _outer_transaction(app):
+            made = make()
+            db.session.remove()
+            limits.aside = aside
+            yield made
+
+    return world
 
 
 @pytest.fixture
@@ -285,14 +289,23 @@ def seed(template: str) -> str:
     return template
 
 
-@contextmanager
-def grown(servers: OwnServers, template: str, make: Callable[[], T]) -> Iterator[tuple[str, T]]:
-    """For a module's ``seed``: a database in which something was made in earnest, and what ``make`` gave."""
-    with _live(servers, template) as app:
-        made = make()
-        db.session.remove()
-        db.engine.dispose()
-        yield app.config["NOD"].database_url.rpartition("/")[2], made
+def grown(make: Callable[[], T]) -> tuple[Any, Any]:
+    """Two fixtures of a module, its ``seed`` and its ``world``: a database in which something was made in earnest, and what ``make`` gave."""
+    kept: list[T] = []
+
+    @pytest.fixture(scope="module")
+    def seed(servers: OwnServers, template: str) -> Iterator[str]:
+        with _live(servers, template) as app:
+            kept[:] = [make()]
+            db.session.remove()
+            db.engine.dispose()
+            yield app.config["NOD"].database_url.rpartition("/")[2]
+
+    @pytest.fixture(scope="module")
+    def world(seed: str) -> T:
+        return kept[0]
+
+    return seed, world
 
 
 def _compile_as_before(engine: Engine) -> None:

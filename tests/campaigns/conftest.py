@@ -80,10 +80,7 @@ def _world() -> World:
     return World(empty, people, draft(where))
 
 
-@pytest.fixture(scope="module")
-def world(app):
-    with ground(app, _world) as made:
-        yield made
+world = ground(_world)
 
 
 @pytest.fixture

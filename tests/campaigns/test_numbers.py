@@ -77,10 +77,7 @@ def _sent(made: Made) -> int:
     return found
 
 
-@pytest.fixture(scope="module")
-def world(app):
-    with ground(app, _world) as made:
-        yield made
+world = ground(_world)
 
 
 @pytest.fixture

@@ -38,10 +38,7 @@ def _world() -> World:
     return World(where, [], draft(where))
 
 
-@pytest.fixture(scope="module")
-def world(app):
-    with ground(app, _world) as made:
-        yield made
+world = ground(_world)
 
 
 def post(staff, made, **form):

@@ -57,10 +57,7 @@ def _world() -> Crowded:
     return Crowded(where, [], made, people)
 
 
-@pytest.fixture(scope="module")
-def world(app):
-    with ground(app, _world) as made:
-        yield made
+world = ground(_world)
 
 
 @pytest.fixture

@@ -43,26 +43,18 @@ def _history() -> tuple[make.Place, list[Contact]]:
     return where, people
 
 
-@pytest.fixture(scope="module")
-def world(servers, template):
-    with grown(servers, template, _history) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def seed(world):
-    return world[0]
+seed, world = grown(_history)
 
 
 @pytest.fixture
 def where(world, live):
-    return world[1][0]
+    return world[0]
 
 
 @pytest.fixture
 def history(world, live):
     """Three people with some history, sealed and signed."""
-    return world[1][1]
+    return world[1]
 
 
 def read():

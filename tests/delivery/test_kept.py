@@ -34,20 +34,12 @@ def _crowded() -> mailing.Setting:
     return made
 
 
-@pytest.fixture(scope="module")
-def world(servers, template):
-    with grown(servers, template, _crowded) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def seed(world):
-    return world[0]
+seed, world = grown(_crowded)
 
 
 @pytest.fixture
 def place(world, live):
-    return world[1]
+    return world
 
 
 @pytest.fixture

@@ -48,10 +48,7 @@ def _world() -> World:
     return World(place, people, reading.sent(place, people, ago=timedelta(days=300)))
 
 
-@pytest.fixture(scope="module")
-def world(app):
-    with ground(app, _world) as made:
-        yield made
+world = ground(_world)
 
 
 @pytest.fixture

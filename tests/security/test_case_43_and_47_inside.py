@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-import pytest
+from flask import current_app
 
 from app.accounts import queries
-from tests.conftest import _outer_transaction
+from tests.conftest import ground
 from tests.support import accounts
 from tests.support.routes import routes
 
@@ -16,17 +16,10 @@ ASSET = re.compile(
 )
 
 
-@pytest.fixture(scope="module")
-def pages(app):
+def load():
     """Every page that somebody who is signed in can load, and its errors: loaded once, since tests only look at them."""
-    with _outer_transaction(app):
-        answers = load(app, app.test_client())
-        for answer in answers:
-            answer.get_data()  # what is read later would be read after the transaction
-    return answers
-
-
-def load(app, client):
+    app = current_app._get_current_object()
+    client = app.test_client()
     owner = accounts.make_owner()
     answers = [client.get("/sign-in"), accounts.sign_in(client, owner, password="not the right one")]
     accounts.sign_in(client, owner)
@@ -36,7 +29,12 @@ def load(app, client):
     answers += [client.get(route.path, follow_redirects=True) for route in inside]
     answers += [client.get("/nothing"), client.get("/sign-out"), client.post("/sign-out")]
     assert len(answers) > 12
+    for answer in answers:
+        answer.get_data()  # what is read later would be read after the transaction
     return answers
+
+
+pages = ground(load)
 
 
 def test_case_43_no_page_tells_another_site_where_one_was(pages):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-import pytest
+from flask import current_app
 
 from app.consent import queries as consent
 from app.kernel import clock
 from app.preferences import links
-from tests.conftest import _outer_transaction
+from tests.conftest import ground
 from tests.support import make, signup
 
 ASSET = re.compile(
@@ -18,17 +18,9 @@ ASSET = re.compile(
 )
 
 
-@pytest.fixture(scope="module")
-def pages(app):
+def load():
     """Every public page once: what loading and pressing shows; tests only look at it."""
-    with _outer_transaction(app):
-        answers = load(app.test_client())
-        for answer in answers:
-            answer.get_data()  # what is read later would be read after the transaction
-    return answers
-
-
-def load(client):
+    client = current_app.test_client()
     stage = signup.stage()
     place, mara = stage.place, make.person(stage.place.id, "mara@example.org")
     asked = make.asked(place, mara)
@@ -55,7 +47,12 @@ def load(client):
         client.get("/c/wrong"),
         client.get("/f/no"),
     ]
+    for answer in found:
+        answer.get_data()  # what is read later would be read after the transaction
     return found
+
+
+pages = ground(load)
 
 
 def test_case_43_no_page_tells_the_next_site_its_address(pages):

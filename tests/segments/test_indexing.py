@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -140,6 +141,25 @@ def test_an_index_comes_with_a_segment_is_made_again_when_it_is_broken_and_goes_
     clock.set_shift(0)
     with transaction():
         assert current().get(FieldIndex, found["age"].id) is None
+
+
+def test_one_that_cannot_be_built_holds_up_no_other(live, few, monkeypatch):
+    where = make.place()
+    found = fields(where)
+    with transaction():
+        current().execute(PEOPLE, {"workspace_id": where.id, "count": 5})
+    asked = {"town": "Town 1", "age": "3", "birthday": "1950-01-02"}
+    for key, value in asked.items():
+        save(where, tree(key, "is", value=value), key)
+    broken = min(found[key].id for key in asked)
+    of = indexing._index_of
+    with monkeypatch.context() as patch:
+        odd = "contacts ((1 / ((fields ->> 'age')::int - 5)))"
+        patch.setattr(indexing, "_index_of", lambda field: replace(of(field), on=odd) if field.id == broken else of(field))
+        indexing.run()
+    assert sorted(there().values()) == [False, True, True]
+    indexing.run()
+    assert sorted(there().values()) == [True, True, True]
 
 
 def test_nobody_else_is_in_the_way_of_who_builds_and_who_comes_meanwhile_leaves_it_out(live, few):
