@@ -22,7 +22,7 @@ help:
 	@echo "make bench       measure everything; make bench-send do='--help' is one of: $(BENCHES)"
 	@echo "make setup       what run needs, without starting"
 	@echo "make test-bench  run each bench in small (a minute)"
-	@echo "make test-thorough   the property tests with ten times as many examples (TIMES=50 for more)"
+	@echo "make test-thorough   property tests with ten times as many examples (TIMES=50 for more), floods and guesses whole"
 	@echo "make test-setup  install from nothing in a fresh clone, over the network (minutes)"
 	@echo "make lock        resolve the newest Python packages into the lock files"
 
@@ -64,7 +64,7 @@ test-setup: setup-for-tests
 
 TIMES ?= 10
 test-thorough: setup-for-tests
-	@NOD_TESTS_TIMES=$(TIMES) exec $(VENV)/python -m pytest -m hypothesis -n 4 --dist worksteal --timeout=3600 $(PYTEST_ARGUMENTS) $(TESTS)
+	@NOD_TESTS_TIMES=$(TIMES) exec $(VENV)/python -m pytest -m "hypothesis or thorough" -n 4 --dist worksteal --timeout=3600 $(PYTEST_ARGUMENTS) $(TESTS)
 
 # Each ends with one line of JSON.
 bench: $(BENCHES)

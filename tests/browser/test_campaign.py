@@ -18,8 +18,9 @@ from tests.browser.conftest import check_looks, tab
 from tests.browser.test_first_run import press, set_up
 from tests.support import make, reading
 from tests.support.installation import eventually
+from tests.support.properties import whole
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.thorough, pytest.mark.browser, pytest.mark.timeout(300)]
 READERS = 4
 
 
@@ -117,9 +118,10 @@ def choose(page: Page) -> None:
     check_looks(page)
 
 
-def test_a_letter_from_the_first_word_to_the_report(nod, chromium, tmp_path):
+@pytest.mark.parametrize("width", whole(["phone"], ["phone", "desk"]))
+def test_a_letter_from_the_first_word_to_the_report(nod, chromium, width, tmp_path):
     nod.start("bulk")
-    with tab(chromium, "phone", dark=True, base_url=nod.url) as page:
+    with tab(chromium, width, dark=width == "phone", base_url=nod.url) as page:
         film = Film(tmp_path)
         set_up(page, lambda step: film.step(step, urlsplit(step.url).path.strip("/").replace("/", "-")))
         bring_readers(page, film)
@@ -146,7 +148,7 @@ def test_a_letter_from_the_first_word_to_the_report(nod, chromium, tmp_path):
         check_looks(page)
         film.step(page, "report")
         expect(page.get_by_role("link", name=f"{READERS} sent: show who")).to_be_visible()
-        read_and_leave(nod, chromium, page)
+        read_and_leave(nod, chromium, page, width)
         eventually(lambda: clicked(page), seconds=40, pause=1.0)
         check_looks(page)
         page.get_by_text("Show as a table").click()
@@ -159,7 +161,7 @@ def test_a_letter_from_the_first_word_to_the_report(nod, chromium, tmp_path):
             check_looks(page)
 
 
-def read_and_leave(nod, chromium, page: Page) -> None:
+def read_and_leave(nod, chromium, page: Page, width: str) -> None:
     """One reader presses the link of the mail, another leaves by it."""
     with nod.app.app_context(), transaction():
         # What comes within seconds of the delivery is a program's: an hour has passed.
@@ -168,7 +170,7 @@ def read_and_leave(nod, chromium, page: Page) -> None:
                 "UPDATE messages SET done_at = done_at - interval '1 hour', began_at = began_at - interval '1 hour'"
             )
         )
-    with tab(chromium, "phone", scripts=False, base_url=nod.url) as reader:
+    with tab(chromium, width, scripts=False, base_url=nod.url) as reader:
         answer = reader.request.get(
             link_of(mail_to(page, "reader0@example.org"), "/r/"),
             max_redirects=0,

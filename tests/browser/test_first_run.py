@@ -11,8 +11,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import check_looks, tab
 from tests.support.installation import eventually
+from tests.support.properties import whole
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.thorough, pytest.mark.browser, pytest.mark.timeout(240)]
 READER = "mara.lindqvist@example.org"
 
 
@@ -70,8 +71,9 @@ EACH_LOOK = [("desk", "dark"), ("desk", "light"), ("phone", "dark"), ("phone", "
 BY_DAY = [("desk", "light"), ("phone", "light")]
 
 
-def test_from_the_wizard_to_a_reader_who_leaves(nod, chromium):
-    with tab(chromium, "phone", base_url=nod.url) as page:
+@pytest.mark.parametrize("width", whole(["phone"], ["phone", "desk"]))
+def test_from_the_wizard_to_a_reader_who_leaves(nod, chromium, width):
+    with tab(chromium, width, base_url=nod.url) as page:
         set_up(page, lambda step: check_looks(step, EACH_LOOK))
         if not mails(page, "jonna@ostkai.example"):
             press(page, "Send")
@@ -81,7 +83,7 @@ def test_from_the_wizard_to_a_reader_who_leaves(nod, chromium):
         check_looks(page, BY_DAY)
         page.goto("/forms")
         check_looks(page, BY_DAY)
-        read_as_a_stranger(nod, chromium, form_of(page))
+        read_as_a_stranger(nod, chromium, width, form_of(page))
         page.goto("/people")
         check_looks(page, BY_DAY)
         page.get_by_role("link", name=re.compile("mara", re.IGNORECASE)).first.click()
@@ -104,9 +106,9 @@ def form_of(page: Page) -> str:
     return found.group()
 
 
-def read_as_a_stranger(nod, chromium, form):
+def read_as_a_stranger(nod, chromium, width, form):
     """Sign up, confirm, choose and leave without a script."""
-    with tab(chromium, "phone", scripts=False, base_url=nod.url) as page:
+    with tab(chromium, width, scripts=False, base_url=nod.url) as page:
         page.goto(form)
         sign_up(page)
         page.goto(link(newest(page, READER, 1), "/c/"))
@@ -143,8 +145,9 @@ def test_public_pages_are_whole_for_everybody(nod, chromium):
         set_up(owner)
         owner.goto("/forms")
         address = form_of(owner)
-    with tab(chromium, "phone", dark=True, base_url=nod.url) as page:
-        read_every_page(page, address, "mara-phone-dark@example.org")
+    for width in whole(["phone"], ["phone", "desk"]):
+        with tab(chromium, width, dark=width == "phone", base_url=nod.url) as page:
+            read_every_page(page, address, f"mara-{width}@example.org")
 
 
 def read_every_page(page: Page, address: str, reader: str) -> None:

@@ -23,6 +23,7 @@ from app.kernel.db import db, transaction
 from app.kernel.db import session as current
 from app.kernel.errors import BadInput, Conflict, NotFound
 from tests.support import letters, make
+from tests.support.properties import whole
 
 
 @pytest.fixture
@@ -127,13 +128,14 @@ def test_four_designs_come_first():
 # --- Versions ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_version_is_compiled_once_whatever_follows(place, compiles):
     made = letters.letter(place.id)
     compiles.clear()
     mjml._results = mjml._Results()
     written._write_once.cache_clear()
     frozen = service.freeze_version(place.id, made.id)
-    for number in range(5):
+    for number in range(whole(5, 50)):
         service.render(frozen, letters.values(place.id, Reader(f"Reader {number}")))
     service.render_public(frozen, service.public_values(_brand(place)))
     assert len(compiles) == 1
@@ -514,13 +516,14 @@ def test_a_runaway_source_is_stopped_with_a_word(place, monkeypatch):
         service.freeze_version(place.id, made.id)
 
 
+@pytest.mark.thorough
 def test_merging_costs_no_statement_and_no_parsing(place, count_statements, monkeypatch):
     frozen = letters.version(place.id)
     values = letters.values(place.id)
     service.render(frozen, values)
     monkeypatch.setattr("app.content.letters.prepare", lambda *_: pytest.fail("parsed once more"))
     with count_statements() as statements:
-        for _ in range(10):
+        for _ in range(whole(10, 100)):
             service.render(frozen, values)
     assert statements == []
 

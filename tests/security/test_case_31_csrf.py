@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import cycle
+from itertools import cycle, product
 
 import pytest
 from sqlalchemy import text
 
 from tests.support import accounts
+from tests.support.properties import whole
 from tests.support.routes import UNSAFE, routes
+
+pytestmark = pytest.mark.thorough
 
 
 @pytest.fixture
@@ -44,8 +47,13 @@ def test_case_31_every_unsafe_route_wants_a_token(app, client, session, owner):
     assert counts(session) == before
 
 
+def pairs(app, kinds):
+    routes = guarded(app)
+    return whole(list(zip(routes, cycle(kinds))), list(product(routes, kinds)))
+
+
 def test_case_31_only_this_session_s_token_counts(app, client, session, owner):
-    """Each route meets one kind of wrong token, each kind every sixth route; that of nothing meets all, above."""
+    """Each route meets a kind of wrong token, and each kind every sixth route; in a thorough run each meets each."""
     other = app.test_client()
     tokens = {
         "made up": "0" * 64,
@@ -58,7 +66,7 @@ def test_case_31_only_this_session_s_token_counts(app, client, session, owner):
     tokens["of another session"] = accounts.token_of(other, "/settings/you")
     assert len(set(tokens.values())) == 6
     before = counts(session)
-    for route, kind in zip(guarded(app), cycle(tokens)):
+    for route, kind in pairs(app, list(tokens)):
         answer = client.open(route.path, method=route.method, data={"csrf": tokens[kind]})
         assert answer.status_code == 403, f"{kind}: {route.method} {route.path}: {answer.status_code}"
     assert counts(session) == before
@@ -66,7 +74,7 @@ def test_case_31_only_this_session_s_token_counts(app, client, session, owner):
 
 def test_case_31_a_browser_that_says_the_post_is_foreign_is_believed(app, client, owner):
     token = accounts.token_of(client, "/settings/you")
-    for route, site in zip(guarded(app), cycle(["cross-site", "same-site"])):
+    for route, site in pairs(app, ["cross-site", "same-site"]):
         answer = client.open(
             route.path, method=route.method, data={"csrf": token}, headers={"Sec-Fetch-Site": site}
         )

@@ -80,7 +80,6 @@ def test_dotted_names_are_the_same_as_nested_ones():
     assert tree_of(data, SAMPLES) == {"order": {"number": "OK-1"}, "items": [{"name": "x", "price": 1}]}
 
 
-# The same that `st.text` takes by itself, without asking each code point of Unicode how UTF-8 writes it (20 s).
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(ANY, max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["order", "number", "items", "name", "", "a.b"]), inner, max_size=3),
