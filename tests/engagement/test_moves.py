@@ -17,7 +17,7 @@ from app.kernel import sampling
 from app.kernel.db import session as current
 from app.kernel.db import transaction
 from tests.engagement.test_scores import hit, take
-from tests.people.conftest import Staff, owner_of
+from tests.people.conftest import Staff
 from tests.support import make, reading
 from tests.support.accounts import make_member
 
@@ -28,16 +28,6 @@ READ = (
 )  # fmt: skip
 FIGURES = (2, 0, 1)
 """Up, down and not here yet, a week ago."""
-
-
-@pytest.fixture
-def place(session):
-    return make.place()
-
-
-@pytest.fixture
-def staff(place, client):
-    return Staff(client, owner_of(place))
 
 
 @pytest.fixture

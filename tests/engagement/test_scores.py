@@ -26,11 +26,6 @@ WEIGHT = {Kind.OPEN: 1.0, Kind.CLICK: 3.0}
 
 
 @pytest.fixture
-def place(session):
-    return make.place()
-
-
-@pytest.fixture
 def who(place):
     return reading.reader(place)
 

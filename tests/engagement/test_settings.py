@@ -10,21 +10,11 @@ from app.accounts import queries as accounts
 from app.engagement import queries, service
 from app.kernel.db import transaction
 from app.tracking import queries as tracking
-from tests.people.conftest import Staff, owner_of
-from tests.support import make, reading
+from tests.people.conftest import Staff
+from tests.support import reading
 
 PATH = "/settings/scores"
 FORM = {"half_life_days": "14", "weight_open": "0,5", "weight_click": "4"}
-
-
-@pytest.fixture
-def place(session):
-    return make.place()
-
-
-@pytest.fixture
-def staff(place, client):
-    return Staff(client, owner_of(place))
 
 
 def test_the_page_explains_and_shows_the_rules(staff):
