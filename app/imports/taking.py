@@ -75,6 +75,9 @@ _NOES = text(
     " ORDER BY n"
 )
 
+# With the slice: at the end of a large file nobody would help with it.
+_FORGET = text("DELETE FROM import_rows WHERE import_id = :id AND n BETWEEN :first AND :last AND fault IS NULL")
+
 
 def take_one(import_id: UUID) -> bool:
     """Take the next slice that nobody else is taking; False: none is left to take."""
@@ -121,6 +124,7 @@ def _take(found: Import, first: int, last: int) -> dict[str, int]:
     if plan.permission is not None:
         counts |= permitting.permit(found, plan.permission, values)
     _keep_noes(found, values)
+    session().execute(_FORGET, values)
     return counts
 
 
@@ -143,13 +147,11 @@ def _fold_names(renamed: Sequence[tuple[str, str, str]]) -> None:
 
 
 def finish(import_id: UUID) -> bool:
-    """Where every slice is taken, forget what was read and say so; whether it is over."""
+    """Where every slice is taken, forget the file and say so; whether it is over."""
     with transaction():
         left = select(ImportSlice.first_n).where(ImportSlice.import_id == import_id, ImportSlice.counts.is_(None))
         if _at_work(import_id) is None or session().execute(left.limit(1)).first() is not None:
             return False
-    forget_rows(import_id)
-    with transaction():
         files.forget(import_id)
         session().execute(
             update(Import)

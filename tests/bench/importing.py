@@ -6,6 +6,7 @@ import io
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from uuid import UUID
 
 from app.imports import service
@@ -40,7 +41,7 @@ def measure(house: House, rows: int, say: Callable[[str], None]) -> dict[str, fl
     )
     say(f"  PostgreSQL alone, into a plain table: {plain_new:,.0f} new, {plain_changed:,.0f} changed rows a second")
     with processes.workers(house.settings, house.folder) as workers:
-        bench = _Bench(where, house.database_pid, say)
+        bench = _Bench(where, (house.database_pid, workers.roots["senders"]), say)
         bench.run("a tenth, first", file_of(max(1, rows // 10), first=2 * rows))
         small = processes.memory_mb(workers.roots["senders"], "VmHWM")
         new = bench.run("new", file_of(rows))
@@ -62,26 +63,34 @@ def measure(house: House, rows: int, say: Callable[[str], None]) -> dict[str, fl
 
 
 class _Bench:
-    def __init__(self, where: make.Place, database_pid: int, say: Callable[[str], None]) -> None:
-        self._where, self._pid, self._say = where, database_pid, say
+    def __init__(self, where: make.Place, pids: tuple[int, int], say: Callable[[str], None]) -> None:
+        self._where, self._pids, self._say = where, pids, say
 
     def run(self, title: str, content: bytes, permission: Permission | None = None) -> float:
         rows, where = content.count(b"\n") - 1, self._where
         with transaction():
             import_id = service.upload(where.id, "people.csv", io.BytesIO(content), by=where.owner_id)
-        cpu = processes.cpu_seconds(self._pid)
+        marks = [self._used()]
         with transaction():
             service.start_reading(where.id, import_id, Plan(COLUMNS, permission=permission))
         checked = _wait(import_id, "checked")
+        marks.append(self._used())
         with transaction():
             service.take(where.id, import_id, by=where.owner_id)
         taken = _wait(import_id, "done")
-        used = (processes.cpu_seconds(self._pid) - cpu) / rows * 1e6
+        marks.append(self._used())
+        costs = [
+            " and ".join(f"{(then - before) / rows * 1e6:.0f}" for before, then in zip(*pair, strict=True))
+            for pair in pairwise(marks)
+        ]
         self._say(
             f"  {title}: read and checked {rows / checked:,.0f} rows a second, taken {rows / taken:,.0f};"
-            f" PostgreSQL {used:.0f} µs a row"
+            f" µs a row in PostgreSQL and in workers: {costs[0]}, {costs[1]}"
         )
         return rows / taken
+
+    def _used(self) -> list[float]:
+        return [processes.cpu_seconds(pid) for pid in self._pids]
 
 
 def _wait(import_id: UUID, state: str) -> float:

@@ -115,6 +115,7 @@ class Books:
         self.acts = site.acts.read()
 
 
+STORIES = 3
 _ROWS = """
 SELECT m.mailing_no, m.n, m.contact_id, m.dedupe_key, m.state, CAST(extract(epoch FROM p.valid_until) AS float8)
 FROM messages m LEFT JOIN permissions p ON p.id = m.permission_id WHERE m.mailing_no = ANY(%s)
@@ -193,12 +194,23 @@ def _begun(books: Books, outcome: Outcome) -> None:
 def _copies(books: Books, outcome: Outcome) -> None:
     outcome.demand(
         outcome.duplicates <= outcome.bound,
-        f"I5: {outcome.duplicates} second copies, more than {outcome.bound}",
+        f"I5: {outcome.duplicates} second copies, more than {outcome.bound}: {_stories(books)}",
     )
     names = [key for key, copies in books.copies.items() if len({copy.message_id for copy in copies}) > 1]
     outcome.demand(not names, f"I5: {len(names)} messages under several Message-IDs")
     wrong = sum(len({copy.recipient for copy in copies}) > 1 for copies in books.copies.values())
     outcome.demand(not wrong, f"I5: {wrong} messages went to several people")
+
+
+def _stories(books: Books) -> str:
+    """What happened to the first of those that came twice, in its order."""
+    told = []
+    for key, copies in books.copies.items():
+        if len(copies) > 1:
+            steps = [(move.wall, f"{move.old} to {move.new}") for move in books.moves.get(key, ())]
+            steps += [(copy.wall, f"copy, {copy.reply!r} (MAIL {copy.mail_wall:.3f})") for copy in copies]
+            told.append(f"{key}: " + ", ".join(f"{wall:.3f} {words}" for wall, words in sorted(steps)))
+    return "; ".join(told[:STORIES])
 
 
 def _sent_stays(books: Books, outcome: Outcome) -> None:

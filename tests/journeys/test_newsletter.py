@@ -55,6 +55,7 @@ def test_from_a_form_to_a_newsletter_its_readers_and_their_scores(nod, stage, sm
     crowd = mailing.crowd(mailing.Setting(where, where.id), PEOPLE - 1, tracking=Level.INDIVIDUAL)
 
     made = draft(where)
+    smtp.delay_at("DOT", 0.1)  # so that somebody can leave meanwhile, however fast the machine is
     number = launched(made)
     eventually(lambda: mailing.sums(number).sent > 50, seconds=60)
     leaver = fresh(
@@ -63,6 +64,7 @@ def test_from_a_form_to_a_newsletter_its_readers_and_their_scores(nod, stage, sm
     ).scalar_one()
     leave(nod, where, leaver)
     left_when = len(smtp.copies)
+    smtp.go_on()
     eventually(lambda: adds_up(number) and mailing.sums(number).waiting == 0, seconds=200, pause=0.3)
 
     total = mailing.sums(number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from flask import current_app
 
 from app.accounts import queries
@@ -17,7 +18,7 @@ ASSET = re.compile(
 
 
 def load():
-    """Every page that somebody who is signed in can load, and its errors: loaded once, since tests only look at them."""
+    """Every page that an owner can load, and its errors, loaded once since tests only look at them; and the owner."""
     app = current_app._get_current_object()
     client = app.test_client()
     owner = accounts.make_owner()
@@ -31,10 +32,20 @@ def load():
     assert len(answers) > 12
     for answer in answers:
         answer.get_data()  # what is read later would be read after the transaction
-    return answers
+    return answers, owner
 
 
-pages = ground(load)
+world = ground(load)
+
+
+@pytest.fixture
+def pages(world):
+    return world[0]
+
+
+@pytest.fixture
+def owner(world):
+    return world[1]
 
 
 def test_case_43_no_page_tells_another_site_where_one_was(pages):
@@ -67,14 +78,12 @@ def test_case_47_nothing_inside_is_kept_in_a_cache(pages):
         assert "Cookie" in answer.headers.get("Vary", ""), answer.request.path
 
 
-def test_case_47_the_api_is_not_cached_either(client):
-    accounts.make_owner()
+def test_case_47_the_api_is_not_cached_either(owner, client):
     answer = client.get("/api/v1/me")
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_case_47_what_is_cached_belongs_to_nobody(client):
-    owner = accounts.make_owner()
+def test_case_47_what_is_cached_belongs_to_nobody(owner, client):
     accounts.sign_in(client, owner)
     page = client.get("/settings/you").text
     sheet = re.search(r'href="(/static/app\.css\?v=[0-9a-f]+)"', page)[1]

@@ -167,6 +167,10 @@ class SmtpSink:
             self.commands.clear()
             self._rules.clear()
 
+    def go_on(self) -> None:
+        """Forget the rules: behave from now on."""
+        self._rules.clear()
+
     def reply_at(
         self, step: str, reply: str, *, times: int | None = None, matches: Callable[[str], bool] | None = None
     ) -> Rule:
