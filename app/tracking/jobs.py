@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,24 +17,41 @@ from app.kernel.db import session, transaction
 from app.tracking import recorder, service, stream
 from app.tracking.recorder import Recorder
 from app.tracking.rules import hits
-from app.tracking.rules.hits import Hit, MalformedHit
+from app.tracking.rules.hits import PARTS, Hit, MalformedHit
 
 log = logging.getLogger(__name__)
 SLICE_SECONDS: Final = 20.0
 FORGET_ANSWERED_SECONDS: Final = 7 * 86400.0
 
 
+_taking = threading.Lock()
+"""Two of one process would share its time, and help each other no more than they hold each other up."""
+
+
 def ingest() -> None:
-    """Take in what waits in the spool, the stream and the inbox, for at most SLICE_SECONDS."""
-    until = time.monotonic() + SLICE_SECONDS
-    taker: Recorder = current_app.extensions[recorder.EXTENSION]
-    taker.spool.drain(_to_inbox)
-    # First what another worker read and never acknowledged.
-    _empty(lambda: _finish(*_read(again=True)), until)
-    _empty_stream(until)
-    _empty(_inbox_batch, until)
-    with transaction():
-        service.note_answered(recorder.read_answered(taker.folder))
+    """Take in what waits in the spool, the streams and the inbox, for at most SLICE_SECONDS."""
+    if not _taking.acquire(blocking=False):
+        return
+    try:
+        until = time.monotonic() + SLICE_SECONDS
+        taker: Recorder = current_app.extensions[recorder.EXTENSION]
+        taker.spool.drain(_to_inbox)
+        _empty_streams("ingest", range(PARTS), until)
+        _empty(_inbox_batch, until)
+        with transaction():
+            service.note_answered(recorder.read_answered(taker.folder))
+    finally:
+        _taking.release()
+
+
+def assist() -> None:
+    """Take in what waits in the streams beside ``ingest``, which begins at their other end."""
+    if not _taking.acquire(blocking=False):
+        return
+    try:
+        _empty_streams("assist", range(PARTS - 1, -1, -1), time.monotonic() + SLICE_SECONDS)
+    finally:
+        _taking.release()
 
 
 def _empty(batch: Callable[[], int], until: float) -> None:
@@ -41,33 +59,42 @@ def _empty(batch: Callable[[], int], until: float) -> None:
         pass
 
 
-def _empty_stream(until: float) -> None:
+def _empty_streams(by: str, parts: Sequence[int], until: float) -> None:
+    """Part by part, in this order."""
+    for part in parts:
+        # First what one of our name read and never acknowledged.
+        _empty(lambda part=part: _finish(part, *_read(part, by, again=True)), until)  # type: ignore[misc]  # bound now
+    for part in parts:
+        _empty_stream(part, by, until)
+
+
+def _empty_stream(part: int, by: str, until: float) -> None:
     """Take in what is new. While PostgreSQL writes a batch, the next one is read and understood."""
     with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(_read, again=False)
+        coming = ahead.submit(_read, part, by, again=False)
         goes_on = True
         while goes_on:
             ids, found = coming.result()
             goes_on = len(ids) >= service.MAX_BATCH and time.monotonic() < until
             if goes_on:
-                coming = ahead.submit(_read, again=False)
+                coming = ahead.submit(_read, part, by, again=False)
             # What was read ahead and is left here comes again to whoever is next.
-            goes_on = _finish(ids, found) > 0 and goes_on
+            goes_on = _finish(part, ids, found) > 0 and goes_on
 
 
-def _read(*, again: bool) -> tuple[list[bytes], list[Hit]]:
+def _read(part: int, by: str, *, again: bool) -> tuple[list[bytes], list[Hit]]:
     """The ids of the next entries, and the hits in them."""
-    entries = stream.read(service.MAX_BATCH, again=again) or []
+    entries = stream.read(part, service.MAX_BATCH, by=by, again=again) or []
     return [entry_id for entry_id, _ in entries], _load([raw for _, raw in entries])
 
 
-def _finish(ids: Sequence[bytes], found: Sequence[Hit]) -> int:
+def _finish(part: int, ids: Sequence[bytes], found: Sequence[Hit]) -> int:
     """Write the hits and take their entries out; how many those were, 0 when Redis is away."""
     if not ids:
         return 0
     _ingest(found)
     # After the commit: whoever dies between the two leaves a batch that comes again and changes nothing.
-    return len(ids) if stream.acknowledge(ids) else 0
+    return len(ids) if stream.acknowledge(part, ids) else 0
 
 
 _INBOX = text("SELECT event_id, hit FROM signal_inbox ORDER BY event_id LIMIT :limit")

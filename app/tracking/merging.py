@@ -6,11 +6,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
 from app.consent import queries as consent
 from app.consent.rules import Level
-from app.kernel.db import session
 from app.kernel.module import Joining
 from app.tracking import queries
 from app.tracking.service import ingest, last_opens
@@ -19,7 +16,7 @@ from app.tracking.service.last_opens import Opened
 
 def hold(_workspace_id: UUID, _contact_ids: tuple[UUID, ...]) -> None:
     """Let no hits be taken in: what comes later finds whose message it was by then."""
-    session().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ingest.LOCK})
+    ingest.hold()
 
 
 def join(joining: Joining) -> dict[str, Any]:

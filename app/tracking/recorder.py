@@ -55,6 +55,7 @@ class _Turn:
     event_id: UUID
     raw: bytes
     seq: int
+    part: int
 
 
 def folder_for(data_dir: str, database_url: str) -> Path:
@@ -101,13 +102,13 @@ class Recorder:
             source=source,
             seq=seq,
         )
-        self._queue.take(_Turn(hit.event_id, hits.dump(hit), seq))
+        self._queue.take(_Turn(hit.event_id, hits.dump(hit), seq, hits.part_of(n)))
 
     def _write(self, group: Sequence[_Turn]) -> None:
         """All of them where they stay, in as few steps as one."""
         self._note(max(turn.seq for turn in group))
         raw = [turn.raw for turn in group]
-        taken = stream.add(raw)
+        taken = stream.add(raw, bytes(turn.part for turn in group))
         if taken < len(raw):
             taken += self._insert(group[taken:])
         if taken < len(raw):

@@ -76,7 +76,7 @@ def signals(built: House, size: int, say: Say) -> dict[str, float]:
     return {
         "track_requests_per_second": round(answered.count / answered.seconds),
         "track_p99_ms": round(answered.p99_ms, 1),
-        "ingest_signals_per_second": round(track.ingest(sent_to(built, where, readers), 5, say)),
+        "ingest_signals_per_second": round(track.ingest(built, sent_to(built, where, readers), 5, say)),
     }
 
 

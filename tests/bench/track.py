@@ -14,7 +14,7 @@ from flask import current_app
 from sqlalchemy import text
 
 from app.kernel.db import session, transaction
-from app.tracking import jobs, recorder, state
+from app.tracking import recorder, state
 from app.tracking.recorder import Recorder
 from app.tracking.rules.hits import NO_LINK, Kind
 from tests.bench import processes
@@ -50,13 +50,13 @@ def endpoint(built: House, letter: Sent, seconds: float, connections: int, say: 
         f" half of them within {found.p50_ms:.1f} ms, 99 of 100 within {found.p99_ms:.1f} ms"
     )
     say("  CPU for each: " + ", ".join(f"{took:.0f} µs in {name}" for name, took in cpu.items()))
-    _take_in(say)
+    _take_in(built, say)
     _check(letter, _asked(letter, warm.count) + _asked(letter, found.count))
     return found
 
 
-def ingest(letter: Sent, rounds: int, say: Say) -> float:
-    """Signals a second from where the endpoint leaves them to the tables and scores, by one worker.
+def ingest(built: House, letter: Sent, rounds: int, say: Say) -> float:
+    """Signals a second from where the endpoint leaves them to the tables and scores, by the workers.
 
     Raises:
         click.ClickException: one was lost, or counted twice.
@@ -67,7 +67,7 @@ def ingest(letter: Sent, rounds: int, say: Say) -> float:
             taker.record(letter.no, n, Kind.OPEN, NO_LINK, is_head=False, is_prefetch=False, program=FIREFOX)
             link = n % len(LINKS)
             taker.record(letter.no, n, Kind.CLICK, link, is_head=False, is_prefetch=False, program=FIREFOX)
-    rate = _take_in(say)
+    rate = _take_in(built, say)
     _check(letter, _asked(letter, letter.readers * 2 * rounds))
     return rate
 
@@ -86,19 +86,27 @@ def _redis_pid(built: House) -> int:
     return pid
 
 
-def _take_in(say: Say) -> float:
-    """As the job does each second, until nothing waits; signals a second."""
+def _take_in(built: House, say: Say) -> float:
+    """By the real workers, until nothing waits; signals a second, from their first to their last."""
+    waiting = _waiting()
+    with processes.workers(built.settings, built.folder) as workers:
+        roots = {"the workers": workers.roots["senders"], "PostgreSQL": built.database_pid, "Redis": _redis_pid(built)}
+        while _waiting() == waiting:
+            time.sleep(0.01)
+        before = {name: processes.cpu_seconds(root) for name, root in roots.items()}
+        began, first = time.perf_counter(), _waiting()
+        while _waiting():
+            time.sleep(0.01)
+        seconds = time.perf_counter() - began
+        cpu = {name: (processes.cpu_seconds(root) - before[name]) * 1e6 / first for name, root in roots.items()}
+    say(f"  {waiting:,} signals taken in at {first / seconds:,.0f} a second")
+    say("  CPU for each: " + ", ".join(f"{took:.0f} µs in {name}" for name, took in cpu.items()))
+    return first / seconds
+
+
+def _waiting() -> int:
     with transaction():
-        waiting = state.read().waiting
-    began, mine = time.perf_counter(), time.process_time()
-    while True:
-        with transaction():
-            if not state.read().waiting:
-                break
-        jobs.ingest()
-    seconds, mine = time.perf_counter() - began, time.process_time() - mine
-    say(f"  {waiting:,} signals taken in at {waiting / seconds:,.0f} a second, {mine / waiting * 1e6:.0f} µs of CPU each")
-    return waiting / seconds
+        return state.read().waiting
 
 
 def _asked(letter: Sent, count: int) -> Counter[tuple[int, str]]:

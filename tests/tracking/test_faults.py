@@ -17,6 +17,7 @@ from app.consent.rules import By, Level, Proof
 from app.kernel import redis
 from app.kernel.db import db, session, transaction
 from app.tracking import jobs, recorder, state, stream
+from app.tracking.rules import hits
 from tests.conftest import environment_of
 from tests.support import reading
 from tests.support.reading import LINKS, visit
@@ -176,7 +177,7 @@ def test_a_file_that_was_given_twice_counts_once(own):
 def test_a_full_stream_gives_way_to_postgresql(own, monkeypatch):
     warm(own)
     real = stream.add
-    monkeypatch.setattr(stream, "add", lambda found: real(found, 5))
+    monkeypatch.setattr(stream, "add", lambda found, parts: real(found, parts, 5))
     clicks(own, 9)
     assert stream.count() == 5
     with transaction():
@@ -187,11 +188,12 @@ def test_a_full_stream_gives_way_to_postgresql(own, monkeypatch):
 def test_nothing_unread_is_trimmed(own):
     warm(own)
     clicks(own, 4)
-    entries = stream.read(2, again=False)
+    part = hits.part_of(own.letter.n(own.letter.people[0]))
+    entries = stream.read(part, 2, by="test", again=False)
     assert stream.count() == 4
-    stream.acknowledge([entry_id for entry_id, _ in entries])
+    stream.acknowledge(part, [entry_id for entry_id, _ in entries])
     assert stream.count() == 2
-    assert [raw for _, raw in stream.read(10, again=False)] != [raw for _, raw in entries]
+    assert [raw for _, raw in stream.read(part, 10, by="test", again=False)] != [raw for _, raw in entries]
 
 
 # What a worker runs, killed at a moment of our choice.

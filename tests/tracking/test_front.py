@@ -54,9 +54,11 @@ def said(application, method, path, host, scheme):
 
 def taken_down():
     """What the last requests left, without what is each one's own."""
-    entries = stream.read(1000, again=False) or []
-    stream.acknowledge([entry_id for entry_id, _ in entries]) if entries else None
-    found = [hits.load(raw) for _, raw in entries]
+    found = []
+    for part in range(hits.PARTS):
+        entries = stream.read(part, 1000, by="test", again=False) or []
+        stream.acknowledge(part, [entry_id for entry_id, _ in entries]) if entries else None
+        found += [hits.load(raw) for _, raw in entries]
     return [(h.mailing_no, h.n, h.kind, h.link, h.is_head, h.is_prefetch, h.program) for h in found]
 
 
@@ -106,7 +108,7 @@ def test_who_comes_while_another_writes_shares_the_next_write_and_waits_for_it(l
     taker = live.extensions[recorder.EXTENSION]
     groups, early = [], []
 
-    def slowly(raw):
+    def slowly(raw, _parts):
         time.sleep(0.02)
         groups.append([hits.load(one).n for one in raw])
         return len(raw)
@@ -131,8 +133,8 @@ def test_who_comes_while_another_writes_shares_the_next_write_and_waits_for_it(l
 def test_what_the_stream_has_no_room_for_goes_on_to_postgresql_and_the_file(live, monkeypatch):
     taker = live.extensions[recorder.EXTENSION]
     real = stream.add
-    monkeypatch.setattr(stream, "add", lambda raw: real(raw, 3))
-    turns = [recorder._Turn(recorder.uuid7(), b"%d" % n, n) for n in range(1, 6)]
+    monkeypatch.setattr(stream, "add", lambda raw, parts: real(raw, parts, 3))
+    turns = [recorder._Turn(recorder.uuid7(), b"%d" % n, n, hits.part_of(n)) for n in range(1, 6)]
     taker._write(turns)
     kept = session().execute(text("SELECT hit FROM signal_inbox ORDER BY hit")).scalars().all()
     assert (stream.count(), kept) == (3, [b"4", b"5"])

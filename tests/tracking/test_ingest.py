@@ -254,8 +254,8 @@ def test_what_is_none_of_ours_is_dropped_and_the_rest_taken(client, letter, who)
         hits.dump(Hit(uuid7(), 999_999, 1, Kind.OPEN, NO_LINK, clock.now(), False, False, "x", uuid7(), 1)),
     ]  # fmt: skip
     for raw in strange:
-        buffer.xadd(stream.KEY, {"h": raw})
-    buffer.xadd(stream.KEY, {"other": b"field"})
+        buffer.xadd(stream.KEYS[0], {"h": raw})
+    buffer.xadd(stream.KEYS[0], {"other": b"field"})
     visit(client, letter.link(who))
     reading.take_in()
     assert [found.kind for found in letter.signals(who)] == ["open", "click"]
@@ -267,7 +267,7 @@ def test_batches_that_were_read_ahead_and_left_come_again_and_count_once(client,
     for _ in range(7):
         visit(client, letter.link(who))
     with monkeypatch.context() as away:
-        away.setattr(stream, "acknowledge", lambda _ids: False)
+        away.setattr(stream, "acknowledge", lambda _part, _ids: False)
         reading.take_in()
     assert (reading.count_signals(), stream.count()) == (2, 7)
     reading.take_in()

@@ -22,6 +22,8 @@ MAX_LINKS: Final = 10_000
 MAX_MAILING: Final = 2**32 - 1
 MAX_RECIPIENT: Final = 2**40 - 1
 MAX_PROGRAM: Final = 300
+PARTS: Final = 2
+"""So many workers may take hits in beside each other: each message's hits are always those of one part."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _FORMAT: Final = 1
@@ -60,6 +62,11 @@ class Hit(NamedTuple):
 
 
 _KINDS: Final[dict[Any, Kind]] = {kind.value: kind for kind in Kind}
+
+
+def part_of(n: int) -> int:
+    """Who takes in the hits of the message of this number: from 0 to below PARTS."""
+    return n % PARTS
 
 
 class MalformedHit(ValueError):

@@ -1,7 +1,11 @@
 """Take hits in: whose they are, what their permission covers, who made them; each once.
 
-All inside the caller's transaction and behind one lock, so that each batch sees what the one before wrote. What a
-person's level does not cover is dropped here, so a withdrawal also silences the mails that were sent before it.
+All inside the caller's transaction and behind the lock of their part, so that each batch sees what the one before wrote
+of its messages. What a person's level does not cover is dropped here, so a withdrawal also silences the mails that were
+sent before it.
+
+Batches of different parts are taken in beside each other. What they share is written in one order, people and workspaces
+sorted, and the few rows that all of them write come last: nobody waits for them longer than for a commit.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from app.kernel.events import publish
 from app.tracking import queries
 from app.tracking.events import RecordedSignal, SignalsReclassified, SignalsRecorded
 from app.tracking.rules import verdicts
-from app.tracking.rules.hits import Hit, Kind
+from app.tracking.rules.hits import PARTS, Hit, Kind, part_of
 from app.tracking.rules.verdicts import Seen, Verdict
 from app.tracking.service import last_opens, orders, readers, sources, writing
 from app.tracking.service.last_opens import Opened
@@ -33,8 +37,9 @@ MAX_BATCH: Final = 5000
 """Who withdraws waits for one batch at most: about half a second."""
 MAX_PER_MESSAGE: Final = 200
 """Signals of one message that are kept; who holds a mail can ask for its picture for ever."""
-LOCK: Final = 0x6E6F64736967
-"""The key of the lock: "nodsig"."""
+_LOCK: Final = 0x6E6F64736967
+"""The key of the first part's lock, "nodsig"; the others follow it."""
+_HOLD: Final = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,9 @@ def ingest_batch(hits: Sequence[Hit]) -> Ingested:
     """
     if not hits:
         return Ingested(0, 0, 0)
-    session().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-    sources.note_arrival(hits)
+    hold({part_of(hit.n) for hit in hits})
     once = {hit.event_id: hit for hit in hits}
-    # Nobody else writes signals while the lock is held, so what is not there now is not there when we write.
+    # Nobody else writes signals of these messages while the lock is held, so what is not there now is not there when we write.
     known = writing.known(once.values())
     nobodys, messages, days = _sort([hit for hit in once.values() if hit.event_id not in known])
     last_opens.note(days)
@@ -77,12 +81,18 @@ def ingest_batch(hits: Sequence[Hit]) -> Ingested:
     rows = [*nobodys, *(row for message in messages.values() for row in message.new)]
     writing.insert(rows)
     writing.update(changes)
-    writing.count(rows, changes)
-    readers.add(_readers(messages))
     _settle_orders(rows, changes)
     _tell(rows, changes)
+    readers.add(_readers(messages))
+    sources.note_arrival(hits)
+    writing.count(rows, changes)
     repeated = len(hits) - len(once) + len(known)
     return Ingested(len(rows), repeated, len(hits) - repeated - len(rows))
+
+
+def hold(parts: Iterable[int] = range(PARTS)) -> None:
+    """Let no hits of these parts be taken in until the transaction ends."""
+    session().execute(_HOLD, {"keys": [_LOCK + part for part in sorted(parts)]})
 
 
 def _sort(hits: Sequence[Hit]) -> tuple[list[New], dict[Number, _Message], list[Opened]]:
@@ -179,7 +189,8 @@ def _tell(written: Sequence[New], changes: Iterable[Change]) -> None:
     people: dict[UUID, set[UUID]] = defaultdict(set)
     for change in changes:
         people[change.workspace_id].add(change.contact_id)
-    for workspace_id, told in signals.items():
-        publish(SignalsRecorded(workspace_id, tuple(told)))
-    for workspace_id, ids in people.items():
-        publish(SignalsReclassified(workspace_id, tuple(sorted(ids))))
+    for workspace_id in sorted(signals.keys() | people.keys()):
+        if workspace_id in signals:
+            publish(SignalsRecorded(workspace_id, tuple(signals[workspace_id])))
+        if workspace_id in people:
+            publish(SignalsReclassified(workspace_id, tuple(sorted(people[workspace_id]))))

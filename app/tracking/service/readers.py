@@ -15,12 +15,13 @@ from app.tracking.rules.verdicts import Finding, Seen, Verdict
 Change = tuple[int, int]
 """By how many more people opened, and clicked."""
 
-# Only who takes hits in takes rows out, behind its lock; what an erasure adds meanwhile stays for the next time.
+# What somebody else puts together at the same moment is left to them, and what comes meanwhile stays for the next time.
 _ADD = text(
     "WITH w AS (SELECT * FROM unnest(CAST(CAST(:nos AS text) AS bigint[]), CAST(CAST(:ids AS text) AS uuid[]),"
     " CAST(CAST(:opened AS text) AS bigint[]), CAST(CAST(:clicked AS text) AS bigint[]))"
     " AS w (mailing_no, workspace_id, opened, clicked)),"
-    " gone AS (DELETE FROM signal_readers WHERE mailing_no IN (SELECT mailing_no FROM w)"
+    " gone AS (DELETE FROM signal_readers WHERE id IN (SELECT id FROM signal_readers"
+    " WHERE mailing_no IN (SELECT mailing_no FROM w) FOR UPDATE SKIP LOCKED)"
     " RETURNING mailing_no, workspace_id, opened, clicked)"
     " INSERT INTO signal_readers (mailing_no, workspace_id, opened, clicked)"
     " SELECT mailing_no, workspace_id, sum(opened), sum(clicked) FROM (SELECT * FROM w UNION ALL SELECT * FROM gone) AS s"
@@ -56,7 +57,7 @@ def _counts(judged: Iterable[tuple[Kind, Finding]]) -> Change:
 
 
 def add(changes: Mapping[tuple[int, UUID], Change]) -> None:
-    """Keep the sums of mailings (number and workspace) in step; behind the lock of those who take hits in."""
+    """Keep the sums of mailings (number and workspace) in step."""
     rows = sorted(((*key, *change) for key, change in changes.items() if change != NOBODY_MORE), key=lambda row: row[:1])
     if rows:
         columns = dict(zip(("nos", "ids", "opened", "clicked"), map(array_of, zip(*rows, strict=True)), strict=True))

@@ -148,7 +148,7 @@ _COUNT = text(
     " CAST(CAST(:workspace_id AS text) AS uuid[]), CAST(CAST(:count AS text) AS bigint[]))"
     " ON CONFLICT (mailing_no, hour, kind, link, verdict) DO UPDATE SET count = c.count + excluded.count"
 )
-_NAMES: Final = ("mailing_no", "hour", "kind", "link", "verdict", "workspace_id")
+_NAMES: Final = ("mailing_no", "hour", "kind", "link", "verdict", "workspace_id", "count")
 
 
 def count(written: Iterable[New], changes: Iterable[Change]) -> None:
@@ -163,10 +163,11 @@ def count(written: Iterable[New], changes: Iterable[Change]) -> None:
         for finding, more in ((seen.finding, -1), (change.finding, 1)):
             key = (*begin, seen.kind, seen.link, finding.verdict, change.workspace_id)
             sums[key] = sums.get(key, 0) + more
-    rows = {key: more for key, more in sums.items() if more}
+    # Sorted, since others write the same rows at the same moment.
+    rows = sorted((*key, more) for key, more in sums.items() if more)
     if rows:
-        columns = dict(zip(_NAMES, (array_of(column) for column in zip(*rows, strict=True)), strict=True))
-        session().execute(_COUNT, {**columns, "count": array_of(rows.values())})
+        columns = zip(_NAMES, (array_of(column) for column in zip(*rows, strict=True)), strict=True)
+        session().execute(_COUNT, dict(columns))
 
 
 def hour(moment: datetime) -> datetime:
