@@ -14,7 +14,6 @@ class RecordedSignal(NamedTuple):
     ``contact_id`` and ``n`` are None where nobody may be told, ``mailing_no`` and ``n`` where it is about no letter.
     """
 
-    event_id: UUID
     contact_id: UUID | None
     mailing_no: int | None
     n: int | None

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from flask import current_app
@@ -69,17 +69,21 @@ def _empty_streams(by: str, parts: Sequence[int], until: float) -> None:
 
 
 def _empty_stream(part: int, by: str, until: float) -> None:
-    """Take in what is new. While PostgreSQL writes a batch, the next one is read and understood."""
-    with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(_read, part, by, again=False)
+    """Take in what is new. While PostgreSQL writes a batch, the next one is read and the last one taken out."""
+    with ThreadPoolExecutor(1) as aside:
+        coming = aside.submit(_read, part, by, again=False)
+        taken_out: Future[bool] | None = None
         goes_on = True
         while goes_on:
             ids, found = coming.result()
             goes_on = len(ids) >= service.MAX_BATCH and time.monotonic() < until
             if goes_on:
-                coming = ahead.submit(_read, part, by, again=False)
-            # What was read ahead and is left here comes again to whoever is next.
-            goes_on = _finish(part, ids, found) > 0 and goes_on
+                coming = aside.submit(_read, part, by, again=False)
+            if ids:
+                _ingest(found)
+                # Where Redis went away, what was read ahead and is left here comes again to whoever is next.
+                goes_on = goes_on and (taken_out is None or taken_out.result())
+                taken_out = aside.submit(stream.acknowledge, part, ids)
 
 
 def _read(part: int, by: str, *, again: bool) -> tuple[list[bytes], list[Hit]]:

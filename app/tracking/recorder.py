@@ -7,8 +7,9 @@ statement over a connection kept for it, came to 4,724 (254 and 74 µs; 23 ms). 
 database that is busy with a mailing. The price: Redis answers when its server holds the hit and its file is written,
 so a killed Redis loses nothing, and a machine without power up to a second.
 
-Each process numbers what it answers. Whatever way a hit takes, its number arrives with it, so a number that never
-arrives is a hit that was lost, and is counted as such.
+Each process numbers what it answers, for each part by itself: so what has arrived stays one range of numbers, however
+far one part is behind the other. Whatever way a hit takes, its number arrives with it, so a number that never arrives
+is a hit that was lost, and is counted as such.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ _INSERT = text(
 class _Turn:
     """One hit that is to be written."""
 
-    event_id: UUID
+    event_id: str
     raw: bytes
     seq: int
     part: int
@@ -63,6 +64,39 @@ def folder_for(data_dir: str, database_url: str) -> Path:
     url = make_url(database_url)
     name = f"{url.host}:{url.port}/{url.database}"
     return Path(data_dir) / "tracking" / hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+class _Series:
+    """The numbers that a process gives to the hits of one part, and word of how many it has answered.
+
+    Attributes:
+        source: names it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.source = uuid7().hex
+        self._numbers = count(1)
+        self._folder = folder
+        self._noted = 0
+        self._file: int | None = None
+
+    def next(self) -> int:
+        """The next number."""
+        return next(self._numbers)
+
+    def note(self, seq: int) -> None:
+        """Leave word of how many were answered: it survives this process, and costs a microsecond."""
+        if seq <= self._noted:
+            return  # a higher number came to its write first
+        self._noted = seq
+        try:
+            if self._file is None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                path = self._folder / f"{self.source}.answered"
+                self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.pwrite(self._file, b"%020d" % seq, 0)
+        except OSError as error:
+            log.warning("how many links were answered cannot be written: %s", error.__class__.__name__)
 
 
 class Recorder:
@@ -88,9 +122,10 @@ class Recorder:
         program: str,
     ) -> None:
         """Take down one request; when nothing takes it, it is lost and its number shows that."""
-        source, seq = self._number()
+        part = hits.part_of(n)
+        series = self._series[part]
         hit = Hit(
-            event_id=uuid7(),
+            event_id=uuid7().hex,
             mailing_no=mailing_no,
             n=n,
             kind=kind,
@@ -99,14 +134,15 @@ class Recorder:
             is_head=is_head,
             is_prefetch=is_prefetch,
             program=hits.clean_program(program),
-            source=source,
-            seq=seq,
+            source=series.source,
+            seq=series.next(),
         )
-        self._queue.take(_Turn(hit.event_id, hits.dump(hit), seq, hits.part_of(n)))
+        self._queue.take(_Turn(hit.event_id, hits.dump(hit), hit.seq, part))
 
     def _write(self, group: Sequence[_Turn]) -> None:
         """All of them where they stay, in as few steps as one."""
-        self._note(max(turn.seq for turn in group))
+        for part, series in enumerate(self._series):
+            series.note(max((turn.seq for turn in group if turn.part == part), default=0))
         raw = [turn.raw for turn in group]
         taken = stream.add(raw, bytes(turn.part for turn in group))
         if taken < len(raw):
@@ -133,38 +169,17 @@ class Recorder:
         return len(group)
 
     def _begin(self) -> None:
-        """A new series of numbers, for a new process."""
+        """New series of numbers, for a new process."""
         self._queue = GroupWriter(self._write)
-        self._source = uuid7()
-        self._numbers = count(1)
-        self._noted = 0
-        self._file: int | None = None
-
-    def _number(self) -> tuple[UUID, int]:
-        return self._source, next(self._numbers)
-
-    def _note(self, seq: int) -> None:
-        """Leave word of how many were answered: it survives this process, and costs a microsecond."""
-        if seq <= self._noted:
-            return  # a higher number came to its write first
-        self._noted = seq
-        try:
-            if self._file is None:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                self._file = os.open(
-                    self.folder / f"{self._source.hex}.answered", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-                )
-            os.pwrite(self._file, b"%020d" % seq, 0)
-        except OSError as error:
-            log.warning("how many links were answered cannot be written: %s", error.__class__.__name__)
+        self._series = [_Series(self.folder) for _ in range(hits.PARTS)]
 
 
-def read_answered(folder: Path) -> dict[UUID, int]:
+def read_answered(folder: Path) -> dict[str, int]:
     """How many hits each process of this machine has answered, by its own word."""
     found = {}
     for path in folder.glob("*.answered"):
         try:
-            found[UUID(hex=path.stem)] = int(path.read_bytes() or b"0")
+            found[UUID(hex=path.stem).hex] = int(path.read_bytes() or b"0")
         except (ValueError, OSError):
             log.warning("a file in the folder of tracking is not ours and was left alone")
     return found

@@ -71,13 +71,13 @@ def sent(made: Made, days: int) -> Made:
     with transaction():
         now = clock.now()
         hits = [
-            Hit(uuid7(), number, n, kind, NO_LINK if kind is Kind.OPEN else n % 3, now - timedelta(minutes=minutes), False, False,
-                phone if n % 2 else reading.FIREFOX, uuid7(), 1)
+            Hit(uuid7().hex, number, n, kind, NO_LINK if kind is Kind.OPEN else n % 3, now - timedelta(minutes=minutes), False, False,
+                phone if n % 2 else reading.FIREFOX, uuid7().hex, 1)
             for kind, most, step in ((Kind.OPEN, 11, 40), (Kind.CLICK, 7, 55))
             for n in range(1, most - days)
             for minutes in (n * step,)
         ]  # fmt: skip
-        hits += [Hit(uuid7(), number, 12, Kind.CLICK, 0, now - timedelta(hours=3), False, False, "curl/8", uuid7(), 1)]
+        hits += [Hit(uuid7().hex, number, 12, Kind.CLICK, 0, now - timedelta(hours=3), False, False, "curl/8", uuid7().hex, 1)]
         tracking.ingest_batch(hits)
     session().commit()
     return made

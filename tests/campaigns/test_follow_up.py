@@ -79,7 +79,7 @@ def test_only_who_got_it_and_did_not_do_it_gets_it_again(where, readers):
         at = an_hour_ago + timedelta(minutes=30)
         tracking.ingest_batch(
             [
-                Hit(uuid7(), number, ns[who.id], kind, link, at, is_head, False, reading.FIREFOX, uuid7(), 1)
+                Hit(uuid7().hex, number, ns[who.id], kind, link, at, is_head, False, reading.FIREFOX, uuid7().hex, 1)
                 for who, kind, link, is_head in (
                     (people[0], Kind.CLICK, 0, False), (people[1], Kind.OPEN, NO_LINK, False), (people[2], Kind.CLICK, 0, True),
                 )

@@ -307,7 +307,7 @@ def test_the_click_map_shows_each_language_with_its_own_links(staff, made, reade
     session().execute(text("UPDATE messages SET state = 'sent', began_at = :at, done_at = :at WHERE mailing_no = :no"), told)
     n = session().execute(text("SELECT n FROM messages WHERE mailing_no = :no AND contact_id = :id"), told).scalar_one()
     with transaction():  # the second link of the mailing is the first of the German letter
-        tracking.ingest_batch([Hit(uuid7(), number, n, Kind.CLICK, 1, at, False, False, reading.FIREFOX, uuid7(), 1)])
+        tracking.ingest_batch([Hit(uuid7().hex, number, n, Kind.CLICK, 1, at, False, False, reading.FIREFOX, uuid7().hex, 1)])
     mail = f"{made.path}/clicks/mail"
     page = staff.get(f"{made.path}/clicks").text
     assert 'aria-current="page">English' in page

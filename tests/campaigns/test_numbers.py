@@ -94,7 +94,7 @@ def act(session, number, who, kind, link=NO_LINK, program=reading.FIREFOX, minut
     at = clock.now() - timedelta(minutes=minutes)
     with transaction():
         n = n_of(session, number, who)
-        tracking_service.ingest_batch([Hit(uuid7(), number, n, kind, link, at, False, False, program, uuid7(), 1)])
+        tracking_service.ingest_batch([Hit(uuid7().hex, number, n, kind, link, at, False, False, program, uuid7().hex, 1)])
 
 
 def listed(staff, path):

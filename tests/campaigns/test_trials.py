@@ -109,7 +109,7 @@ def hand_over(session, made: Made, clicks: dict[str, int] | None = None) -> None
             at = now + timedelta(minutes=40)
             tracking.ingest_batch(
                 [
-                    Hit(uuid7(), part.mailing_no, n, Kind.CLICK, 0, at, False, False, reading.FIREFOX, uuid7(), 1)
+                    Hit(uuid7().hex, part.mailing_no, n, Kind.CLICK, 0, at, False, False, reading.FIREFOX, uuid7().hex, 1)
                     for n in range(1, wanted + 1)
                 ]
             )

@@ -40,7 +40,7 @@ def hit(letter, who, kind=Kind.CLICK, *, days=0.0, link=0, program=FIREFOX):
         at = clock.now() - timedelta(days=days)
     at = at.replace(microsecond=at.microsecond // 1000 * 1000)
     link = NO_LINK if kind is Kind.OPEN else link
-    return Hit(uuid7(), letter.no, letter.n(who), kind, link, at, False, False, program, uuid7(), 1)
+    return Hit(uuid7().hex, letter.no, letter.n(who), kind, link, at, False, False, program, uuid7().hex, 1)
 
 
 def take(*hits):

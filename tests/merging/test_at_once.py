@@ -181,7 +181,7 @@ def test_merges_beside_each_other_and_beside_what_people_do(story):
         letter = reading.sent(where, [story.mara, story.double])
         with transaction():
             at = clock.now() - timedelta(minutes=30)
-        hit = Hit(uuid7(), letter.no, 2, Kind.CLICK, 0, at, False, False, reading.FIREFOX, uuid7(), 1)
+        hit = Hit(uuid7().hex, letter.no, 2, Kind.CLICK, 0, at, False, False, reading.FIREFOX, uuid7().hex, 1)
         ingest = lambda hit=hit: tracking.ingest_batch([hit])  # noqa: E731
         if is_first:
             story.held(ingest, story.merge)

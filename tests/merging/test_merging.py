@@ -70,7 +70,7 @@ def words(where, who):
 def click(letter, who):
     with transaction():
         at = clock.now() - timedelta(minutes=30)
-        hit = Hit(uuid7(), letter.no, letter.n(who), Kind.CLICK, 0, at, False, False, reading.FIREFOX, uuid7(), 1)
+        hit = Hit(uuid7().hex, letter.no, letter.n(who), Kind.CLICK, 0, at, False, False, reading.FIREFOX, uuid7().hex, 1)
         tracking.ingest_batch([hit])
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import textwrap
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager
 
 import pytest
@@ -18,9 +20,10 @@ from app.kernel import redis
 from app.kernel.db import db, session, transaction
 from app.tracking import jobs, recorder, state, stream
 from app.tracking.rules import hits
+from app.tracking.rules.hits import HIDDEN, Kind
 from tests.conftest import environment_of
 from tests.support import reading
-from tests.support.reading import LINKS, visit
+from tests.support.reading import FIREFOX, LINKS, visit
 from tests.support.workers import Process
 
 
@@ -215,9 +218,10 @@ WORKER = """
     if moment == "before the inbox is emptied":
         real_take = jobs._take
         jobs._take = lambda raw: (real_take(raw), die())
+    service.MAX_BATCH = int(os.environ.get("BATCH", service.MAX_BATCH))
     app = create_app(Settings.from_env())
     with app.app_context():
-        jobs.ingest()
+        getattr(jobs, os.environ.get("JOB", "ingest"))()
 """
 
 
@@ -277,22 +281,49 @@ def test_two_workers_at_once_count_each_signal_once(own):
     assert state.read().lost == 0
 
 
+def test_two_parts_are_taken_in_beside_each_other_and_all_sums_are_right(own):
+    taker = own.app.extensions[recorder.EXTENSION]
+    dice, asked = random.Random(7), Counter()
+    letter = reading.sent(own.letter.where, [reading.reader(own.letter.where) for _ in range(6)])
+    for _ in range(600):
+        n = dice.randrange(7)
+        # Two of them have a scanner, which comes to the hidden link at some time.
+        link = HIDDEN if n in {1, 2} and dice.random() < 0.05 else dice.randrange(2)
+        taker.record(letter.no, n, Kind.CLICK, link, is_head=False, is_prefetch=False, program=FIREFOX)
+        asked[n] += 1
+    made = environment_of(own.app.config["NOD"], MOMENT="never", BATCH="10")
+    with _worker(made | {"JOB": "ingest"}) as one, _worker(made | {"JOB": "assist"}) as other:
+        assert (one.wait(60), other.wait(60)) == (0, 0), one.log + other.log
+    assert (state.read().waiting, state.read().lost) == (0, 0)
+    assert Counter(dict(_rows("SELECT coalesce(n, 0), count(*) FROM signals GROUP BY 1"))) == asked
+    assert _rows("SELECT sum(count) FROM signal_counts WHERE verdict = 'human'") == _rows(
+        "SELECT count(*) FROM signals WHERE verdict = 'human'"
+    )
+    assert _rows(f"SELECT sum(clicked) FROM signal_readers WHERE mailing_no = {letter.no}") == _rows(
+        "SELECT count(DISTINCT n) FROM signals WHERE verdict = 'human' AND n IS NOT NULL"
+    )
+
+
+def _rows(query):
+    with transaction():
+        return session().execute(text(query)).all()
+
+
 def test_a_forked_process_numbers_its_own_answers(own):
     taker = own.app.extensions[recorder.EXTENSION]
-    mine = taker._number()
+    mine = [(one.source, one.next()) for one in taker._series]
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        source, seq = taker._number()
-        os.write(writer, f"{source} {seq}".encode())
+        os.write(writer, " ".join(f"{one.source} {one.next()}" for one in taker._series).encode())
         os._exit(0)
     os.waitpid(child, 0)
-    theirs = os.read(reader, 100).decode().split()
+    theirs = os.read(reader, 1000).decode().split()
     os.close(reader)
     os.close(writer)
-    assert theirs[0] != str(mine[0])
-    assert theirs[1] == "1"
-    assert taker._number() == (mine[0], 2)
+    assert len({*theirs[::2], *(source for source, _ in mine)}) == 2 * hits.PARTS
+    assert set(theirs[1::2]) == {"1"}
+    assert [(one.source, one.next()) for one in taker._series] == [(source, 2) for source, _ in mine]
 
 
 def test_the_word_of_a_process_that_is_long_gone_is_dropped_and_its_losses_stay_known(own):

@@ -21,7 +21,7 @@ ABOUT = st.just((Kind.OPEN, NO_LINK)) | st.tuples(st.just(Kind.CLICK), st.intege
 def test_a_hit_survives_the_way(about, at, program, is_head, is_prefetch, n):
     kind, link = about
     sent = Hit(
-        uuid7(), 7, n, kind, link, at, is_head, is_prefetch, hits.clean_program(program), uuid7(), 12,
+        uuid7().hex, 7, n, kind, link, at, is_head, is_prefetch, hits.clean_program(program), uuid7().hex, 12,
     )  # fmt: skip
     raw = hits.dump(sent)
     assert b"\n" not in raw
@@ -29,7 +29,7 @@ def test_a_hit_survives_the_way(about, at, program, is_head, is_prefetch, n):
 
 
 GOOD = hits.dump(
-    Hit(uuid7(), 7, 8, Kind.CLICK, 1, datetime(2026, 11, 22, tzinfo=UTC), False, False, "x", uuid7(), 1)
+    Hit(uuid7().hex, 7, 8, Kind.CLICK, 1, datetime(2026, 11, 22, tzinfo=UTC), False, False, "x", uuid7().hex, 1)
 )  # fmt: skip
 
 

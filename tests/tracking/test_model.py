@@ -29,7 +29,7 @@ WEIGHTS = {Kind.OPEN: 1.0, Kind.CLICK: 3.0}
 
 def some_hits(dice, letters, now, count):
     """Of the letters' readers, of nobody, of messages and links that never were."""
-    source, found = uuid7(), []
+    source, found = uuid7().hex, []
     for seq in range(1, count + 1):
         letter = dice.choice(letters)
         kind = dice.choice(list(Kind))
@@ -38,7 +38,7 @@ def some_hits(dice, letters, now, count):
         n = dice.choice([0, *range(1, len(LEVELS) + 2)])
         at = (now - ago).replace(microsecond=dice.randrange(1000) * 1000)
         is_head, is_prefetch = dice.random() < 0.05, dice.random() < 0.05
-        found.append(Hit(uuid7(), letter.no, n, kind, link, at, is_head, is_prefetch, dice.choice(PROGRAMS), source, seq))
+        found.append(Hit(uuid7().hex, letter.no, n, kind, link, at, is_head, is_prefetch, dice.choice(PROGRAMS), source, seq))
     return found
 
 
@@ -58,11 +58,11 @@ def by_the_rules(letters, found):
             who = of[no].people[n - 1].id
             sent_at = _handed(no, n)
             whole = verdicts.by_company(seen, *sent_at)
-            for hit in hits:
+            for hit, finding in zip(hits, whole, strict=True):
                 rows[hit.event_id] = (
-                    who, no, n, hit.kind, hit.link, hit.at, *_words(whole[hit.event_id]), hit.program or None
+                    who, no, n, hit.kind, hit.link, hit.at, *_words(finding), hit.program or None
                 )  # fmt: skip
-                if whole[hit.event_id].verdict is Verdict.HUMAN:
+                if finding.verdict is Verdict.HUMAN:
                     human.setdefault(who, []).append((hit.kind, hit.at))
         elif level is Level.DATE:
             for hit, one in zip(hits, seen, strict=True):
@@ -131,7 +131,7 @@ def test_the_tables_hold_what_the_rules_say(session, seed):
         taken.update(stored=said.stored, repeated=said.repeated, dropped=said.dropped)
     rows, days, human = by_the_rules(letters, found)
     kept = read("SELECT event_id, contact_id, mailing_no, n, kind, link, at, verdict, reason, program FROM signals")
-    assert {row[0]: (*row[1:8], _reason(row[8]), row[9]) for row in kept} == rows
+    assert {row[0].hex: (*row[1:8], _reason(row[8]), row[9]) for row in kept} == rows
     assert taken["stored"] == len(rows)
     assert taken.total() == 460
     sums = Counter((row[1], row[3], row[4], row[5].replace(minute=0, second=0, microsecond=0), row[6]) for row in rows.values())
@@ -174,7 +174,7 @@ def test_a_copy_that_was_read_before_its_mail_went_out_once_more_counts_once(ses
     with transaction():
         now = clock.now()
     first, later = (
-        Hit(uuid7(), letter.no, 1, Kind.OPEN, NO_LINK, now - ago, False, False, FIREFOX, uuid7(), 1)
+        Hit(uuid7().hex, letter.no, 1, Kind.OPEN, NO_LINK, now - ago, False, False, FIREFOX, uuid7().hex, 1)
         for ago in (timedelta(hours=4), timedelta(minutes=1))
     )
     with transaction():

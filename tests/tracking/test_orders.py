@@ -44,7 +44,7 @@ def ago(span):
 
 
 def hit(letter, who, span, *, program=FIREFOX, link=0, kind=Kind.CLICK):
-    return Hit(uuid7(), letter.no, letter.n(who), kind, link, ago(span), False, False, program, uuid7(), 1)
+    return Hit(uuid7().hex, letter.no, letter.n(who), kind, link, ago(span), False, False, program, uuid7().hex, 1)
 
 
 def click(letter, who, span, **more):

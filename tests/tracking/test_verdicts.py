@@ -88,14 +88,13 @@ PEOPLE = [
 
 def hit(program=FIREFOX, *, kind=Kind.OPEN, link=NO_LINK, after=3600.0, head=False, prefetch=False):
     at = SENT + timedelta(seconds=after)
-    return Hit(uuid7(), 7, 8, kind, link, at, head, prefetch, program, uuid7(), 1)
+    return Hit(uuid7().hex, 7, 8, kind, link, at, head, prefetch, program, uuid7().hex, 1)
 
 
 def judged(*hits, began=SENT, ended=SENT):
     """The findings of the message's hits in their order."""
     seen = [Seen(h.event_id, h.kind, h.link, h.at, verdicts.by_request(h)) for h in hits]
-    found = verdicts.by_company(seen, began, ended)
-    return [found[h.event_id] for h in hits]
+    return verdicts.by_company(seen, began, ended)
 
 
 def click(link, after, program=CHROME, **more):

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from app.tracking.rules.verdicts import Verdict
 _LOCK: Final = 0x6E6F6473
 """First half of the lock's key ("nods"); the second is the workspace."""
 _SLICE: Final = 1000
+_AS_NUMBER: Final = attrgetter("int")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def record(event: SignalsRecorded) -> None:
     for contact_id in _unseen(event):
         by_contact.pop(contact_id, None)
     for by in queries.rules_in_use(event.workspace_id):
-        sums = [_add_up(by, contact_id, by_contact[contact_id]) for contact_id in sorted(by_contact)]
+        sums = [_add_up(by, contact_id, by_contact[contact_id]) for contact_id in sorted(by_contact, key=_AS_NUMBER)]
         _write(event.workspace_id, by, sums)
 
 

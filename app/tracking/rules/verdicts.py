@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
-from uuid import UUID
 
 from app.tracking.rules.hits import HIDDEN, Hit, Kind
 from app.tracking.rules.programs import Program, name
@@ -94,7 +93,7 @@ class Finding:
 class Seen(NamedTuple):
     """One signal of a message, with what has been found so far."""
 
-    event_id: UUID
+    event_id: str
     kind: Kind
     link: int
     at: datetime
@@ -123,7 +122,7 @@ def by_request(hit: Hit) -> Finding:
 
 def by_company(
     signals: Sequence[Seen], began_at: datetime | None = None, ended_at: datetime | None = None
-) -> dict[UUID, Finding]:
+) -> list[Finding]:
     """What all signals of one message tell about each other.
 
     Args:
@@ -132,28 +131,20 @@ def by_company(
         ended_at: when the server had taken it.
 
     Returns:
-        The finding of every signal.
+        The finding of each signal, in their order.
     """
     traps = [signal.at for signal in signals if signal.link == HIDDEN]
     swift = _swift(signals)
-    found: dict[UUID, Finding] = {}
-    for signal in signals:
-        found[signal.event_id] = signal.finding
+    found = [signal.finding for signal in signals]
+    for place, signal in enumerate(signals):
         if signal.finding.verdict is not Verdict.MACHINE:
-            reason = _against(signal, traps, swift, (began_at, ended_at))
-            if reason is not None:
-                found[signal.event_id] = _OF_MACHINES[reason]
+            if traps and any(-SWEEP_BEFORE <= signal.at - trap <= SWEEP_AFTER for trap in traps):
+                found[place] = _OF_MACHINES[Reason.HIDDEN_LINK]
+            elif place in swift:
+                found[place] = _OF_MACHINES[Reason.MANY_LINKS]
+            elif _is_too_soon(signal.at, began_at, ended_at):
+                found[place] = _OF_MACHINES[Reason.TOO_SOON]
     return found
-
-
-def _against(
-    signal: Seen, traps: Sequence[datetime], swift: set[UUID], handed: tuple[datetime | None, datetime | None]
-) -> Reason | None:
-    if traps and any(-SWEEP_BEFORE <= signal.at - trap <= SWEEP_AFTER for trap in traps):
-        return Reason.HIDDEN_LINK
-    if signal.event_id in swift:
-        return Reason.MANY_LINKS
-    return Reason.TOO_SOON if _is_too_soon(signal.at, *handed) else None
 
 
 def _is_too_soon(at: datetime, began_at: datetime | None, ended_at: datetime | None) -> bool:
@@ -164,18 +155,19 @@ def _is_too_soon(at: datetime, began_at: datetime | None, ended_at: datetime | N
     return ended_at is not None and timedelta(0) <= at - ended_at < SOON
 
 
-def _swift(signals: Sequence[Seen]) -> set[UUID]:
-    """Clicks that belong to MANY distinct links WITHIN two seconds."""
-    clicks = [signal for signal in signals if signal.kind is Kind.CLICK]
-    found: set[UUID] = set()
+def _swift(signals: Sequence[Seen]) -> set[int]:
+    """The places of clicks that belong to MANY distinct links WITHIN two seconds."""
+    clicks = [(signal.at, place, signal.link) for place, signal in enumerate(signals) if signal.kind is Kind.CLICK]
+    found: set[int] = set()
     if len(clicks) < MANY:
         return found
-    clicks.sort(key=lambda signal: signal.at)
+    clicks.sort()
     first = 0
-    for last, click in enumerate(clicks):
-        while click.at - clicks[first].at > WITHIN:
+    for last, (at, _, _) in enumerate(clicks):
+        while at - clicks[first][0] > WITHIN:
             first += 1
-        window = clicks[first : last + 1]
-        if len({signal.link for signal in window}) >= MANY:
-            found.update(signal.event_id for signal in window)
+        if last - first + 1 >= MANY:
+            window = clicks[first : last + 1]
+            if len({link for _, _, link in window}) >= MANY:
+                found.update(place for _, place, _ in window)
     return found

@@ -115,4 +115,4 @@ def _row(workspace_id: UUID, act: Act) -> dict[str, Any]:
 
 
 def _told(act: Act) -> RecordedSignal:
-    return RecordedSignal(act.event_id, act.contact_id, None, None, act.kind, NO_LINK, act.at, Verdict.HUMAN)
+    return RecordedSignal(act.contact_id, None, None, act.kind, NO_LINK, act.at, Verdict.HUMAN)

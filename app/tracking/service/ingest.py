@@ -71,7 +71,7 @@ def ingest_batch(hits: Sequence[Hit]) -> Ingested:
     hold({part_of(hit.n) for hit in hits})
     once = {hit.event_id: hit for hit in hits}
     # Nobody else writes signals of these messages while the lock is held, so what is not there now is not there when we write.
-    known = writing.known(once.values())
+    known = writing.known(list(once.values()))
     nobodys, messages, days = _sort([hit for hit in once.values() if hit.event_id not in known])
     last_opens.note(days)
     handed_over = {number: message.recipient.first_at for number, message in messages.items()}
@@ -100,42 +100,45 @@ def _sort(hits: Sequence[Hit]) -> tuple[list[New], dict[Number, _Message], list[
 
     What nobody allowed is in none of them.
     """
-    mailings = queries.sizes_of({hit.mailing_no for hit in hits})
-    recipients = resolve({(hit.mailing_no, hit.n) for hit in hits if hit.n})
+    by_number: dict[Number, list[Hit]] = defaultdict(list)
+    for hit in hits:
+        by_number[hit.mailing_no, hit.n].append(hit)
+    mailings = queries.sizes_of({no for no, _ in by_number})
+    recipients = resolve([number for number in by_number if number[1]])
     levels = consent.tracking_levels({found.contact_id for found in recipients.values()}, lock=True)
     nobodys: list[New] = []
     messages: dict[Number, _Message] = {}
     days: list[Opened] = []
-    for hit in hits:
-        workspace_id, size = mailings.get(hit.mailing_no, (None, 0))
-        if workspace_id is None or hit.link >= size:
+    for number, group in by_number.items():
+        workspace_id, size = mailings.get(number[0], (None, 0))
+        found = [hit for hit in group if hit.link < size]
+        if workspace_id is None or not found:
             continue
-        number = (hit.mailing_no, hit.n)
+        if not number[1]:  # the same token stands in each copy: there is no person in it
+            nobodys += [New(hit, workspace_id, None, writing.hour(hit.at), verdicts.by_request(hit)) for hit in found]
+            continue
         recipient = recipients.get(number)
-        level = _level(hit, workspace_id, recipient, levels)
-        if level is Level.NONE:
+        if recipient is None or recipient.workspace_id != workspace_id:
             continue
-        finding = verdicts.by_request(hit)
+        level = levels.get(recipient.contact_id, Level.NONE)
         if level is Level.AGGREGATE:
-            nobodys.append(New(hit, workspace_id, None, writing.hour(hit.at), finding))
-        elif level is Level.DATE and recipient is not None and hit.kind is Kind.OPEN:
-            if finding.verdict is not Verdict.MACHINE:
-                days.append(Opened(workspace_id, recipient.contact_id, hit.at.date()))
-        elif level is Level.INDIVIDUAL and recipient is not None:
-            message = messages.get(number)
-            if message is None:
-                message = messages[number] = _Message(recipient)
-            message.new.append(New(hit, workspace_id, recipient.contact_id, hit.at, finding))
+            nobodys += [New(hit, workspace_id, None, writing.hour(hit.at), verdicts.by_request(hit)) for hit in found]
+        elif level is Level.DATE:
+            days += _days(recipient, found)
+        elif level is Level.INDIVIDUAL:
+            contact_id = recipient.contact_id
+            new = [New(hit, workspace_id, contact_id, hit.at, verdicts.by_request(hit)) for hit in found]
+            messages[number] = _Message(recipient, new=new)
     return nobodys, messages, days
 
 
-def _level(hit: Hit, workspace_id: UUID, recipient: Recipient | None, levels: Mapping[UUID, Level]) -> Level:
-    """What may be kept of a hit."""
-    if not hit.n:
-        return Level.AGGREGATE  # the same token stands in each copy: there is no person in it
-    if recipient is None or recipient.workspace_id != workspace_id:
-        return Level.NONE
-    return levels.get(recipient.contact_id, Level.NONE)
+def _days(recipient: Recipient, hits: Iterable[Hit]) -> list[Opened]:
+    """On which days they opened it, as far as no program did."""
+    return [
+        Opened(recipient.workspace_id, recipient.contact_id, hit.at.date())
+        for hit in hits
+        if hit.kind is Kind.OPEN and verdicts.by_request(hit).verdict is not Verdict.MACHINE
+    ]
 
 
 def _judge(number: Number, message: _Message) -> list[Change]:
@@ -143,14 +146,15 @@ def _judge(number: Number, message: _Message) -> list[Change]:
     recipient, seen = message.recipient, message.seen
     message.new = message.new[: max(0, MAX_PER_MESSAGE - len(seen))]
     new = [Seen(row.hit.event_id, row.hit.kind, row.hit.link, row.hit.at, row.finding) for row in message.new]
-    found = verdicts.by_company([*seen, *new], recipient.began_at, recipient.ended_at)
-    for row in message.new:
-        row.finding = found[row.hit.event_id]
-    message.readers = readers.change_of(seen, new, found)
+    signals = [*seen, *new]
+    found = verdicts.by_company(signals, recipient.began_at, recipient.ended_at)
+    for row, finding in zip(message.new, found[len(seen) :], strict=True):
+        row.finding = finding
+    message.readers = readers.change_of(seen, signals, found)
     return [
-        Change(number, recipient.contact_id, recipient.workspace_id, one, found[one.event_id])
-        for one in seen
-        if found[one.event_id] != one.finding
+        Change(number, recipient.contact_id, recipient.workspace_id, one, finding)
+        for one, finding in zip(seen, found, strict=False)
+        if finding != one.finding
     ]
 
 
@@ -182,10 +186,8 @@ def _tell(written: Sequence[New], changes: Iterable[Change]) -> None:
     for row in written:
         hit, n = row.hit, row.hit.n if row.contact_id else None
         signals[row.workspace_id].append(
-            RecordedSignal(
-                hit.event_id, row.contact_id, hit.mailing_no, n, hit.kind, hit.link, row.at, row.finding.verdict
-            )
-        )  # fmt: skip
+            RecordedSignal(row.contact_id, hit.mailing_no, n, hit.kind, hit.link, row.at, row.finding.verdict)
+        )
     people: dict[UUID, set[UUID]] = defaultdict(set)
     for change in changes:
         people[change.workspace_id].add(change.contact_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -38,22 +38,27 @@ _ERASE = text(
 NOBODY_MORE: Final[Change] = (0, 0)
 
 
-def change_of(seen: Iterable[Seen], new: Iterable[Seen], found: Mapping[UUID, Finding]) -> Change:
+def change_of(seen: Sequence[Seen], signals: Sequence[Seen], found: Sequence[Finding]) -> Change:
     """By how much one message counts more than before.
 
     Args:
         seen: its signals that were written earlier, as they were judged then.
-        new: those that are written now.
-        found: how all of them are judged now.
+        signals: these, and those that are written now.
+        found: how the latter are judged now, each at its place.
     """
-    before = _counts((one.kind, one.finding) for one in seen)
-    after = _counts((one.kind, found[one.event_id]) for one in (*seen, *new))
+    before = _counts(seen, [one.finding for one in seen])
+    after = _counts(signals, found)
     return after[0] - before[0], after[1] - before[1]
 
 
-def _counts(judged: Iterable[tuple[Kind, Finding]]) -> Change:
-    kinds = {kind for kind, finding in judged if finding.verdict is Verdict.HUMAN}
-    return int(bool(kinds)), int(Kind.CLICK in kinds)
+def _counts(signals: Iterable[Seen], found: Iterable[Finding]) -> Change:
+    has_read = 0
+    for one, finding in zip(signals, found, strict=True):
+        if finding.verdict is Verdict.HUMAN:
+            if one.kind is Kind.CLICK:
+                return 1, 1
+            has_read = 1
+    return has_read, 0
 
 
 def add(changes: Mapping[tuple[int, UUID], Change]) -> None:

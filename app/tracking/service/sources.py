@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from uuid import UUID
 
 from sqlalchemy import text
 
@@ -27,7 +26,7 @@ _ANSWERED = text(
 
 def note_arrival(hits: Iterable[Hit]) -> None:
     """Numbers that have arrived, whatever becomes of them; a number that comes twice changes nothing."""
-    numbers: dict[UUID, set[int]] = defaultdict(set)
+    numbers: dict[str, set[int]] = defaultdict(set)
     for hit in hits:
         numbers[hit.source].add(hit.seq)
     now = clock.now()
@@ -38,7 +37,7 @@ def note_arrival(hits: Iterable[Hit]) -> None:
     session().execute(_ARRIVED, values)
 
 
-def note_answered(answered: Mapping[UUID, int]) -> None:
+def note_answered(answered: Mapping[str, int]) -> None:
     """How many hits each process has answered, by its own word."""
     now = clock.now()
     values = [{"source": source, "answered": n, "now": now} for source, n in sorted(answered.items()) if n]

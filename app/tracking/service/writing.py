@@ -6,15 +6,15 @@ own work.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import text
 
-from app.kernel.db import array_of, session, text_array_of
+from app.kernel.db import array_of, copy_rows, session
 from app.tracking.rules.hits import Hit, Kind
 from app.tracking.rules.verdicts import Finding, Reason, Seen, Verdict
 from app.tracking.service import months
@@ -52,16 +52,16 @@ class Change:
 
 # Those of nobody are kept by the hour. Times choose the month to look into, row by row.
 _KNOWN = text(
-    "SELECT w.event_id FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:ats AS text) AS timestamptz[]))"
-    " AS w (event_id, at) JOIN LATERAL (SELECT FROM signals s WHERE s.event_id = w.event_id AND s.at <= w.at"
+    "SELECT w.place FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:ats AS text) AS timestamptz[]))"
+    " WITH ORDINALITY AS w (event_id, at, place) JOIN LATERAL (SELECT FROM signals s WHERE s.event_id = w.event_id AND s.at <= w.at"
     " AND s.at >= date_trunc('hour', w.at, 'UTC') OFFSET 0) AS s ON true"
 )
 
 
-def known(hits: Collection[Hit]) -> set[UUID]:
+def known(hits: Sequence[Hit]) -> set[str]:
     """The ids of those that are written already."""
-    values = {"ids": array_of(hit.event_id for hit in hits), "ats": array_of(hit.at for hit in hits)}
-    return set(session().execute(_KNOWN, values).scalars().all())
+    values = {"ids": array_of([hit.event_id for hit in hits]), "ats": array_of([hit.at for hit in hits])}
+    return {hits[place - 1].event_id for place in session().execute(_KNOWN, values).scalars()}
 
 
 _SEEN = text(
@@ -83,7 +83,7 @@ def seen(messages: Mapping[Number, datetime | None]) -> Iterable[tuple[Number, S
         "since": array_of((at - CLOCKS_APART if at else "-infinity") for at in messages.values()),
     }
     for no, n, event_id, kind, link, at, verdict, reason in session().execute(_SEEN, values).all():
-        yield (no, n), Seen(event_id, _KINDS[kind], link, at, _FINDINGS[verdict, reason])
+        yield (no, n), Seen(event_id.hex, _KINDS[kind], link, at, _FINDINGS[verdict, reason])
 
 
 _KINDS: Final[dict[Any, Kind]] = {kind.value: kind for kind in Kind}
@@ -91,34 +91,25 @@ _FINDINGS: Final[dict[Any, Finding]] = {
     (verdict.value, reason.value): Finding(verdict, reason) for verdict in Verdict for reason in Reason
 }
 
-_INSERT = text(
-    "INSERT INTO signals (event_id, workspace_id, contact_id, mailing_no, n, kind, link, at, verdict, reason, program)"
-    " SELECT * FROM unnest(CAST(CAST(:event_id AS text) AS uuid[]), CAST(CAST(:workspace_id AS text) AS uuid[]),"
-    " CAST(CAST(:contact_id AS text) AS uuid[]), CAST(CAST(:mailing_no AS text) AS bigint[]),"
-    " CAST(CAST(:n AS text) AS bigint[]), CAST(CAST(:kind AS text) AS text[]), CAST(CAST(:link AS text) AS smallint[]),"
-    " CAST(CAST(:at AS text) AS timestamptz[]), CAST(CAST(:verdict AS text) AS text[]),"
-    " CAST(CAST(:reason AS text) AS text[]), CAST(CAST(:program AS text) AS text[]))"
-)
+_COLUMNS: Final = (
+    "event_id", "workspace_id", "contact_id", "mailing_no", "n", "kind", "link", "at", "verdict", "reason", "program"
+)  # fmt: skip
 
 
 def insert(rows: Sequence[New]) -> None:
     """Write signals of which none is there."""
     if rows:
         months.make({row.at for row in rows})
-        values = {
-            "event_id": array_of([row.hit.event_id for row in rows]),
-            "workspace_id": array_of([row.workspace_id for row in rows]),
-            "contact_id": array_of([row.contact_id or "NULL" for row in rows]),
-            "mailing_no": array_of([row.hit.mailing_no for row in rows]),
-            "n": array_of([row.hit.n if row.contact_id else "NULL" for row in rows]),
-            "kind": array_of([row.hit.kind for row in rows]),
-            "link": array_of([row.hit.link for row in rows]),
-            "at": array_of([row.at for row in rows]),
-            "verdict": array_of([row.finding.verdict for row in rows]),
-            "reason": array_of([row.finding.reason for row in rows]),
-            "program": text_array_of([(row.hit.program or None) if row.contact_id else None for row in rows]),
-        }
-        session().execute(_INSERT, values)
+        copy_rows("signals", _COLUMNS, map(_line, rows))
+
+
+def _line(row: New) -> tuple[object, ...]:
+    hit, finding, contact_id = row.hit, row.finding, row.contact_id
+    return (
+        hit.event_id, row.workspace_id.hex, contact_id.hex if contact_id else None, hit.mailing_no,
+        hit.n if contact_id else None, hit.kind.value, hit.link, row.at, finding.verdict.value, finding.reason.value,
+        (hit.program or None) if contact_id else None,
+    )  # fmt: skip
 
 
 _UPDATE = text(
@@ -153,21 +144,33 @@ _NAMES: Final = ("mailing_no", "hour", "kind", "link", "verdict", "workspace_id"
 
 def count(written: Iterable[New], changes: Iterable[Change]) -> None:
     """Keep the sums in step with the rows."""
-    sums: dict[tuple[int, datetime, Kind, int, Verdict, UUID], int] = {}
+    sums: dict[tuple[int, int, str, int, str], int] = {}
+    workspaces: dict[int, UUID] = {}
     for row in written:
         hit = row.hit
-        key = (hit.mailing_no, hour(row.at), hit.kind, hit.link, row.finding.verdict, row.workspace_id)
+        workspaces[hit.mailing_no] = row.workspace_id
+        key = (hit.mailing_no, _hours(row.at), hit.kind.value, hit.link, row.finding.verdict.value)
         sums[key] = sums.get(key, 0) + 1
     for change in changes:
-        seen, begin = change.seen, (change.number[0], hour(change.seen.at))
+        seen, begin = change.seen, (change.number[0], _hours(change.seen.at))
+        workspaces[change.number[0]] = change.workspace_id
         for finding, more in ((seen.finding, -1), (change.finding, 1)):
-            key = (*begin, seen.kind, seen.link, finding.verdict, change.workspace_id)
+            key = (*begin, seen.kind.value, seen.link, finding.verdict.value)
             sums[key] = sums.get(key, 0) + more
     # Sorted, since others write the same rows at the same moment.
-    rows = sorted((*key, more) for key, more in sums.items() if more)
+    rows = [
+        (no, datetime.fromtimestamp(hours * 3600, UTC), kind, link, verdict, workspaces[no], more)
+        for (no, hours, kind, link, verdict), more in sorted(sums.items())
+        if more
+    ]
     if rows:
         columns = zip(_NAMES, (array_of(column) for column in zip(*rows, strict=True)), strict=True)
         session().execute(_COUNT, dict(columns))
+
+
+def _hours(moment: datetime) -> int:
+    """How many there were since 1970: a number, since thousands a second are compared."""
+    return int(moment.timestamp()) // 3600
 
 
 def hour(moment: datetime) -> datetime:
