@@ -17,7 +17,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from app.consent import service as consent
 from app.consent.rules import By, Reason
 from app.contacts import queries as contacts
-from app.delivery import outbox, retries
+from app.delivery import retries
 from app.delivery.aside import Deadly
 from app.delivery.compose import Letter
 from app.delivery.outbox import End, Held
@@ -136,12 +136,6 @@ def suppress(held: Held, to: str, reply: str) -> None:
             consent.suppress(held.workspace_id, contact_id, Reason.BOUNCE, by=By("system"), detail=reply)
 
     persist(write)
-
-
-def give_back(batch: Sequence[Held], *, seconds: float | None = None) -> None:
-    """Let somebody else have messages of one mailing that were not handed over."""
-    if batch:
-        persist(lambda: outbox.give_back(batch), seconds=seconds)
 
 
 def persist(write: Callable[[], object], *, seconds: float | None = None) -> None:

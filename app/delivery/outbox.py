@@ -177,7 +177,7 @@ _GIVE_BACK = text(
     "UPDATE messages m SET state = 'pending', lease_owner = NULL, lease_until = NULL,"  # noqa: S608  no input in it
     " attempts = m.attempts - 1"
     f" FROM {_TAKEN} WHERE m.mailing_no = :no AND m.n = taken.n AND m.fence = taken.fence"
-    " AND m.state = 'attempting'"
+    " AND m.state = 'attempting' AND m.lease_owner = :owner"
 )
 _END = (
     "UPDATE messages m SET state = e.state, due_at = coalesce(e.due_at, m.due_at),"
@@ -207,10 +207,14 @@ def put_off(head: Head, until: datetime, words: str) -> None:
     session().execute(_PUT_OFF, {"no": head.no, "now": clock.now(), "until": until, "words": words})
 
 
-def give_back(batch: Sequence[Held]) -> None:
-    """Let somebody else have them: nothing was asked of a server, so no attempt counts."""
+def give_back(batch: Sequence[Held], owner: str) -> None:
+    """Let somebody else have messages of one mailing: nothing was asked of a server, so no attempt counts.
+
+    Only what is this owner's. A begin whose commit was lost with the database has its fence here and not there: whoever
+    took the message next has the same one, and may have handed it over by now.
+    """
     if batch:
-        session().execute(_GIVE_BACK, _taken(batch))
+        session().execute(_GIVE_BACK, _taken(batch) | {"owner": owner})
 
 
 def finish(held: Held, end: End, *, was: MessageState = MessageState.ATTEMPTING) -> bool:

@@ -45,7 +45,7 @@ def _apply(left: Left) -> None:
     culprit = _being_made(left.records) if left.is_believed else None
     owned = outbox.held_by(left.owner)
     for _, group in groupby(owned, key=lambda held: held.mailing_no):
-        _end_begun(list(group), last, is_believed=left.is_believed)
+        _end_begun(left, list(group), last)
     if left.is_believed:
         _tell_sent(left.owner, last)
         _blame(owned, culprit)
@@ -59,11 +59,11 @@ def _being_made(records: Sequence[Record]) -> Record | None:
     return made[-1] if made and made[-1].step is Step.RENDERING else None
 
 
-def _end_begun(begun: Sequence[Held], last: dict[tuple[int, int], Record], *, is_believed: bool) -> None:
+def _end_begun(left: Left, begun: Sequence[Held], last: dict[tuple[int, int], Record]) -> None:
     now = clock.now()
     back, ends = [], []
     for held in begun:
-        step = _step(held, last) if is_believed else Step.BODY
+        step = _step(held, last) if left.is_believed else Step.BODY
         code = last[held.mailing_no, held.n].code if step is Step.ANSWER else 0
         if step is Step.BODY:
             ends.append((held, End(MessageState.UNKNOWN, DOUBT, crashes=1)))
@@ -71,7 +71,7 @@ def _end_begun(begun: Sequence[Held], last: dict[tuple[int, int], Record], *, is
             ends.append((held, _answered(held, code, now)))
         else:
             back.append(held)
-    outbox.give_back(back)
+    outbox.give_back(back, left.owner)
     outbox.finish_all(ends)
 
 

@@ -483,7 +483,7 @@ class _Slice:
 
     def _write(self, known: _Known) -> None:
         """Results and what goes back of one route; inside a transaction."""
-        _give_back([ready.held for ready in known.back])
+        _give_back([ready.held for ready in known.back], self._owner)
         said: list[Said] = []
         for no, found in groupby(sorted(known.answers, key=_mailing_of), key=_mailing_of):
             group = list(found)
@@ -580,9 +580,9 @@ def _mailing_of(answer: Answer) -> int:
     return answer[0].held.head.no
 
 
-def _give_back(back: Sequence[Held]) -> None:
+def _give_back(back: Sequence[Held], owner: str) -> None:
     for _, group in groupby(sorted(back, key=lambda held: held.head.no), key=lambda held: held.head.no):
-        outbox.give_back(list(group))
+        outbox.give_back(list(group), owner)
 
 
 def _end(answers: Sequence[Answer]) -> None:

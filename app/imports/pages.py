@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -339,8 +338,10 @@ def _progress(found: Import) -> dict[str, Any]:
 
 
 def _lasting(seconds: float) -> str:
-    whole = timedelta(seconds=max(round(seconds), 1))
-    minutes, rest = divmod(int(whole.total_seconds()), 60)
+    minutes, rest = divmod(max(round(seconds), 1), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 

@@ -115,6 +115,9 @@ class Nothing(Input):
 _WHO: dict[str, str | list[Any] | dict[Any, Any]] = {"invalid_uuid": "Choose people from the list."}
 
 
+CHOOSE_ACT = "Choose what to do: press one of the buttons."
+
+
 class ManyAct(Input):
     """An act on many: ``who`` is chosen, or ``whole``: all of ``shown``, or with ``all`` all whom the search finds.
 
@@ -123,7 +126,7 @@ class ManyAct(Input):
 
     do = fields.Enum(
         rules.ActKind, by_value=True, required=True,
-        error_messages={"required": "Choose what to do.", "unknown": "Choose what to do."},
+        error_messages={"required": CHOOSE_ACT, "unknown": CHOOSE_ACT},
     )  # fmt: skip
     tag = Line(longest=MAX_WORD, empty=True)
     name = Line(longest=MAX_COMPANY, empty=True)

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from app.kernel.db import session, transaction
+from app.kernel.jobs import JOBS_QUEUE, RUN_JOB, ring_now
 from app.tracking import recorder, service, stream
 from app.tracking.recorder import Recorder
 from app.tracking.rules import hits
@@ -22,7 +23,8 @@ from app.tracking.rules.hits import PARTS, Hit, MalformedHit
 log = logging.getLogger(__name__)
 SLICE_SECONDS: Final = 20.0
 FORGET_ANSWERED_SECONDS: Final = 7 * 86400.0
-
+ASSIST: Final = "tracking.assist"
+"""The job that is rung for where more waits than one worker takes at once."""
 
 _taking = threading.Lock()
 """Two of one process would share its time, and help each other no more than they hold each other up."""
@@ -36,7 +38,7 @@ def ingest() -> None:
         until = time.monotonic() + SLICE_SECONDS
         taker: Recorder = current_app.extensions[recorder.EXTENSION]
         taker.spool.drain(_to_inbox)
-        _empty_streams("ingest", range(PARTS), until)
+        _empty_streams("ingest", range(PARTS), until, call=ASSIST)
         _empty(_inbox_batch, until)
         with transaction():
             service.note_answered(recorder.read_answered(taker.folder))
@@ -45,7 +47,7 @@ def ingest() -> None:
 
 
 def assist() -> None:
-    """Take in what waits in the streams beside ``ingest``, which begins at their other end."""
+    """Take in what waits in the streams beside ``ingest``, beginning at their other end."""
     if not _taking.acquire(blocking=False):
         return
     try:
@@ -59,16 +61,16 @@ def _empty(batch: Callable[[], int], until: float) -> None:
         pass
 
 
-def _empty_streams(by: str, parts: Sequence[int], until: float) -> None:
-    """Part by part, in this order."""
+def _empty_streams(by: str, parts: Sequence[int], until: float, call: str = "") -> None:
+    """Part by part, in this order; ring for a job where there is much."""
     for part in parts:
         # First what one of our name read and never acknowledged.
         _empty(lambda part=part: _finish(part, *_read(part, by, again=True)), until)  # type: ignore[misc]  # bound now
     for part in parts:
-        _empty_stream(part, by, until)
+        _empty_stream(part, by, until, call)
 
 
-def _empty_stream(part: int, by: str, until: float) -> None:
+def _empty_stream(part: int, by: str, until: float, call: str) -> None:
     """Take in what is new. While PostgreSQL writes a batch, the next one is read and the last one taken out."""
     with ThreadPoolExecutor(1) as aside:
         coming = aside.submit(_read, part, by, again=False)
@@ -79,6 +81,9 @@ def _empty_stream(part: int, by: str, until: float) -> None:
             goes_on = len(ids) >= service.MAX_BATCH and time.monotonic() < until
             if goes_on:
                 coming = aside.submit(_read, part, by, again=False)
+                if call:
+                    # At each batch: whichever process hears it may be the one that is at it already.
+                    ring_now(JOBS_QUEUE, RUN_JOB, call)
             if ids:
                 _ingest(found)
                 # Where Redis went away, what was read ahead and is left here comes again to whoever is next.

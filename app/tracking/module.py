@@ -56,7 +56,7 @@ MODULE = Module(
     handlers={TrackingChanged: (_on_tracking,), Confirmed: (_on_confirmed,)},
     jobs=(
         Job("tracking.ingest", jobs.ingest, every_seconds=1),
-        Job("tracking.assist", jobs.assist, every_seconds=1),
+        Job(jobs.ASSIST, jobs.assist),
         Job("tracking.forget", jobs.forget, every_seconds=3600),
         Job("tracking.statistics", jobs.gather_statistics, every_seconds=600),
     ),

@@ -205,8 +205,24 @@ def test_a_sent_message_stays_sent(post: Post):
         moves.finish(held, moves.End(MessageState.SENT, "250 ok"))
     with transaction():
         assert moves.finish(held, moves.End(MessageState.UNKNOWN, "late")) is False
-        moves.give_back([held])
+        moves.give_back([held], "test")
     assert wished.state == "sent"
+
+
+def test_whose_begin_was_lost_with_the_database_gives_back_nobody_elses_message(post: Post):
+    wished = wish(post.where)
+    lost = []
+    with pytest.raises(ConnectionError), transaction():
+        lost += begin(owner="one")
+        raise ConnectionError
+    theirs = begin(owner="other")
+    assert [held.fence for held in lost] == [held.fence for held in theirs]
+    with transaction():
+        moves.give_back(lost, "one")
+    assert wished.state == "attempting", "the other one is at it"
+    with transaction():
+        moves.give_back(theirs, "other")
+    assert wished.state == "pending"
 
 
 def test_greylisting_is_met_with_patience_and_the_same_message(post: Post):

@@ -45,6 +45,7 @@ def put(staff, **values) -> str:
     [
         ({"octets_read": 20_000, "rows": 10_000}, 30, "25% Reading and checking: 10,000 rows, 333 a second, about 1 min 30 s left"),
         ({"octets_read": 64_000, "rows": 10_000}, 8, "80% Reading and checking: 10,000 rows, 1,250 a second, about 2 s left"),
+        ({"octets_read": 2_000, "rows": 1_000}, 200, "2% Reading and checking: 1,000 rows, 5 a second, about 2 h 10 min left"),
         ({"octets_read": 800, "rows": 400}, 4, "1% Reading and checking: 400 rows, 100 a second"),
         ({"octets_read": 20_000, "rows": 10_000}, 0.5, "25% Reading and checking: 10,000 rows"),
         ({"octets_read": 0, "rows": 0}, 0, "0% Reading and checking: 0 rows"),

@@ -275,6 +275,20 @@ def test_batches_that_were_read_ahead_and_left_come_again_and_count_once(client,
     assert sum(counted(letter)[0].values()) == 7
 
 
+def test_where_much_waits_another_worker_is_rung_for_and_else_nobody(client, letter, who, monkeypatch):
+    rung = []
+    monkeypatch.setattr(jobs, "ring_now", lambda *what: rung.append(what))
+    visit(client, letter.link(who))
+    jobs.ingest()
+    assert rung == []
+    monkeypatch.setattr(service, "MAX_BATCH", 2)
+    for _ in range(5):
+        visit(client, letter.link(who))
+    jobs.ingest()
+    assert set(rung) == {("jobs", "run_job", jobs.ASSIST)}
+    assert (reading.count_signals(), stream.count()) == (6, 0)
+
+
 def test_a_hit_that_the_database_refuses_takes_no_other_with_it(letter, who, monkeypatch):
     evil = a_hit(letter, who)
     real = service.ingest_batch
