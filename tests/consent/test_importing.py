@@ -14,12 +14,12 @@ from app.consent import history, seals, service
 from app.consent import queries as consent
 from app.consent.rules import Basis, By, Kind, Level, Proof, Reason, may_write
 from app.consent.rules.grounds import Act, Topic, months_after
-from app.consent.service import Claim, ImportedFile, claiming
+from app.consent.service import Claim, ImportedFile, claiming, write
 from app.contacts import queries as contact_queries
 from app.contacts import service as contacts
 from app.evidence import document, telling, verifier
 from app.kernel import clock
-from app.kernel.db import transaction
+from app.kernel.db import array_of, transaction
 from app.kernel.errors import BadInput, Conflict, NotFound
 from app.kernel.ids import uuid7
 from app.merging import service as merging
@@ -361,3 +361,15 @@ def test_what_stands_here_is_looked_up_person_by_person(session, where, query):
     plan = "\n".join(session.execute(text(f"EXPLAIN (COSTS OFF) {query}"), wanted).scalars())
     assert "Index Cond: (contact_id = w.id)" in plan
     assert "Index Cond: (workspace_id" not in plan
+
+
+def test_who_is_held_is_looked_up_person_by_person(session, where):
+    """By a plan of an empty ``reach`` each of 5,000 was compared with each row of it: three seconds a slice behind a large file."""
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    for query in (write._LOCK, write._ENTRIES):
+        values = {"workspace_id": where.id, "ids": array_of([uuid7() for _ in range(5000)])}
+        plan = "\n".join(session.execute(text(f"EXPLAIN (COSTS OFF) {query}"), values).scalars())
+        assert "Hash" not in plan.replace("HashAggregate", "")
+        assert "Join Filter" not in plan
+        assert "Index Cond: (id = w.id)" in plan
+        assert "Index Cond: (merged_into = " in plan
