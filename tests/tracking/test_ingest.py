@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from app.consent import queries as consent_queries
 from app.consent.rules import Level
+from app.delivery.queries import outbox
 from app.kernel import clock, events, redis
-from app.kernel.db import session, transaction
+from app.kernel.db import array_of, session, transaction
 from app.kernel.ids import uuid7
 from app.tracking import jobs, queries, service, state, stream, tokens
 from app.tracking.events import SignalsReclassified, SignalsRecorded
@@ -18,6 +20,7 @@ from app.tracking.models import SignalCount
 from app.tracking.rules import hits
 from app.tracking.rules.hits import HIDDEN, NO_LINK, Hit, Kind
 from app.tracking.rules.verdicts import Reason, Verdict
+from app.tracking.service import writing
 from tests.support import make, reading
 from tests.support.reading import FIREFOX, LINKS, visit
 
@@ -388,3 +391,19 @@ def test_a_person_page_tells_who_and_why(letter, who):
 
 def test_a_token_that_names_nobody_cannot_be_read_as_a_person(letter):
     assert tokens.read(tokens.make(letter.no, 0)) == (letter.no, 0)
+
+
+@pytest.mark.parametrize("query", [consent_queries._TRACKING_LOCKED, outbox._RECIPIENTS, writing._KNOWN, writing._SEEN])
+def test_what_a_batch_asks_for_is_looked_up_one_by_one(letter, who, query):
+    """A mailing to a million has just been made, and the planner takes ``messages`` for empty: no batch may read all of it."""
+    take(a_hit(letter, who))
+    session().execute(text("SET LOCAL enable_seqscan = off"))
+    values = {
+        "ids": array_of([uuid7() for _ in range(5000)]), "ats": array_of([clock.now()] * 5000),
+        "nos": array_of([1] * 5000), "ns": array_of(range(5000)), "since": array_of([clock.now()] * 5000), "channel": "email",
+    }  # fmt: skip
+    asked = {name: value for name, value in values.items() if f":{name}" in str(query)}
+    plan = "\n".join(session().execute(text(f"EXPLAIN (COSTS OFF) {query}"), asked).scalars())
+    assert "Index Cond" in plan
+    for compared in ("Hash Cond", "Join Filter", "Merge Cond"):
+        assert compared not in plan

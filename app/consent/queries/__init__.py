@@ -241,13 +241,14 @@ def notice_text(workspace_id: UUID, url: str) -> UUID | None:
     return found.notice_text_id if found is not None and url and found.notice_url == url else None
 
 
-# Asked for by the thousand, so the ids are bound as one text, which a join takes apart once and not for each row.
-_TRACKING = text(
-    "SELECT p.contact_id, p.level FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS w (contact_id)"
-    " JOIN permissions p ON p.contact_id = w.contact_id"
-    " WHERE p.purpose = 'tracking' AND p.channel = :channel AND p.state = 'yes' AND p.level IS NOT NULL"
+# Asked for by the thousand, so the ids are bound as one text. Each is looked up by itself, whatever the planner believes
+# of tables that have just grown, and locked in one order.
+_TRACKING_SQL = (
+    "SELECT p.contact_id, p.level FROM (SELECT id FROM unnest(CAST(CAST(:ids AS text) AS uuid[])) AS w (id) ORDER BY id"
+    " OFFSET 0) AS w CROSS JOIN LATERAL (SELECT contact_id, level FROM permissions WHERE contact_id = w.id"
+    " AND purpose = 'tracking' AND channel = :channel AND state = 'yes' AND level IS NOT NULL {how}) AS p"
 )
-_TRACKING_LOCKED = text(f"{_TRACKING} ORDER BY p.id FOR SHARE OF p")
+_TRACKING, _TRACKING_LOCKED = (text(_TRACKING_SQL.format(how=how)) for how in ("OFFSET 0", "FOR SHARE"))
 
 
 def tracking_levels(

@@ -203,10 +203,11 @@ def get_message(mailing_no: int, n: int) -> tuple[Message, Mailing]:
 
 
 _RECIPIENTS = text(
-    "SELECT m.mailing_no, m.n, m.workspace_id, m.contact_id, m.began_at, m.done_at,"
-    " CASE WHEN m.doubts = 0 THEN m.began_at END FROM messages m"
-    " JOIN unnest(CAST(CAST(:nos AS text) AS bigint[]), CAST(CAST(:ns AS text) AS bigint[])) AS w (mailing_no, n)"
-    " ON m.mailing_no = w.mailing_no AND m.n = w.n WHERE m.contact_id IS NOT NULL"
+    "SELECT w.mailing_no, w.n, m.workspace_id, m.contact_id, m.began_at, m.done_at,"
+    " CASE WHEN m.doubts = 0 THEN m.began_at END"
+    " FROM unnest(CAST(CAST(:nos AS text) AS bigint[]), CAST(CAST(:ns AS text) AS bigint[])) AS w (mailing_no, n)"
+    " CROSS JOIN LATERAL (SELECT * FROM messages WHERE mailing_no = w.mailing_no AND n = w.n OFFSET 0) AS m"
+    " WHERE m.contact_id IS NOT NULL"
 )
 
 
