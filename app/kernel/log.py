@@ -72,3 +72,5 @@ def configure(level: str, *, as_json: bool) -> None:
     handler.is_nod = True  # type: ignore[attr-defined]
     root.addHandler(handler)
     root.setLevel(level)
+    # Seven lines before each command, about what it is made of.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)

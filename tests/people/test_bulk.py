@@ -370,7 +370,7 @@ def test_the_whole_page_and_all_found_work_without_scripts(staff, where, monkeyp
         ({"tag": "x" * 41}, "Keep this to 40 characters", "tag"),
         ({"tag": "none", "do": "take_off"}, "There is no tag like this", "tag"),
         ({"tag": "VIP", "do": "sell"}, "Choose what to do", "do"),
-        ({"tag": "VIP", "do": ""}, "press one of the buttons", "do"),  # Enter, wherever the caret was
+        ({"tag": "VIP", "do": "", "name": "Acme"}, "press one of the buttons", "do"),  # Enter, wherever the caret was
         ({"tag": "VIP", "who": "nonsense"}, "Choose people from the list", "who"),
     ],
 )
@@ -387,6 +387,7 @@ def test_what_does_not_fit_is_said_beside_it_and_the_choice_stays(staff, where, 
         assert chosen(answer.text) == set(people[:2])
     assert f'value="{form["tag"]}"' in answer.text
     assert "bulk-open" in answer.text
+    assert ('<details class="bulk-more" open>' in answer.text) is ("name" in form)
     assert tags.list_words(where.id) == []
     assert list(bulk.list_acts(where.id)) == []
 
