@@ -82,6 +82,8 @@ ACT_NEEDS = {
     ActKind.CLEAR: ("field", "Choose a field."),
 }
 """Which part of a form names what an act is about, and what to say where it is missing."""
+ACT_OF_ENTER = {"tag": ActKind.PUT_ON, "name": ActKind.JOIN, "field": ActKind.SET}
+"""What Enter does where only this part is written."""
 
 
 class ActState(StrEnum):

@@ -137,6 +137,12 @@ class ManyAct(Input):
     whole = Tick()
     all = Tick()
 
+    @pre_load
+    def _mean_what_is_written(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Enter presses no act's button: it is for what was written, where that is one thing."""
+        written = [act for name, act in rules.ACT_OF_ENTER.items() if str(data.get(name) or "").strip()]
+        return data | {"do": written[0].value} if data.get("do") == "" and len(written) == 1 else data
+
     @validates_schema(skip_on_field_errors=False)
     def _is_whole(self, data: Mapping[str, Any], **_: Any) -> None:
         if "do" not in data:

@@ -325,9 +325,10 @@ def chosen(page):
     return set(re.findall(r'name="who" value="([^"]+)" checked', page))
 
 
-def test_the_list_puts_a_tag_on_says_so_and_takes_it_back(staff, where):
+@pytest.mark.parametrize("do", ["put_on", ""], ids=["button", "Enter"])
+def test_the_list_puts_a_tag_on_says_so_and_takes_it_back(staff, where, do):
     people = [str(one) for one in some(where, 3)]
-    answer = staff.post("/people/tagging?q=p", do="put_on", tag="VIP", who=people[:2], shown=people)
+    answer = staff.post("/people/tagging?q=p", do=do, tag="VIP", name="", field="", who=people[:2], shown=people)
     assert answer.status_code == 303
     assert answer.location.startswith("/people?q=p&acted=")
     page = staff.get(answer.location).text
@@ -364,13 +365,14 @@ def test_the_whole_page_and_all_found_work_without_scripts(staff, where, monkeyp
 @pytest.mark.parametrize(
     ("form", "said", "name"),
     [
+        ({"tag": "", "do": ""}, "press one of the buttons", "do"),
         ({"tag": "VIP"}, "Choose people first", "who"),
         ({"tag": ""}, "Write a tag.", "tag"),
         ({"tag": "a,b"}, "without commas", "tag"),
         ({"tag": "x" * 41}, "Keep this to 40 characters", "tag"),
         ({"tag": "none", "do": "take_off"}, "There is no tag like this", "tag"),
         ({"tag": "VIP", "do": "sell"}, "Choose what to do", "do"),
-        ({"tag": "VIP", "do": "", "name": "Acme"}, "press one of the buttons", "do"),  # Enter, wherever the caret was
+        ({"tag": "VIP", "do": "", "name": "Acme"}, "press one of the buttons", "do"),
         ({"tag": "VIP", "who": "nonsense"}, "Choose people from the list", "who"),
     ],
 )

@@ -274,9 +274,10 @@ def act(staff, people, **form):
     return staff.post("/people/tagging", who=people, shown=people, **form)
 
 
-def test_the_list_puts_people_into_a_company_and_takes_it_back(staff, where):
+@pytest.mark.parametrize("do", ["join", ""], ids=["button", "Enter"])
+def test_the_list_puts_people_into_a_company_and_takes_it_back(staff, where, do):
     people = [str(one) for one in some(where, 2)]
-    location = act(staff, people, do="join", name="Acme & Co").location
+    location = act(staff, people, do=do, tag=" ", name="Acme & Co").location
     assert "The company “Acme & Co” is that of 2 people now." in unescape(staff.get(location).text)
     assert groups.find_by_name(where.id, Kind.COMPANY, "acme & co") is not None
     page = staff.get(act(staff, people[:1], do="leave", name="ACME & co").location).text
