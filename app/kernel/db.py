@@ -9,11 +9,12 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+import psycopg
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, Connection, Date, DateTime, LargeBinary, MetaData, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from app.kernel import jobs
@@ -122,12 +123,19 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
         table: a name of ours.
         columns: theirs.
         rows: texts, numbers, octets, moments and None; ids as 32 digits, which psycopg writes faster than UUIDs.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: as a statement would, by the same kinds.
     """
     connection = session().connection().connection.driver_connection
     assert connection is not None
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+    try:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as fault:
+        raise DBAPIError.instance(statement, None, fault, psycopg.Error) from fault
 
 
 def forget_once(key: Hashable) -> None:

@@ -292,16 +292,15 @@ def test_where_much_waits_another_worker_is_rung_for_and_else_nobody(client, let
     assert (reading.count_signals(), stream.count()) == (6, 0)
 
 
-def test_a_hit_that_the_database_refuses_takes_no_other_with_it(letter, who, monkeypatch):
+@pytest.mark.parametrize("value", ["a word", 10**9, "\x00"])
+def test_a_hit_that_the_database_refuses_takes_no_other_with_it(letter, who, monkeypatch, value):
     evil = a_hit(letter, who)
-    real = service.ingest_batch
+    real = writing._line
 
-    def refuse(found):
-        if evil in found:
-            session().execute(text("SELECT 1 / 0"))
-        return real(found)
+    def line(row):
+        return (*real(row)[:6], value, *real(row)[7:]) if row.hit == evil else real(row)
 
-    monkeypatch.setattr(service, "ingest_batch", refuse)
+    monkeypatch.setattr(writing, "_line", line)
     good = [a_hit(letter, who, kind=Kind.OPEN) for _ in range(6)]
     jobs._ingest([*good[:3], evil, *good[3:]])
     assert len(letter.signals(who)) == 6
