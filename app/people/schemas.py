@@ -113,9 +113,7 @@ class Nothing(Input):
 
 
 _WHO: dict[str, str | list[Any] | dict[Any, Any]] = {"invalid_uuid": "Choose people from the list."}
-
-
-CHOOSE_ACT = "Choose what to do: press one of the buttons."
+_CHOOSE_ACT = "Choose what to do: press one of the buttons."
 
 
 class ManyAct(Input):
@@ -126,7 +124,7 @@ class ManyAct(Input):
 
     do = fields.Enum(
         rules.ActKind, by_value=True, required=True,
-        error_messages={"required": CHOOSE_ACT, "unknown": CHOOSE_ACT},
+        error_messages={"required": _CHOOSE_ACT, "unknown": _CHOOSE_ACT},
     )  # fmt: skip
     tag = Line(longest=MAX_WORD, empty=True)
     name = Line(longest=MAX_COMPANY, empty=True)

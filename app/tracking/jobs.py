@@ -32,42 +32,54 @@ _taking = threading.Lock()
 
 def ingest() -> None:
     """Take in what waits in the spool, the streams and the inbox, for at most SLICE_SECONDS."""
-    if not _taking.acquire(blocking=False):
-        return
-    try:
-        until = time.monotonic() + SLICE_SECONDS
-        taker: Recorder = current_app.extensions[recorder.EXTENSION]
-        taker.spool.drain(_to_inbox)
-        _empty_streams("ingest", range(PARTS), until, call=ASSIST)
-        _empty(_inbox_batch, until)
-        with transaction():
-            service.note_answered(recorder.read_answered(taker.folder))
-    finally:
-        _taking.release()
+    _alone(_ingest_all)
 
 
 def assist() -> None:
     """Take in what waits in the streams beside ``ingest``, beginning at their other end."""
-    if not _taking.acquire(blocking=False):
-        return
-    try:
-        _empty_streams("assist", range(PARTS - 1, -1, -1), time.monotonic() + SLICE_SECONDS)
-    finally:
-        _taking.release()
+    _alone(lambda until: _empty_streams("assist", range(PARTS - 1, -1, -1), until))
 
 
-def _empty(batch: Callable[[], int], until: float) -> None:
-    while time.monotonic() < until and batch() >= service.MAX_BATCH:
+def _alone(work: Callable[[float], None]) -> None:
+    """Do it until a moment (monotonic), unless another thread of this process is at it."""
+    if _taking.acquire(blocking=False):
+        try:
+            work(time.monotonic() + SLICE_SECONDS)
+        finally:
+            _taking.release()
+
+
+def _ingest_all(until: float) -> None:
+    taker: Recorder = current_app.extensions[recorder.EXTENSION]
+    taker.spool.drain(_to_inbox)
+    _empty_streams("ingest", range(PARTS), until, call=ASSIST)
+    while time.monotonic() < until and _inbox_batch() >= service.MAX_BATCH:
         pass
+    with transaction():
+        service.note_answered(recorder.read_answered(taker.folder))
 
 
 def _empty_streams(by: str, parts: Sequence[int], until: float, call: str = "") -> None:
     """Part by part, in this order; ring for a job where there is much."""
     for part in parts:
-        # First what one of our name read and never acknowledged.
-        _empty(lambda part=part: _finish(part, *_read(part, by, again=True)), until)  # type: ignore[misc]  # bound now
+        _finish_begun(part, by, until)
     for part in parts:
         _empty_stream(part, by, until, call)
+
+
+def _finish_begun(part: int, by: str, until: float) -> None:
+    """Take in what one of our name read and never acknowledged.
+
+    Entries are taken out after the commit: whoever dies between the two leaves a batch that comes again here and changes
+    nothing.
+    """
+    while time.monotonic() < until:
+        ids, found = _read(part, by, again=True)
+        if not ids:
+            return
+        _ingest(found)
+        if not stream.acknowledge(part, ids):
+            return
 
 
 def _empty_stream(part: int, by: str, until: float, call: str) -> None:
@@ -95,15 +107,6 @@ def _read(part: int, by: str, *, again: bool) -> tuple[list[bytes], list[Hit]]:
     """The ids of the next entries, and the hits in them."""
     entries = stream.read(part, service.MAX_BATCH, by=by, again=again) or []
     return [entry_id for entry_id, _ in entries], _load([raw for _, raw in entries])
-
-
-def _finish(part: int, ids: Sequence[bytes], found: Sequence[Hit]) -> int:
-    """Write the hits and take their entries out; how many those were, 0 when Redis is away."""
-    if not ids:
-        return 0
-    _ingest(found)
-    # After the commit: whoever dies between the two leaves a batch that comes again and changes nothing.
-    return len(ids) if stream.acknowledge(part, ids) else 0
 
 
 _INBOX = text("SELECT event_id, hit FROM signal_inbox ORDER BY event_id LIMIT :limit")
