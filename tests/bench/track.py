@@ -24,8 +24,10 @@ from tests.bench.permission_forms import web_server
 from tests.bench.readers import Sent
 from tests.support.installation import ROOT
 from tests.support.reading import FIREFOX, LINKS
+from tests.support.workers import until
 
 Say = Callable[[str], None]
+LONGEST_SECONDS = 600.0
 _KEPT = text("SELECT n, kind, count(*) FROM signals WHERE mailing_no = :no GROUP BY n, kind")
 _COUNTED = text("SELECT coalesce(sum(count), 0) FROM signal_counts WHERE mailing_no = :no")
 
@@ -91,12 +93,10 @@ def _take_in(built: House, say: Say) -> float:
     waiting = _waiting()
     with processes.workers(built.settings, built.folder) as workers:
         roots = {"the workers": workers.roots["senders"], "PostgreSQL": built.database_pid, "Redis": _redis_pid(built)}
-        while _waiting() == waiting:
-            time.sleep(0.01)
+        until(lambda: _waiting() < waiting, LONGEST_SECONDS)
         before = {name: processes.cpu_seconds(root) for name, root in roots.items()}
         began, first = time.perf_counter(), _waiting()
-        while _waiting():
-            time.sleep(0.01)
+        until(lambda: not _waiting(), LONGEST_SECONDS)
         seconds = time.perf_counter() - began
         cpu = {name: (processes.cpu_seconds(root) - before[name]) * 1e6 / first for name, root in roots.items()}
     say(f"  {waiting:,} signals taken in at {first / seconds:,.0f} a second")
