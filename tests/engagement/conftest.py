@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.people.conftest import Staff, owner_of
-from tests.support import make
+from tests.people.conftest import staff, where
+
+__all__ = ["staff", "where"]
 
 
 @pytest.fixture
-def place(session):
-    return make.place()
-
-
-@pytest.fixture
-def staff(place, client):
-    return Staff(client, owner_of(place))
+def place(where):
+    return where

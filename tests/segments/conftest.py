@@ -1,18 +1,5 @@
 """A workspace whose owner is signed in."""
 
-from __future__ import annotations
+from tests.people.conftest import staff, where
 
-import pytest
-
-from tests.people.conftest import Staff, owner_of
-from tests.support import make
-
-
-@pytest.fixture
-def where(session):
-    return make.place()
-
-
-@pytest.fixture
-def staff(where, client):
-    return Staff(client, owner_of(where))
+__all__ = ["staff", "where"]
